@@ -1,0 +1,36 @@
+/* Arrays in: .npy, .npz and .safetensors, the format told by content. */
+#ifndef LAYERTAP_ARRAYS_H
+#define LAYERTAP_ARRAYS_H
+
+#include <layertap/error.h>
+#include <layertap/export.h>
+#include <layertap/tensor.h>
+
+LTAP_BEGIN
+
+typedef struct ltap_arrays ltap_arrays;
+
+typedef struct ltap_array {
+    const char *name;   /* member name; "" for .npy */
+    ltap_tensor tensor; /* native byte order, row-major; borrowed from the arrays */
+} ltap_array;
+
+/* 1 when the bytes begin like a file that ltap_arrays_open reads. */
+LTAP_API int ltap_arrays_probe(const void *bytes, size_t size);
+
+/* path "-" is standard input. arrays: yours to close. Big-endian and Fortran-ordered arrays are
+ * converted. Errors: structured, object and unknown types; lying sizes; one line with the place. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_arrays_open(const char *path, ltap_arrays **arrays,
+                                                    ltap_error *error);
+/* bytes: borrowed until close. name: for messages, may be NULL. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_arrays_open_bytes(const void *bytes, size_t size,
+                                                          const char *name, ltap_arrays **arrays,
+                                                          ltap_error *error);
+LTAP_API void ltap_arrays_close(ltap_arrays *arrays);
+LTAP_API size_t ltap_arrays_count(const ltap_arrays *arrays);
+LTAP_API const ltap_array *ltap_arrays_at(const ltap_arrays *arrays, size_t index);
+LTAP_API const ltap_array *ltap_arrays_find(const ltap_arrays *arrays, const char *name);
+
+LTAP_END
+
+#endif

@@ -1,0 +1,100 @@
+/* Getters: ask for layers by name, get the network that computes just those.
+ *
+ * A return layer is a pair (layer, name): the dictionary of torchvision's IntermediateLayerGetter.
+ * The layer is a selector: a module path ("layer4.2.conv3"), a call of one ("layer1.0.relu#0"), a
+ * node or value name of the file ("/layer1/layer1.0/conv1/Conv", "onnx::Conv_193", "65"), an input
+ * or output; "X:in", "X:in[1]", "X:out[1]" choose an end; "output:0" a position; "module:", "node:",
+ * "value:", "input:", "output:" take the rest literally. A name that could mean two values is
+ * refused with the candidates; a name that is close to a real one is refused with that.
+ */
+#ifndef LAYERTAP_GETTER_H
+#define LAYERTAP_GETTER_H
+
+#include <layertap/error.h>
+#include <layertap/export.h>
+#include <layertap/model.h>
+
+LTAP_BEGIN
+
+typedef struct ltap_getter ltap_getter;
+
+typedef struct ltap_return_layer {
+    const char *layer; /* selector */
+    const char *name;  /* key in the features; NULL: the selector as typed */
+} ltap_return_layer;
+
+/* Which call a module's bare name means when it is called several times. */
+typedef enum ltap_calls {
+    LTAP_CALLS_REFUSE = 0, /* refuse, and list the calls */
+    LTAP_CALLS_FIRST = 1,  /* as torchvision's create_feature_extractor */
+    LTAP_CALLS_LAST = 2    /* as a dictionary filled by forward hooks */
+} ltap_calls;
+
+/* Zero-initialise for defaults. */
+typedef struct ltap_getter_options {
+    ltap_calls calls;
+    int exact;           /* 1: within 1e-5 of the largest magnitude, bits repeat over batch size
+                            and threads; 0: fast */
+    int threads;         /* 0: one per processor that this process may use */
+    const char *backend; /* NULL: the fastest kernels; "reference": plain C only */
+} ltap_getter_options;
+
+/* Resolves the names, prunes the network to what they need.
+ *
+ * layers: copied, at least one; output names must differ. options: may be NULL. getter: yours to
+ * free; it keeps the model alive. Weights are packed by the first plan that needs them.
+ * Errors: unknown, ambiguous and folded layers; an operator on the way that layertap does not have
+ * (LTAP_ERROR_UNSUPPORTED, all of them listed). */
+LTAP_API LTAP_MUST_USE ltap_status ltap_getter_new(const ltap_model *model,
+                                                   const ltap_return_layer *layers,
+                                                   size_t n_layers,
+                                                   const ltap_getter_options *options,
+                                                   ltap_getter **getter, ltap_error *error);
+/* Runs made from it stay valid. NULL is fine. */
+LTAP_API void ltap_getter_free(ltap_getter *getter);
+
+/* One return layer as it was understood. */
+typedef struct ltap_getter_layer {
+    const char *name;  /* requested output name */
+    const char *layer; /* resolved, in full: "layer1.0.relu#1" */
+    const char *kind;  /* what the selector matched: "module", "node", "value", "input", "output" */
+    const char *note;  /* "" or a remark (several outputs, a BatchNorm folded in, ...) */
+    const char *value; /* the file's own name of the tensor */
+    int folded;        /* 1: the value after what the exporter folded in */
+} ltap_getter_layer;
+LTAP_API size_t ltap_getter_layers_count(const ltap_getter *getter);
+LTAP_API const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *getter, size_t index);
+
+/* The model inputs that the request needs, in the model's order. */
+LTAP_API size_t ltap_getter_inputs_count(const ltap_getter *getter);
+LTAP_API const ltap_port *ltap_getter_inputs_at(const ltap_getter *getter, size_t index);
+
+/* Layers of the model's list that are kept (1) or pruned (0); index as in ltap_model_layers_at. */
+LTAP_API int ltap_getter_keeps(const ltap_getter *getter, size_t layer_index);
+
+/* What a forward with these input shapes will take. Bytes; predicted before anything is run. */
+typedef struct ltap_estimate {
+    uint64_t packed_bytes;   /* weights in the kernels' own layout */
+    uint64_t arena_bytes;    /* inner values */
+    uint64_t scratch_bytes;  /* kernels' working memory */
+    uint64_t features_bytes; /* the answer */
+    uint64_t total_bytes;
+    uint64_t mult_adds;
+    size_t n_nodes; /* operations that will run */
+} ltap_estimate;
+/* inputs: shapes by position of ltap_getter_inputs_at (data ignored); NULL with n_inputs 0 where all
+ * sizes are fixed. The plan is made and kept for the next forward of these shapes. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_getter_estimate(ltap_getter *getter,
+                                                        const ltap_tensor *inputs, size_t n_inputs,
+                                                        ltap_estimate *estimate, ltap_error *error);
+
+/* Prints the plan for these input shapes, a line a step: operation, kernel, shapes, layouts, arena
+ * offsets, and why faster kernels refused. line: called with each line, without its end. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_getter_explain(ltap_getter *getter,
+                                                       const ltap_tensor *inputs, size_t n_inputs,
+                                                       void (*line)(void *user, const char *text),
+                                                       void *user, ltap_error *error);
+
+LTAP_END
+
+#endif

@@ -1,0 +1,33 @@
+/* layertap: named inner layers of a neural network, from C.
+ *
+ * The whole library in one include. The chapters, from simple to expert:
+ *
+ *   error.h     status codes and one-line messages
+ *   tensor.h    what goes in and what comes out
+ *   model.h     open a model file, walk over its layers
+ *   getter.h    ask for layers by name; the pruned network
+ *   run.h       forward: inputs in, an ordered dictionary of features out
+ *   image.h     pictures in, with the preprocessing that networks were trained with
+ *   arrays.h    .npy, .npz and .safetensors in
+ *   writer.h    .npy, .npz, .safetensors and folders out
+ *   picture.h   pictures of features
+ *   memory.h    your own allocator, limits
+ *
+ * Threads: a model and a getter are immutable and may be used by any number of threads at once;
+ * a run, a writer and an image belong to one thread at a time. There is no global state.
+ */
+#ifndef LAYERTAP_LAYERTAP_H
+#define LAYERTAP_LAYERTAP_H
+
+#include <layertap/arrays.h>
+#include <layertap/error.h>
+#include <layertap/getter.h>
+#include <layertap/image.h>
+#include <layertap/memory.h>
+#include <layertap/model.h>
+#include <layertap/picture.h>
+#include <layertap/run.h>
+#include <layertap/tensor.h>
+#include <layertap/writer.h>
+
+#endif

@@ -1,0 +1,123 @@
+/* Models: open a file once, share it with every thread, walk over its layers.
+ *
+ * The file is mapped, not read: a weight costs memory only when something that was asked for needs
+ * it. What the file says about itself is checked here; no bytes can make this crash.
+ */
+#ifndef LAYERTAP_MODEL_H
+#define LAYERTAP_MODEL_H
+
+#include <layertap/error.h>
+#include <layertap/export.h>
+#include <layertap/memory.h>
+#include <layertap/tensor.h>
+
+LTAP_BEGIN
+
+typedef struct ltap_model ltap_model;
+
+/* Zero-initialise for defaults. */
+typedef struct ltap_model_options {
+    const ltap_allocator *allocator; /* copied; NULL: the C library's */
+    uint64_t memory_limit;           /* bytes for all that hangs on this model; 0: the default */
+    const char *external_dir; /* a folder that may hold external data, beside the model's own */
+    int private_copy;         /* 1: read the file into memory, so that it may change meanwhile */
+} ltap_model_options;
+
+/* Opens a model file. The format is told by content.
+ * path: kept by copy. options: may be NULL. model: yours to close. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_model_open(const char *path,
+                                                   const ltap_model_options *options,
+                                                   ltap_model **model, ltap_error *error);
+
+/* Opens a model that is already in memory.
+ * bytes: borrowed until the last object made from this model is gone. name: used in messages,
+ * copied, may be NULL. External data is refused unless options->external_dir allows a folder. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_model_open_bytes(const void *bytes, size_t size,
+                                                         const char *name,
+                                                         const ltap_model_options *options,
+                                                         ltap_model **model, ltap_error *error);
+
+/* Gives the model back. Getters, runs and features that were made from it stay valid: the memory
+ * goes with the last of them. NULL is fine. */
+LTAP_API void ltap_model_close(ltap_model *model);
+
+/* A dimension of a model input or output: a number, or -1 with the name that the file gives it. */
+typedef struct ltap_port_dim {
+    int64_t size;
+    const char *symbol; /* "batch"; NULL where the file names none */
+} ltap_port_dim;
+
+/* An input or output of the model. rank is -1 where the file does not say. */
+typedef struct ltap_port {
+    const char *name;
+    ltap_dtype dtype;
+    int rank;
+    ltap_port_dim dims[LTAP_MAX_RANK];
+} ltap_port;
+
+/* What the file says about itself. All strings are borrowed from the model; none is NULL. */
+typedef struct ltap_model_info {
+    const char *name;     /* the path it was opened with, or the given name */
+    const char *format;   /* "ONNX" */
+    const char *version;  /* "opset 17" */
+    const char *producer; /* "PyTorch 2.6 (TorchScript exporter)"; "" where unknown */
+    const char *unsupported; /* operators that layertap does not have, with the layers that use
+                                them: "RoiAlign x2 (roi_heads), ..."; "" where there are none */
+    uint64_t n_parameters;   /* elements of all weights */
+    size_t n_nodes;
+} ltap_model_info;
+LTAP_API const ltap_model_info *ltap_model_info_get(const ltap_model *model);
+
+LTAP_API size_t ltap_model_inputs_count(const ltap_model *model);
+LTAP_API const ltap_port *ltap_model_inputs_at(const ltap_model *model, size_t index);
+LTAP_API size_t ltap_model_outputs_count(const ltap_model *model);
+LTAP_API const ltap_port *ltap_model_outputs_at(const ltap_model *model, size_t index);
+
+/* The file's own key-value metadata. NULL where there is no such key. Borrowed. */
+LTAP_API const char *ltap_model_metadata(const ltap_model *model, const char *key);
+
+/* One line of the layer list: modules and the operations beneath them, in the order of execution,
+ * a module before what is inside it; inputs first, outputs last. */
+typedef enum ltap_layer_kind {
+    LTAP_LAYER_INPUT,
+    LTAP_LAYER_MODULE, /* has layers inside */
+    LTAP_LAYER_NODE,   /* one operation */
+    LTAP_LAYER_OUTPUT
+} ltap_layer_kind;
+
+#define LTAP_NO_PARENT SIZE_MAX
+
+typedef struct ltap_layer {
+    const char *name; /* what to ask for: "layer1.0.relu#0", "conv1:folded"; resolves as it stands */
+    ltap_layer_kind kind;
+    const char *type;  /* "Conv" (operator), "BasicBlock" (class, where the file tells), "module" */
+    const char *note;  /* "" or a remark, e.g. that a BatchNorm is folded in */
+    const char *value; /* the file's own name of the tensor */
+    size_t parent;     /* index of the module it is in, or LTAP_NO_PARENT */
+    int depth;         /* 0 at the top */
+    uint64_t n_parameters; /* elements of the weights inside */
+} ltap_layer;
+
+LTAP_API size_t ltap_model_layers_count(const ltap_model *model);
+LTAP_API const ltap_layer *ltap_model_layers_at(const ltap_model *model, size_t index);
+
+/* Shapes and cost of every layer for given input shapes.
+ *
+ * inputs: shapes of inputs by position (data ignored); NULL with n_inputs 0 where all inputs have
+ * fixed sizes. A layer that cannot be told (an operator that layertap does not have) has dtype
+ * LTAP_UNDEFINED. shapes: yours to free. */
+typedef struct ltap_shapes ltap_shapes;
+typedef struct ltap_layer_shape {
+    ltap_tensor tensor;   /* type and shape of the layer's output; data NULL */
+    uint64_t mult_adds;   /* multiply-adds of all operations inside */
+} ltap_layer_shape;
+LTAP_API LTAP_MUST_USE ltap_status ltap_shapes_new(const ltap_model *model,
+                                                   const ltap_tensor *inputs, size_t n_inputs,
+                                                   ltap_shapes **shapes, ltap_error *error);
+LTAP_API const ltap_layer_shape *ltap_shapes_at(const ltap_shapes *shapes, size_t layer_index);
+LTAP_API uint64_t ltap_shapes_mult_adds(const ltap_shapes *shapes); /* of the whole network */
+LTAP_API void ltap_shapes_free(ltap_shapes *shapes);
+
+LTAP_END
+
+#endif

@@ -1,0 +1,55 @@
+/* Runs: one thread's use of a getter, and the features it gives. */
+#ifndef LAYERTAP_RUN_H
+#define LAYERTAP_RUN_H
+
+#include <layertap/error.h>
+#include <layertap/export.h>
+#include <layertap/getter.h>
+#include <layertap/tensor.h>
+
+LTAP_BEGIN
+
+typedef struct ltap_run ltap_run;
+typedef struct ltap_features ltap_features;
+
+/* An input of a forward. name NULL: by position among ltap_getter_inputs_at. The data is borrowed
+ * for the call and never written. */
+typedef struct ltap_input {
+    const char *name;
+    ltap_tensor tensor;
+} ltap_input;
+
+/* run: yours to free; keeps the getter alive; one thread at a time. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_run_new(ltap_getter *getter, ltap_run **run,
+                                                ltap_error *error);
+LTAP_API void ltap_run_free(ltap_run *run);
+
+/* Runs the pruned network.
+ *
+ * inputs: every input that the request needs, in any order; inputs of the model that it does not
+ * need are accepted and ignored. New shapes make a new plan, which is kept.
+ * features: yours to free; they stay valid after later forwards and after everything else is gone.
+ * Errors: LTAP_ERROR_INPUT says what was given and what is wanted. A run that failed is usable. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_run_forward(ltap_run *run, const ltap_input *inputs,
+                                                    size_t n_inputs, ltap_features **features,
+                                                    ltap_error *error);
+
+/* An entry of the answer. All borrowed from the features. */
+typedef struct ltap_feature {
+    const char *name;   /* as requested */
+    const char *layer;  /* resolved */
+    const char *kind;   /* "module", "node", "value", "input", "output" */
+    int folded;         /* 1: after what the exporter folded in */
+    ltap_tensor tensor; /* plain row-major, in the user's layout */
+} ltap_feature;
+
+/* In request order. */
+LTAP_API size_t ltap_features_count(const ltap_features *features);
+LTAP_API const ltap_feature *ltap_features_at(const ltap_features *features, size_t index);
+/* By requested name; NULL where there is none. */
+LTAP_API const ltap_feature *ltap_features_find(const ltap_features *features, const char *name);
+LTAP_API void ltap_features_free(ltap_features *features);
+
+LTAP_END
+
+#endif

@@ -1,0 +1,76 @@
+/* Fast kernels: rows (operator, name, accepts, prepare, run) above the reference kernel.
+ *
+ * The rows of an operator are tried in order; the first that accepts is used, so the choice is a
+ * pure function of the node, its shapes, the mode, threads and processor. Taking all rows away
+ * leaves a slower program that passes every test.
+ */
+#ifndef LTAP_BACKENDS_IMPL_H
+#define LTAP_BACKENDS_IMPL_H
+
+#include "backends/packs.h"
+#include "ops/op.h"
+
+/* How a value of rank 4 lies in memory. Other ranks are always plain. */
+typedef enum ltap_layout {
+    LTAP_LAYOUT_PLAIN = 0,     /* row-major as the shape says: NCHW */
+    LTAP_LAYOUT_CHANNELS_LAST, /* NHWC: axes 0,2,3,1, channels fastest */
+    LTAP_LAYOUT_COUNT
+} ltap_layout;
+
+#define LTAP_IMPL_MAX_INPUTS 8
+
+/* What a row is asked. Tensors have concrete shapes; constants have data (plain). */
+typedef struct ltap_query {
+    const ltap_node *node;
+    const ltap_tensor *inputs; /* omitted: dtype LTAP_UNDEFINED */
+    size_t n_inputs;
+    const ltap_tensor *outputs;
+    size_t n_outputs;
+    bool exact;
+    int threads;
+    /* Unary nodes that follow at once and nobody else sees in between: the kernel may do them too. */
+    const ltap_node *const *chain;
+    size_t n_chain;
+    ltap_packs *packs;   /* where packed weights live; shared by all plans of a getter */
+    ltap_memory *memory; /* for the kernel's own state */
+} ltap_query;
+
+/* Why a row refuses; one short phrase. */
+typedef struct ltap_why {
+    char text[128];
+} ltap_why;
+
+typedef struct ltap_impl ltap_impl;
+
+/* A row made ready for one node of one plan. Immutable; shared by threads. */
+typedef struct ltap_kernel {
+    const ltap_impl *impl;
+    void *state;            /* the row's own; freed by impl->release */
+    uint64_t scratch_bytes; /* working memory that run wants, aligned to LTAP_ALIGNMENT */
+    uint64_t state_bytes;   /* what prepare took besides packs, for the estimate */
+    const char *detail;     /* what the library chose: "brgconv:avx512_core"; or "" */
+} ltap_kernel;
+
+struct ltap_impl {
+    const char *op;     /* operator's name, domain "" */
+    const char *name;   /* "dnnl:conv" */
+    /* Pure. `why` is filled on refusal. chain is not looked at. */
+    bool (*accepts)(const ltap_query *query, ltap_why *why);
+    /* The layouts it wants of its non-constant inputs and gives its outputs. NULL: all plain.
+     * constants are always given plain. in: n_inputs, out: n_outputs entries, preset to plain. */
+    void (*layouts)(const ltap_query *query, ltap_layout *in, ltap_layout *out);
+    /* How many leading nodes of chain it can take with the very bits of separate ones. NULL: none. */
+    size_t (*fuses)(const ltap_query *query);
+    /* Makes the kernel, packs weights; query->n_chain is what fuses returned. Plain row-major
+     * descriptions in the query, memory in the agreed layouts. */
+    ltap_status (*prepare)(const ltap_query *query, ltap_kernel *kernel, ltap_error *error);
+    /* inputs and outputs: data pointers, NULL where omitted or packed. */
+    ltap_status (*run)(const ltap_kernel *kernel, const void *const *inputs, void *const *outputs,
+                       void *scratch, ltap_error *error);
+    void (*release)(ltap_kernel *kernel, ltap_memory *memory);
+};
+
+/* Rows in order; NULL-terminated. */
+const ltap_impl *const *ltap_impls(void);
+
+#endif

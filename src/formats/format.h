@@ -1,0 +1,34 @@
+/* Model formats: one row each, told by content, each yielding the same graph. */
+#ifndef LTAP_FORMATS_FORMAT_H
+#define LTAP_FORMATS_FORMAT_H
+
+#include "base/file.h"
+#include "graph/graph.h"
+
+/* Bytes of a model and where they come from. Files that a loader opens are added to `files` and
+ * closed by the owner of the source after the graph. */
+typedef struct ltap_source {
+    const uint8_t *data;
+    size_t size;
+    const char *path;         /* of the model file; NULL for memory */
+    const char *external_dir; /* NULL or the one other folder that may be read */
+    bool private_copy;
+    ltap_memory *memory;
+    ltap_vector files; /* ltap_file */
+} ltap_source;
+
+typedef struct ltap_format {
+    const char *name; /* "ONNX" */
+    /* How sure: 0 no, 1 could be (nothing speaks against it), 2 it is. Looks at few bytes. */
+    int (*probe)(const ltap_source *source);
+    /* Builds and links the graph (operators are not bound yet). Errors carry byte offsets; the
+     * caller adds the path. */
+    ltap_status (*load)(ltap_source *source, ltap_graph **graph, ltap_error *error);
+} ltap_format;
+
+/* NULL-terminated. */
+const ltap_format *const *ltap_formats(void);
+/* Finds the row, loads. An unknown file says how it begins and which formats are known. */
+ltap_status ltap_format_load(ltap_source *source, ltap_graph **graph, ltap_error *error);
+
+#endif

@@ -1,0 +1,189 @@
+/* The graph: nodes, values, attributes, constants; whatever the file calls its nodes.
+ *
+ * A graph and all in it live in one arena and die at once. Values are numbered; a node names its
+ * inputs and outputs by number. A loader builds a graph with the functions below, links it, and from
+ * then on it is immutable; rewriting passes make a new one. Each thing remembers its byte span in
+ * the file, so that a pruned model can be saved from the original bytes.
+ */
+#ifndef LTAP_GRAPH_GRAPH_H
+#define LTAP_GRAPH_GRAPH_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vector.h"
+#include "tensor/tensor.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LTAP_NO_VALUE UINT32_MAX /* an omitted optional input or unused output */
+#define LTAP_NO_NODE UINT32_MAX
+
+typedef struct ltap_graph ltap_graph;
+
+/* Bytes of the file that say a thing; bytes 0 where it was made by translation. */
+typedef struct ltap_span {
+    uint64_t offset, bytes;
+} ltap_span;
+
+typedef struct ltap_dim {
+    int64_t size;       /* -1: unknown before running */
+    const char *symbol; /* NULL or a name */
+} ltap_dim;
+
+typedef enum ltap_type_kind {
+    LTAP_TYPE_UNKNOWN,
+    LTAP_TYPE_TENSOR,
+    LTAP_TYPE_SPARSE,
+    LTAP_TYPE_SEQUENCE,
+    LTAP_TYPE_OPTIONAL,
+    LTAP_TYPE_MAP
+} ltap_type_kind;
+
+typedef struct ltap_type {
+    ltap_type_kind kind;
+    ltap_dtype dtype;
+    int rank;                       /* -1 unknown */
+    const ltap_dim *dims;           /* rank of them */
+    const struct ltap_type *element; /* of a sequence, optional, map */
+} ltap_type;
+
+typedef enum ltap_attr_kind {
+    LTAP_ATTR_FLOAT,
+    LTAP_ATTR_INT,
+    LTAP_ATTR_STRING,
+    LTAP_ATTR_TENSOR,
+    LTAP_ATTR_GRAPH,
+    LTAP_ATTR_FLOATS,
+    LTAP_ATTR_INTS,
+    LTAP_ATTR_STRINGS,
+    LTAP_ATTR_TENSORS,
+    LTAP_ATTR_GRAPHS,
+    LTAP_ATTR_TYPE,
+    LTAP_ATTR_OTHER /* sparse tensors and what comes later: carried by span only */
+} ltap_attr_kind;
+
+typedef struct ltap_string {
+    const char *data; /* NUL-terminated copy or view; may hold NULs inside */
+    size_t bytes;
+} ltap_string;
+
+typedef struct ltap_attr {
+    const char *name;
+    ltap_attr_kind kind;
+    size_t count; /* of the lists; 1 for the others */
+    union {
+        double f; /* float32 in files, exact in double */
+        int64_t i;
+        ltap_string s;
+        const ltap_tensor *tensors; /* TENSOR and TENSORS */
+        ltap_graph *const *graphs;  /* GRAPH and GRAPHS */
+        const float *floats;
+        const int64_t *ints;
+        const ltap_string *strings;
+        const ltap_type *type;
+    } u;
+    ltap_span span;
+} ltap_attr;
+
+typedef struct ltap_property {
+    const char *key, *value;
+} ltap_property;
+
+struct ltap_op;
+
+typedef struct ltap_node {
+    uint32_t index;      /* in graph->nodes */
+    const char *name;    /* "" where the file gives none */
+    const char *domain;  /* "" is ONNX's own ("ai.onnx" is stored as "") */
+    const char *op_type;
+    const struct ltap_op *op; /* NULL: layertap does not have it; set by ltap_ops_bind */
+    const char *call_path; /* "" or the names of the function calls it was inlined from, "a/b" */
+    uint32_t *inputs, *outputs; /* value numbers or LTAP_NO_VALUE */
+    size_t n_inputs, n_outputs;
+    const ltap_attr *attrs;
+    size_t n_attrs;
+    const ltap_property *properties; /* metadata_props */
+    size_t n_properties;
+    const char *doc;
+    ltap_span span;
+    bool translated; /* made or changed at the border: its span is not what it is now */
+} ltap_node;
+
+typedef struct ltap_value {
+    uint32_t index;
+    const char *name;  /* the file's; unique in the graph; made-up names begin with "\1" */
+    uint32_t producer; /* node number or LTAP_NO_NODE */
+    uint32_t slot;     /* which output of the producer */
+    ltap_type type;    /* as far as the file says */
+    const ltap_tensor *constant; /* an initializer's tensor, a view into the mapped file; or NULL */
+    bool is_input, is_output;
+    const uint32_t *consumers; /* node numbers in order, one entry per use; set by link */
+    size_t n_consumers;
+    ltap_span span; /* of the initializer, or of the value_info */
+} ltap_value;
+
+struct ltap_graph {
+    ltap_arena arena;
+    ltap_memory *memory;
+    const char *name;
+    ltap_vector nodes;   /* ltap_node, in order of execution once linked */
+    ltap_vector values;  /* ltap_value */
+    ltap_vector inputs;  /* uint32_t: real inputs (without initializers), in the file's order */
+    ltap_vector outputs; /* uint32_t, the same value may stand twice */
+    ltap_vector output_names; /* const char *: a graph output's own name */
+    ltap_map value_by_name;
+    ltap_graph *parent; /* the graph around a subgraph; NULL */
+    const char *format, *version, *producer, *producer_version;
+    int64_t opset; /* of the default domain in the file */
+    const ltap_property *properties; /* the model's metadata_props */
+    size_t n_properties;
+    bool linked;
+};
+
+ltap_status ltap_graph_new(ltap_memory *memory, ltap_graph **graph, ltap_error *error);
+void ltap_graph_free(ltap_graph *graph);
+
+/* Building. Names are copied into the arena. */
+/* Finds a value by name or makes it. */
+ltap_status ltap_graph_value(ltap_graph *graph, const char *name, size_t bytes, uint32_t *value,
+                             ltap_error *error);
+/* A new value with a made-up unique name ("\1" + hint + number). */
+ltap_status ltap_graph_value_new(ltap_graph *graph, const char *hint, uint32_t *value,
+                                 ltap_error *error);
+/* A new constant value; tensor is copied as a view (its data must outlive the graph). */
+ltap_status ltap_graph_constant(ltap_graph *graph, const char *hint, const ltap_tensor *tensor,
+                                uint32_t *value, ltap_error *error);
+/* A 1-d int64 constant with its own copy of the numbers. */
+ltap_status ltap_graph_constant_ints(ltap_graph *graph, const char *hint, const int64_t *numbers,
+                                     size_t count, uint32_t *value, ltap_error *error);
+/* Appends a node as given (arrays are copied, strings and attributes borrowed from the arena);
+ * node: borrowed, until the next is added. Sets producers; a value made twice is an error. */
+ltap_status ltap_graph_node_add(ltap_graph *graph, const ltap_node *node, ltap_node **added,
+                                ltap_error *error);
+
+/* Sorts nodes by execution (stable: the file's order where it is valid), computes consumers, checks
+ * that every used value is made, given or constant. Errors: cycles and missing values, by name. */
+ltap_status ltap_graph_link(ltap_graph *graph, ltap_error *error);
+
+/* Reading. */
+static inline ltap_node *ltap_graph_node(const ltap_graph *graph, uint32_t index)
+{
+    return LTAP_VECTOR_AT(&graph->nodes, ltap_node, index);
+}
+static inline ltap_value *ltap_graph_at(const ltap_graph *graph, uint32_t value)
+{
+    return LTAP_VECTOR_AT(&graph->values, ltap_value, value);
+}
+bool ltap_graph_find(const ltap_graph *graph, const char *name, uint32_t *value);
+const ltap_attr *ltap_node_attr(const ltap_node *node, const char *name); /* NULL: not there */
+int64_t ltap_node_int(const ltap_node *node, const char *name, int64_t otherwise);
+double ltap_node_float(const ltap_node *node, const char *name, double otherwise);
+/* NULL where missing or of another kind. Borrowed, NUL-terminated. */
+const char *ltap_node_string(const ltap_node *node, const char *name, const char *otherwise);
+/* Count of the list; 0 with *ints NULL where missing. */
+size_t ltap_node_ints(const ltap_node *node, const char *name, const int64_t **ints);
+const char *ltap_node_property(const ltap_node *node, const char *key); /* NULL: not there */
+/* "Conv '/conv1/Conv'" or "Conv of value '65'": how messages name a node. */
+ltap_text ltap_node_text(const ltap_graph *graph, const ltap_node *node);
+
+#endif

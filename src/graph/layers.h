@@ -1,0 +1,57 @@
+/* The layer tree: modules recovered from what the exporter left in the file.
+ *
+ * Sources, in order: metadata of each node (dynamo exporter), scoped node names (TorchScript
+ * exporter), call paths of inlined functions; a file without any gets its node and value names.
+ * A module knows its calls; a call knows its nodes and the values that it hands out.
+ */
+#ifndef LTAP_GRAPH_LAYERS_H
+#define LTAP_GRAPH_LAYERS_H
+
+#include "graph/graph.h"
+
+#define LTAP_NO_MODULE UINT32_MAX
+
+/* One call of a module: the nodes that ran in it. */
+typedef struct ltap_module_call {
+    const uint32_t *nodes; /* in order of execution */
+    size_t n_nodes;
+    const uint32_t *outputs; /* values made inside and used outside (or handed out by the model), in
+                                order of execution; shape arithmetic left out; the last is the
+                                module's output */
+    size_t n_outputs;
+    const uint32_t *inputs; /* values made outside and used inside, weights left out */
+    size_t n_inputs;
+} ltap_module_call;
+
+typedef struct ltap_module {
+    const char *path;       /* "layer1.0.relu"; never empty */
+    const char *class_name; /* "torch.nn.modules.activation.ReLU" or NULL */
+    uint32_t parent;        /* module number or LTAP_NO_MODULE at the top */
+    const ltap_module_call *calls; /* empty where nothing of its own is left in the file */
+    size_t n_calls;
+    uint64_t n_parameters; /* elements of the weights used inside, each weight once */
+    /* The exporter folded a BatchNorm into this convolution: its own value is not in the file; the
+     * call's output is the value after it. */
+    bool folded;
+    const char *folded_by; /* path of the module folded in, where the file tells; else NULL */
+    /* Nothing of its own is left (Dropout, Identity, a folded BatchNorm), yet its place in a chain
+     * proves its value: the value is this one, `note` says why. */
+    uint32_t elided_value; /* LTAP_NO_VALUE: not elided */
+    const char *note;      /* "" */
+} ltap_module;
+
+typedef struct ltap_layers {
+    ltap_arena arena;
+    const ltap_graph *graph; /* borrowed */
+    ltap_vector modules;     /* ltap_module, in order of first execution, parents first */
+    ltap_map module_by_path;
+    uint32_t *module_of_node; /* innermost module of each node, or LTAP_NO_MODULE */
+    uint32_t *call_of_node;   /* which call of it */
+    const char *exporter;     /* "TorchScript exporter", "dynamo exporter" or "" */
+} ltap_layers;
+
+ltap_status ltap_layers_new(const ltap_graph *graph, ltap_layers **layers, ltap_error *error);
+void ltap_layers_free(ltap_layers *layers);
+bool ltap_layers_find(const ltap_layers *layers, const char *path, uint32_t *module);
+
+#endif

@@ -1,0 +1,61 @@
+/* Operators: one const struct each, in its family's file, and one line in ops.def.
+ *
+ * There is no enum of operators, so nobody can switch over one. Attributes and inputs have the
+ * meaning of the newest opset; loaders translate old ones at the border. Shapes are concrete when a
+ * rule is called: a plan is made per set of input shapes. A constant (a weight, or arithmetic on
+ * shapes) has data, everything else has data NULL at that time.
+ */
+#ifndef LTAP_OPS_OP_H
+#define LTAP_OPS_OP_H
+
+#include "graph/graph.h"
+
+/* One application of an operator to concrete tensors. */
+typedef struct ltap_call {
+    const ltap_node *node;
+    const ltap_tensor *inputs; /* n_inputs; an omitted one has dtype LTAP_UNDEFINED */
+    size_t n_inputs;
+    ltap_tensor *outputs; /* n_outputs as in the node */
+    size_t n_outputs;
+    ltap_memory *memory; /* for temporaries; NULL in shape rules */
+    int threads;
+} ltap_call;
+
+enum {
+    LTAP_OP_VIEW = 1,      /* output 0 is input 0's bytes under another shape */
+    LTAP_OP_POINTWISE = 2, /* output element depends on the broadcast-aligned input elements only:
+                              axes may be permuted alike on all inputs and outputs */
+    LTAP_OP_UNARY = 4,     /* POINTWISE, with one non-constant input of the output's shape */
+    LTAP_OP_RANDOM = 8     /* never folded */
+};
+
+typedef struct ltap_op {
+    const char *name;
+    const char *domain; /* "" for ONNX's own */
+    int min_inputs, max_inputs, min_outputs, max_outputs; /* max -1: any number */
+    unsigned flags;
+    /* Checks types, shapes and attributes; fills dtype, rank and dims of all outputs. Errors:
+     * LTAP_ERROR_FORMAT (the model contradicts itself), LTAP_ERROR_UNSUPPORTED (a type or attribute
+     * value that layertap does not have; the message names it), both without the node's name (the
+     * caller adds it). An input that must be constant and has no data:
+     * LTAP_ERROR_UNSUPPORTED "its ... depends on data". Omitted outputs are filled all the same. */
+    ltap_status (*shape)(const ltap_call *call, ltap_error *error);
+    /* Computes all outputs; data of inputs and outputs is dense row-major; an output that is not
+     * wanted has data NULL. Plain portable C, the oracle for every fast kernel. Only memory errors. */
+    ltap_status (*reference)(const ltap_call *call, ltap_error *error);
+    /* Multiply-adds; NULL: none worth counting. */
+    uint64_t (*cost)(const ltap_call *call);
+} ltap_op;
+
+/* NULL where layertap does not have it. */
+const ltap_op *ltap_ops_find(const char *domain, const char *name);
+/* All operators, for tests and listings. */
+size_t ltap_ops_count(void);
+const ltap_op *ltap_ops_at(size_t index);
+/* Sets node->op everywhere; unknown ones stay NULL. */
+void ltap_ops_bind(ltap_graph *graph);
+/* Checks counts of inputs and outputs, then calls op->shape and checks that every output's size is
+ * representable. Adds the node's name to errors. */
+ltap_status ltap_op_shape(const ltap_graph *graph, const ltap_call *call, ltap_error *error);
+
+#endif
