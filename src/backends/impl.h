@@ -31,6 +31,9 @@ typedef struct ltap_query {
     /* Unary nodes that follow at once and nobody else sees in between: the kernel may do them too. */
     const ltap_node *const *chain;
     size_t n_chain;
+    /* n_inputs entries: what a constant input is to packs (its data may be a copy that is made anew
+     * for each plan): pass identities[i] as the source of ltap_packs_get. NULL for the others. */
+    const void *const *identities;
     ltap_packs *packs;   /* where packed weights live; shared by all plans of a getter */
     ltap_memory *memory; /* for the kernel's own state */
 } ltap_query;
@@ -48,6 +51,7 @@ typedef struct ltap_kernel {
     void *state;            /* the row's own; freed by impl->release */
     uint64_t scratch_bytes; /* working memory that run wants, aligned to LTAP_ALIGNMENT */
     uint64_t state_bytes;   /* what prepare took besides packs, for the estimate */
+    uint32_t packed_inputs; /* bit i: input i lives in packs or state now; run does not look at it */
     const char *detail;     /* what the library chose: "brgconv:avx512_core"; or "" */
 } ltap_kernel;
 
