@@ -5,7 +5,7 @@
 #if defined(__GNUC__)
 #define LTAP_API __attribute__((visibility("default")))
 #define LTAP_MUST_USE __attribute__((warn_unused_result))
-#define LTAP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define LTAP_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define LTAP_API
 #define LTAP_MUST_USE
