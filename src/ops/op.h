@@ -31,7 +31,7 @@ enum {
 
 typedef struct ltap_op {
     const char *name;
-    const char *domain; /* "" for ONNX's own */
+    const char *domain;                                   /* "" for ONNX's own */
     int min_inputs, max_inputs, min_outputs, max_outputs; /* max -1: any number */
     unsigned flags;
     /* Checks types, shapes and attributes; fills dtype, rank and dims of all outputs. Errors:
@@ -41,11 +41,17 @@ typedef struct ltap_op {
      * LTAP_ERROR_UNSUPPORTED "its ... depends on data". Omitted outputs are filled all the same. */
     ltap_status (*shape)(const ltap_call *call, ltap_error *error);
     /* Computes all outputs; data of inputs and outputs is dense row-major; an output that is not
-     * wanted has data NULL. Plain portable C, the oracle for every fast kernel. Only memory errors. */
+     * wanted has data NULL. Plain portable C, the oracle for every fast kernel. Errors: memory, and
+     * LTAP_ERROR_FORMAT for data that cannot be computed with (an index out of range). */
     ltap_status (*reference)(const ltap_call *call, ltap_error *error);
     /* Multiply-adds; NULL: none worth counting. */
     uint64_t (*cost)(const ltap_call *call);
 } ltap_op;
+
+/* ltap_op_relu and all its siblings. */
+#define LTAP_OP(id) extern const ltap_op ltap_op_##id;
+#include "ops/ops.def"
+#undef LTAP_OP
 
 /* NULL where layertap does not have it. */
 const ltap_op *ltap_ops_find(const char *domain, const char *name);
