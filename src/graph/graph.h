@@ -116,6 +116,8 @@ typedef struct ltap_value {
     uint32_t slot;     /* which output of the producer */
     ltap_type type;    /* as far as the file says */
     const ltap_tensor *constant; /* an initializer's tensor, a view into the mapped file; or NULL */
+    bool unaligned;      /* constant's data is not aligned to its type: copy before use */
+    const char *missing; /* constant's data is NULL for this reason (a file that is not there) */
     bool is_input, is_output;
     const uint32_t *consumers; /* node numbers in order, one entry per use; set by link */
     size_t n_consumers;

@@ -1,0 +1,177 @@
+/* Convolution followed by BatchNormalization: the BatchNormalization's value gets a convolution of
+ * its own, with folded weights, straight from the convolution's input.
+ *
+ * The convolution's own value keeps its own, unfolded node, which is pruned unless somebody wants
+ * it. So neither value depends on whether the other is tapped. Done only where nothing but the
+ * BatchNormalization reads the convolution in the whole model, so that nothing is computed twice
+ * without being asked for.
+ *
+ * W'[m] = W[m] * gamma[m] / sqrt(var[m] + epsilon), B'[m] = (B[m] - mean[m]) * the same + beta[m]
+ * (Ioffe and Szegedy 2015, inference), in double, rounded once.
+ */
+#include "passes/pass.h"
+
+#include "base/error.h"
+#include "ops/op.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { IN_WEIGHT, IN_GAMMA, IN_BETA, IN_MEAN, IN_VAR, IN_BIAS, N_INPUTS };
+
+static ltap_status fold_shape(const ltap_call *call, ltap_error *error)
+{
+    const ltap_tensor *weight = &call->inputs[IN_WEIGHT];
+
+    for (int i = IN_GAMMA; i <= IN_VAR; i++)
+        if (call->inputs[i].rank != 1 || call->inputs[i].dims[0] != weight->dims[0])
+            return ltap_error_set(error, LTAP_ERROR_FORMAT,
+                                  "a parameter of the BatchNormalization has shape %s, the "
+                                  "convolution before it has %lld channels",
+                                  ltap_shape_text(&call->inputs[i]).text,
+                                  (long long)weight->dims[0]);
+    call->outputs[0] = ltap_tensor_make(LTAP_FLOAT32, weight->rank, weight->dims, NULL);
+    call->outputs[1] = ltap_tensor_make(LTAP_FLOAT32, 1, weight->dims, NULL);
+    return LTAP_OK;
+}
+
+static ltap_status fold_reference(const ltap_call *call, ltap_error *error)
+{
+    const ltap_tensor *weight = &call->inputs[IN_WEIGHT];
+    int64_t channels = weight->dims[0];
+    int64_t row = channels ? (int64_t)(ltap_tensor_count(weight) / (uint64_t)channels) : 0;
+    double epsilon = ltap_node_float(call->node, "epsilon", 1e-5);
+    const float *src = weight->data;
+    const float *gamma = call->inputs[IN_GAMMA].data, *beta = call->inputs[IN_BETA].data;
+    const float *mean = call->inputs[IN_MEAN].data, *var = call->inputs[IN_VAR].data;
+    const float *bias = call->n_inputs > IN_BIAS ? call->inputs[IN_BIAS].data : NULL;
+    float *dst = call->outputs[0].data, *dst_bias = call->outputs[1].data;
+
+    (void)error;
+    for (int64_t m = 0; m < channels; m++) {
+        double factor = (double)gamma[m] / sqrt((double)var[m] + epsilon);
+        for (int64_t i = 0; dst && i < row; i++)
+            dst[m * row + i] = (float)((double)src[m * row + i] * factor);
+        if (dst_bias)
+            dst_bias[m] = (float)(((bias ? (double)bias[m] : 0.0) - (double)mean[m]) * factor +
+                                  (double)beta[m]);
+    }
+    return LTAP_OK;
+}
+
+static const ltap_op op_fold = {
+    .name = "FoldBatchNormalization",
+    .domain = "layertap",
+    .min_inputs = N_INPUTS - 1,
+    .max_inputs = N_INPUTS,
+    .min_outputs = 2,
+    .max_outputs = 2,
+    .shape = fold_shape,
+    .reference = fold_reference,
+};
+
+static bool is_float_constant(const ltap_graph *graph, const ltap_node *node, size_t input,
+                              int rank)
+{
+    if (input >= node->n_inputs || node->inputs[input] == LTAP_NO_VALUE)
+        return false;
+    const ltap_tensor *tensor = ltap_graph_at(graph, node->inputs[input])->constant;
+    return tensor && tensor->dtype == LTAP_FLOAT32 && (rank < 0 || tensor->rank == rank);
+}
+
+/* The convolution that a BatchNormalization can be folded into, or NULL. */
+static const ltap_node *foldable(const ltap_graph *graph, const ltap_node *norm)
+{
+    if (strcmp(norm->op_type, "BatchNormalization") != 0 || norm->domain[0] || !norm->op ||
+        norm->n_inputs != 5 || ltap_node_int(norm, "training_mode", 0) != 0)
+        return NULL;
+    for (size_t i = 1; i < norm->n_outputs; i++)
+        if (norm->outputs[i] != LTAP_NO_VALUE)
+            return NULL;
+    if (norm->n_outputs < 1 || norm->outputs[0] == LTAP_NO_VALUE || norm->inputs[0] == LTAP_NO_VALUE)
+        return NULL;
+    const ltap_value *between = ltap_graph_at(graph, norm->inputs[0]);
+    if (between->producer == LTAP_NO_NODE || between->n_consumers != 1 || between->is_output)
+        return NULL;
+    const ltap_node *conv = ltap_graph_node(graph, between->producer);
+    if (strcmp(conv->op_type, "Conv") != 0 || conv->domain[0] || !conv->op ||
+        !is_float_constant(graph, conv, 1, -1))
+        return NULL;
+    if (conv->n_inputs > 2 && conv->inputs[2] != LTAP_NO_VALUE &&
+        !is_float_constant(graph, conv, 2, 1))
+        return NULL;
+    const ltap_tensor *weight = ltap_graph_at(graph, conv->inputs[1])->constant;
+    if (weight->rank < 3)
+        return NULL;
+    int64_t channels = weight->dims[0];
+    for (size_t i = 1; i < 5; i++)
+        if (!is_float_constant(graph, norm, i, 1) ||
+            ltap_graph_at(graph, norm->inputs[i])->constant->dims[0] != channels)
+            return NULL;
+    if (conv->n_inputs > 2 && conv->inputs[2] != LTAP_NO_VALUE &&
+        ltap_graph_at(graph, conv->inputs[2])->constant->dims[0] != channels)
+        return NULL;
+    return conv;
+}
+
+/* Adds the node that folds the weights; outputs: its two values. */
+static ltap_status add_fold(ltap_graph *graph, const ltap_node *conv, const ltap_node *norm,
+                            uint32_t outputs[2], ltap_error *error)
+{
+    uint32_t inputs[N_INPUTS];
+    bool biased = conv->n_inputs > 2 && conv->inputs[2] != LTAP_NO_VALUE;
+    ltap_node fold = *norm;
+
+    LTAP_TRY(ltap_graph_value_new(graph, "folded_weight", &outputs[0], error));
+    LTAP_TRY(ltap_graph_value_new(graph, "folded_bias", &outputs[1], error));
+    inputs[IN_WEIGHT] = conv->inputs[1];
+    for (int i = IN_GAMMA; i <= IN_VAR; i++)
+        inputs[i] = norm->inputs[i];
+    inputs[IN_BIAS] = biased ? conv->inputs[2] : LTAP_NO_VALUE;
+    fold.op = &op_fold;
+    fold.op_type = op_fold.name;
+    fold.domain = op_fold.domain;
+    fold.inputs = inputs;
+    fold.n_inputs = biased ? N_INPUTS : N_INPUTS - 1;
+    fold.outputs = outputs;
+    fold.n_outputs = 2;
+    fold.translated = true;
+    return ltap_graph_node_add(graph, &fold, NULL, error);
+}
+
+/* Turns the BatchNormalization of the copy into a convolution. */
+static ltap_status replace(ltap_graph *graph, uint32_t index, const ltap_node *conv,
+                           const ltap_node *norm, ltap_error *error)
+{
+    uint32_t folded[2];
+    void *inputs;
+
+    LTAP_TRY(ltap_arena_take(&graph->arena, 3, sizeof(uint32_t), &inputs, error));
+    LTAP_TRY(add_fold(graph, conv, norm, folded, error));
+    ((uint32_t *)inputs)[0] = conv->inputs[0];
+    ((uint32_t *)inputs)[1] = folded[0];
+    ((uint32_t *)inputs)[2] = folded[1];
+    ltap_node *node = ltap_graph_node(graph, index);
+    node->op = conv->op;
+    node->op_type = conv->op_type;
+    node->attrs = conv->attrs;
+    node->n_attrs = conv->n_attrs;
+    node->inputs = inputs;
+    node->n_inputs = 3;
+    node->n_outputs = 1;
+    node->translated = true;
+    return LTAP_OK;
+}
+
+static ltap_status apply(const ltap_graph *original, ltap_graph *graph, ltap_error *error)
+{
+    for (size_t i = 0; i < original->nodes.count; i++) {
+        const ltap_node *norm = ltap_graph_node(original, (uint32_t)i);
+        const ltap_node *conv = foldable(original, norm);
+        if (conv)
+            LTAP_TRY(replace(graph, (uint32_t)i, conv, norm, error));
+    }
+    return LTAP_OK;
+}
+
+const ltap_pass ltap_pass_fold_batchnorm = {"fold BatchNormalization", apply};
