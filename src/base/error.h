@@ -6,19 +6,19 @@
 #include <stdarg.h>
 
 /* Forwards a failed call at once; only in functions that own nothing yet. */
-#define LTAP_TRY(call)                                                                            \
-    do {                                                                                          \
-        ltap_status try_status_ = (call);                                                         \
-        if (try_status_ != LTAP_OK)                                                               \
-            return try_status_;                                                                   \
+#define LTAP_TRY(call)                                                                             \
+    do {                                                                                           \
+        ltap_status try_status_ = (call);                                                          \
+        if (try_status_ != LTAP_OK)                                                                \
+            return try_status_;                                                                    \
     } while (0)
 
 /* Forwards a failed call to the one exit `done:`; the function has a local `status`. */
-#define LTAP_GO(call)                                                                             \
-    do {                                                                                          \
-        status = (call);                                                                          \
-        if (status != LTAP_OK)                                                                    \
-            goto done;                                                                            \
+#define LTAP_GO(call)                                                                              \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != LTAP_OK)                                                                     \
+            goto done;                                                                             \
     } while (0)
 
 /* Sets code and message (error may be NULL) and returns `code`. Control characters in the message
@@ -28,6 +28,10 @@ ltap_status ltap_error_set(ltap_error *error, ltap_status code, const char *form
 /* The same with the byte in the file where the trouble is; the message begins "byte N: ". */
 ltap_status ltap_error_at(ltap_error *error, ltap_status code, uint64_t offset, const char *format,
                           ...) LTAP_PRINTF(4, 5);
+/* LTAP_ERROR_FILE with the system's words for an errno behind the message: "x.npy: no such file".
+ */
+ltap_status ltap_error_system(ltap_error *error, int number, const char *format, ...)
+    LTAP_PRINTF(3, 4);
 /* Puts context in front of a message that is set: "context: message". Returns error's code. Only at
  * boundaries (the file, the node). */
 ltap_status ltap_error_prefix(ltap_error *error, ltap_status status, const char *format, ...)

@@ -15,24 +15,29 @@ typedef struct ltap_file {
 } ltap_file;
 
 /* Maps a regular file ("-" is not special here). private_copy: reads it into `memory` instead.
- * Errors name the path and the system's reason. */
+ * Errors name the path and the system's reason; an empty file is LTAP_ERROR_FORMAT. */
 ltap_status ltap_file_open(const char *path, bool private_copy, ltap_memory *memory,
                            ltap_file *file, ltap_error *error);
 /* Maps `relative` below folder `base`: refused when absolute, when a component is "..", when a
- * component is a link, when it is not a regular file. */
+ * component is a link, when it is not a regular file. May be empty. */
 ltap_status ltap_file_open_beneath(const char *base, const char *relative, bool private_copy,
                                    ltap_memory *memory, ltap_file *file, ltap_error *error);
 /* Reads a stream (a pipe, standard input) to its end into memory, up to limit bytes. */
 ltap_status ltap_file_read_stream(int descriptor, const char *name, uint64_t limit,
                                   ltap_memory *memory, ltap_file *file, ltap_error *error);
 void ltap_file_close(ltap_file *file);
-/* Tells the system that these bytes will not be read again soon. */
-void ltap_file_forget(const void *data, size_t bytes);
+/* Tells the system that these bytes will not be read again soon. Does nothing where they are not
+ * within this file, or where the file is a copy and not mapped. */
+void ltap_file_forget(const ltap_file *file, const void *data, size_t bytes);
 
-/* An output that is seen under its final name only after commit. */
+#define LTAP_PATH_BYTES 4096
+
+/* An output that is seen under its final name only after commit. Where the system can, it has no
+ * name at all until then, so that nothing is left behind even when the process is killed. */
 typedef struct ltap_outfile {
     int descriptor; /* -1 when closed */
-    char *path, *temporary;
+    char path[LTAP_PATH_BYTES];
+    char temporary[LTAP_PATH_BYTES]; /* "" while there is no such name */
     bool force;
 } ltap_outfile;
 
@@ -40,7 +45,8 @@ typedef struct ltap_outfile {
 ltap_status ltap_outfile_open(const char *path, bool force, ltap_outfile *file, ltap_error *error);
 ltap_status ltap_outfile_write(ltap_outfile *file, uint64_t offset, const void *data, size_t bytes,
                                ltap_error *error);
-/* Flushes and renames. Without force, an existing path is refused even when it appeared meanwhile. */
+/* Flushes and renames. Without force, an existing path is refused even when it appeared meanwhile.
+ */
 ltap_status ltap_outfile_commit(ltap_outfile *file, ltap_error *error);
 /* Removes the temporary file unless committed. */
 void ltap_outfile_close(ltap_outfile *file);
