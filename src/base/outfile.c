@@ -85,7 +85,9 @@ ltap_status ltap_outfile_open(const char *path, bool force, ltap_outfile *file, 
     file->force = force;
     LTAP_TRY(resolve_target(path, file, error));
     folder_of(file->path, folder);
-    file->descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    /* A nameless file can be given a name only through /proc. */
+    if (access("/proc/self/fd", X_OK) == 0)
+        file->descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     for (int i = 0; file->descriptor < 0 && i < NAME_ATTEMPTS; i++) {
         draw_temporary(file);
         file->descriptor = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
