@@ -88,6 +88,13 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_getter_estimate(ltap_getter *getter,
                                                         const ltap_tensor *inputs, size_t n_inputs,
                                                         ltap_estimate *estimate, ltap_error *error);
 
+/* Types and shapes of the features for these input shapes, in request order, before anything is
+ * run. features: the caller's, ltap_getter_layers_count long; data becomes NULL; a dimension that
+ * only a run can tell is -1. inputs as in ltap_getter_estimate. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_getter_shapes(ltap_getter *getter,
+                                                      const ltap_tensor *inputs, size_t n_inputs,
+                                                      ltap_tensor *features, ltap_error *error);
+
 /* Prints the plan for these input shapes, a line a step: operation, kernel, shapes, layouts, arena
  * offsets, and why faster kernels refused. line: called with each line, without its end. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_getter_explain(ltap_getter *getter,
