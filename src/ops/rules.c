@@ -44,7 +44,7 @@ ltap_status ltap_axes_check(const int64_t *axes, size_t count, int rank, bool *u
 {
     memset(used, 0, (size_t)rank * sizeof(*used));
     for (size_t i = 0; i < count; i++) {
-        int axis;
+        int axis = 0;
         LTAP_TRY(ltap_axis_check(axes[i], rank, &axis, error));
         if (used[axis])
             return ltap_error_set(error, LTAP_ERROR_FORMAT, "axis %d is named twice", axis);
