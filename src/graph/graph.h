@@ -93,6 +93,7 @@ struct ltap_op;
 
 typedef struct ltap_node {
     uint32_t index;      /* in graph->nodes */
+    uint32_t origin;     /* in a copy: the number in the original; else in the order of adding */
     const char *name;    /* "" where the file gives none */
     const char *domain;  /* "" is ONNX's own ("ai.onnx" is stored as "") */
     const char *op_type;
@@ -135,6 +136,8 @@ struct ltap_graph {
     ltap_vector output_names; /* const char *: a graph output's own name */
     ltap_map value_by_name;
     ltap_graph *parent; /* the graph around a subgraph; NULL */
+    ltap_graph *children, *sibling; /* subgraphs, freed with this one; the next of the parent's */
+    uint32_t n_made_up;             /* names so far */
     const char *format, *version, *producer, *producer_version;
     int64_t opset; /* of the default domain in the file */
     const ltap_property *properties; /* the model's metadata_props */
@@ -143,10 +146,14 @@ struct ltap_graph {
 };
 
 ltap_status ltap_graph_new(ltap_memory *memory, ltap_graph **graph, ltap_error *error);
+/* A subgraph: sees the parent's values, and is freed with it. */
+ltap_status ltap_graph_new_inside(ltap_graph *parent, ltap_graph **graph, ltap_error *error);
+/* NULL is fine. */
 void ltap_graph_free(ltap_graph *graph);
 
 /* Building. Names are copied into the arena. */
-/* Finds a value by name or makes it. */
+/* Finds a value by name or makes it. "" is a name like any other: that it stands for an omitted
+ * input is the loader's to know. A NUL inside is LTAP_ERROR_FORMAT. */
 ltap_status ltap_graph_value(ltap_graph *graph, const char *name, size_t bytes, uint32_t *value,
                              ltap_error *error);
 /* A new value with a made-up unique name ("\1" + hint + number). */
@@ -159,12 +166,15 @@ ltap_status ltap_graph_constant(ltap_graph *graph, const char *hint, const ltap_
 ltap_status ltap_graph_constant_ints(ltap_graph *graph, const char *hint, const int64_t *numbers,
                                      size_t count, uint32_t *value, ltap_error *error);
 /* Appends a node as given (arrays are copied, strings and attributes borrowed from the arena);
- * node: borrowed, until the next is added. Sets producers; a value made twice is an error. */
+ * added: may be NULL; borrowed, until the next is added. Sets index, origin and producers; a value
+ * made twice is an error. */
 ltap_status ltap_graph_node_add(ltap_graph *graph, const ltap_node *node, ltap_node **added,
                                 ltap_error *error);
 
 /* Sorts nodes by execution (stable: the file's order where it is valid), computes consumers, checks
- * that every used value is made, given or constant. Errors: cycles and missing values, by name. */
+ * that every used value is made, given or constant, here or in a graph around this one. What the
+ * subgraphs of a node take from this graph counts as used by the node, so link the inner graphs
+ * after the outer one's nodes are all there. Errors: cycles and missing values, by name. */
 ltap_status ltap_graph_link(ltap_graph *graph, ltap_error *error);
 
 /* Reading. */

@@ -1,0 +1,14 @@
+/* Copies of graphs, for passes to rewrite. */
+#ifndef LTAP_GRAPH_COPY_H
+#define LTAP_GRAPH_COPY_H
+
+#include "graph/graph.h"
+
+/* An unlinked copy. Strings, attributes (subgraphs too) and constants are borrowed: the original
+ * must outlive it. Values keep their numbers; nodes keep their order and remember their number in
+ * the original in `origin`. keep_nodes: a flag for each node of the original, or NULL for all.
+ * copy: yours to free. */
+ltap_status ltap_graph_copy(const ltap_graph *graph, const uint8_t *keep_nodes, ltap_graph **copy,
+                            ltap_error *error);
+
+#endif
