@@ -88,7 +88,8 @@ static const ltap_node *foldable(const ltap_graph *graph, const ltap_node *norm)
     for (size_t i = 1; i < norm->n_outputs; i++)
         if (norm->outputs[i] != LTAP_NO_VALUE)
             return NULL;
-    if (norm->n_outputs < 1 || norm->outputs[0] == LTAP_NO_VALUE || norm->inputs[0] == LTAP_NO_VALUE)
+    if (norm->n_outputs < 1 || norm->outputs[0] == LTAP_NO_VALUE ||
+        norm->inputs[0] == LTAP_NO_VALUE)
         return NULL;
     const ltap_value *between = ltap_graph_at(graph, norm->inputs[0]);
     if (between->producer == LTAP_NO_NODE || between->n_consumers != 1 || between->is_output)

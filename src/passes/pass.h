@@ -1,7 +1,7 @@
 /* Rewrites of the whole graph, before anybody asks for anything.
  *
- * A pass sees the model as the file gives it, never a request, so what it does to a node is the same
- * for every request: an alternative way to compute a value, beside the values that were there.
+ * A pass sees the model as the file gives it, never a request, so what it does to a node is the
+ * same for every request: an alternative way to compute a value, beside the values that were there.
  * Whatever nobody needs is pruned afterwards. Value numbers of the original stay valid.
  */
 #ifndef LTAP_PASSES_PASS_H

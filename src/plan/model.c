@@ -1,6 +1,7 @@
 /* Opening a model: file, graph, rewrites, layers, and the tables that the public header shows.
  *
- * Nothing here reads a weight. What is not known of a file stays unknown until somebody asks for it.
+ * Nothing here reads a weight. What is not known of a file stays unknown until somebody asks for
+ * it.
  */
 #include "plan/model.h"
 
@@ -39,8 +40,8 @@ static ltap_status make_ports(ltap_model *model, ltap_error *error)
     model->inputs = ports;
     for (size_t i = 0; i < graph->inputs.count; i++) {
         uint32_t value = *LTAP_VECTOR_AT(&graph->inputs, uint32_t, i);
-        LTAP_TRY(make_port(graph, ltap_graph_at(graph, value)->name, value, &model->inputs[i],
-                           error));
+        LTAP_TRY(
+            make_port(graph, ltap_graph_at(graph, value)->name, value, &model->inputs[i], error));
     }
     LTAP_TRY(
         ltap_arena_take(&model->arena, graph->outputs.count, sizeof(ltap_port), &ports, error));
@@ -66,8 +67,8 @@ static ltap_status make_list(ltap_model *model, ltap_error *error)
             .kind = line->kind,
             .type = line->type ? line->type : "",
             .note = line->note ? line->note : "",
-            .value = line->value != LTAP_NO_VALUE ? ltap_graph_at(model->graph, line->value)->name
-                                                  : "",
+            .value =
+                line->value != LTAP_NO_VALUE ? ltap_graph_at(model->graph, line->value)->name : "",
             .parent = line->parent,
             .depth = line->depth,
             .n_parameters = line->n_parameters,
@@ -102,8 +103,8 @@ static ltap_status make_info(ltap_model *model, ltap_error *error)
     info->version = graph->version ? graph->version : "";
     info->producer = graph->producer ? graph->producer : "";
     if (info->producer[0] && model->layers->exporter && model->layers->exporter[0])
-        LTAP_TRY(ltap_arena_format(&model->arena, &info->producer, error, "%s (%s)",
-                                   info->producer, model->layers->exporter));
+        LTAP_TRY(ltap_arena_format(&model->arena, &info->producer, error, "%s (%s)", info->producer,
+                                   model->layers->exporter));
     info->n_nodes = graph->nodes.count;
     info->n_parameters = count_parameters(graph);
     return ltap_model_unsupported_text(model, NULL, &model->arena, &info->unsupported, error);

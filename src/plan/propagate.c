@@ -34,9 +34,8 @@ void ltap_propagation_call(const ltap_propagation *propagation, const ltap_node 
                            ltap_tensor *inputs, ltap_tensor *outputs, ltap_call *call)
 {
     for (size_t i = 0; i < node->n_inputs; i++)
-        inputs[i] = node->inputs[i] == LTAP_NO_VALUE
-                        ? (ltap_tensor){.dtype = LTAP_UNDEFINED}
-                        : propagation->values[node->inputs[i]].tensor;
+        inputs[i] = node->inputs[i] == LTAP_NO_VALUE ? (ltap_tensor){.dtype = LTAP_UNDEFINED}
+                                                     : propagation->values[node->inputs[i]].tensor;
     for (size_t i = 0; i < node->n_outputs; i++)
         outputs[i] = node->outputs[i] == LTAP_NO_VALUE
                          ? (ltap_tensor){.dtype = LTAP_UNDEFINED}
@@ -50,7 +49,8 @@ void ltap_propagation_call(const ltap_propagation *propagation, const ltap_node 
                         .threads = propagation->threads};
 }
 
-/* The file's constants, as views; one that is not aligned to its type becomes a copy when needed. */
+/* The file's constants, as views; one that is not aligned to its type becomes a copy when needed.
+ */
 static void take_constants(ltap_propagation *propagation)
 {
     for (size_t i = 0; i < propagation->graph->values.count; i++) {
@@ -138,8 +138,8 @@ static bool inputs_are_known(const ltap_propagation *propagation, const ltap_nod
     return true;
 }
 
-static ltap_status visit(ltap_propagation *propagation, const ltap_node *node,
-                         ltap_tensor *tensors, ltap_error *error)
+static ltap_status visit(ltap_propagation *propagation, const ltap_node *node, ltap_tensor *tensors,
+                         ltap_error *error)
 {
     ltap_tensor *outputs = tensors + node->n_inputs;
     ltap_call call;
@@ -174,8 +174,7 @@ static size_t largest_arity(const ltap_graph *graph)
     return most;
 }
 
-static ltap_status visit_all(ltap_propagation *propagation, ltap_tensor *tensors,
-                             ltap_error *error)
+static ltap_status visit_all(ltap_propagation *propagation, ltap_tensor *tensors, ltap_error *error)
 {
     for (size_t i = 0; i < propagation->graph->nodes.count; i++) {
         const ltap_node *node = ltap_graph_node(propagation->graph, (uint32_t)i);
@@ -184,8 +183,8 @@ static ltap_status visit_all(ltap_propagation *propagation, ltap_tensor *tensors
         if (propagation->lenient && (!node->op || !inputs_are_known(propagation, node)))
             continue;
         ltap_error ignored;
-        ltap_status status = visit(propagation, node, tensors,
-                                   propagation->lenient ? &ignored : error);
+        ltap_status status =
+            visit(propagation, node, tensors, propagation->lenient ? &ignored : error);
         if (status != LTAP_OK && !propagation->lenient)
             return status;
     }
@@ -222,8 +221,8 @@ static ltap_status copy_constant(ltap_propagation *propagation, const ltap_value
     if (!value->constant->data && bytes)
         return ltap_error_set(error, LTAP_ERROR_FILE, "%s",
                               value->missing ? value->missing : "a weight has no data");
-    LTAP_TRY(ltap_memory_take(propagation->memory, bytes, "an aligned weight", &known->block,
-                              error));
+    LTAP_TRY(
+        ltap_memory_take(propagation->memory, bytes, "an aligned weight", &known->block, error));
     if (bytes)
         memcpy(known->block, value->constant->data, (size_t)bytes);
     known->tensor.data = known->block;

@@ -12,8 +12,8 @@ enum { MAX_LISTED = 8, MAX_PLACES = 3 };
 ltap_text ltap_model_place(const ltap_model *model, uint32_t node)
 {
     ltap_text text;
-    uint32_t module = model->layers->module_of_node ? model->layers->module_of_node[node]
-                                                    : LTAP_NO_MODULE;
+    uint32_t module =
+        model->layers->module_of_node ? model->layers->module_of_node[node] : LTAP_NO_MODULE;
 
     if (module == LTAP_NO_MODULE)
         return ltap_node_text(model->graph, ltap_graph_node(model->graph, node));
@@ -55,8 +55,8 @@ static ltap_status append_type(const ltap_model *model, const uint8_t *keep, siz
         if (is_missing(model, keep, i) &&
             same_type(ltap_graph_node(model->graph, (uint32_t)i), node))
             count++;
-    LTAP_TRY(ltap_text_format(text, error, "%s%s%s%s x%zu (", text->count ? ", " : "",
-                              node->domain, node->domain[0] ? "." : "", node->op_type, count));
+    LTAP_TRY(ltap_text_format(text, error, "%s%s%s%s x%zu (", text->count ? ", " : "", node->domain,
+                              node->domain[0] ? "." : "", node->op_type, count));
     for (size_t i = first; i < model->graph->nodes.count && places <= MAX_PLACES; i++) {
         if (!is_missing(model, keep, i) ||
             !same_type(ltap_graph_node(model->graph, (uint32_t)i), node))

@@ -1,0 +1,100 @@
+/* Public functions of <layertap/getter.h>: check arguments, call inside, nothing else. */
+#include <layertap/getter.h>
+
+#include "base/error.h"
+#include "plan/getter.h"
+
+ltap_status ltap_getter_new(const ltap_model *model, const ltap_return_layer *layers,
+                            size_t n_layers, const ltap_getter_options *options,
+                            ltap_getter **getter, ltap_error *error)
+{
+    if (!model || !getter || (n_layers && !layers))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_getter_new: an argument is NULL");
+    *getter = NULL;
+    return ltap_getter_make(model, layers, n_layers, options, getter, error);
+}
+
+void ltap_getter_free(ltap_getter *getter)
+{
+    ltap_getter_unref(getter);
+}
+
+size_t ltap_getter_layers_count(const ltap_getter *getter)
+{
+    return getter->n_layers;
+}
+
+const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *getter, size_t index)
+{
+    return index < getter->n_layers ? &getter->layers[index] : NULL;
+}
+
+size_t ltap_getter_inputs_count(const ltap_getter *getter)
+{
+    return getter->n_inputs;
+}
+
+const ltap_port *ltap_getter_inputs_at(const ltap_getter *getter, size_t index)
+{
+    return index < getter->n_inputs ? &getter->inputs[index] : NULL;
+}
+
+int ltap_getter_keeps(const ltap_getter *getter, size_t layer_index)
+{
+    return ltap_getter_keeps_listed(getter, layer_index) ? 1 : 0;
+}
+
+/* The plan for public input shapes: given ones, or the model's fixed ones. */
+static ltap_status find_plan(ltap_getter *getter, const ltap_tensor *inputs, size_t n_inputs,
+                             const ltap_plan **plan, ltap_error *error)
+{
+    ltap_status status;
+    void *shapes = NULL;
+
+    if (n_inputs)
+        return n_inputs == getter->n_inputs
+                   ? ltap_getter_plan(getter, inputs, plan, error)
+                   : ltap_error_set(error, LTAP_ERROR_INPUT,
+                                    "%zu input shapes were given; the request needs %zu", n_inputs,
+                                    getter->n_inputs);
+    LTAP_TRY(ltap_memory_take_zeroed(getter->memory, getter->n_inputs, sizeof(ltap_tensor),
+                                     "input shapes", &shapes, error));
+    LTAP_GO(ltap_getter_fixed_shapes(getter, shapes, error));
+    LTAP_GO(ltap_getter_plan(getter, shapes, plan, error));
+done:
+    ltap_memory_release(getter->memory, shapes);
+    return status;
+}
+
+ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs, size_t n_inputs,
+                                 ltap_estimate *estimate, ltap_error *error)
+{
+    const ltap_plan *plan;
+
+    if (!getter || !estimate || (n_inputs && !inputs))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "ltap_getter_estimate: an argument is NULL");
+    LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
+    *estimate = (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs),
+                                .arena_bytes = plan->arena_bytes,
+                                .scratch_bytes = plan->scratch_bytes + plan->state_bytes,
+                                .features_bytes = plan->features_bytes,
+                                .mult_adds = plan->mult_adds,
+                                .n_nodes = plan->n_nodes};
+    estimate->total_bytes = estimate->packed_bytes + estimate->arena_bytes +
+                            estimate->scratch_bytes + estimate->features_bytes;
+    return LTAP_OK;
+}
+
+ltap_status ltap_getter_explain(ltap_getter *getter, const ltap_tensor *inputs, size_t n_inputs,
+                                void (*line)(void *user, const char *text), void *user,
+                                ltap_error *error)
+{
+    const ltap_plan *plan;
+
+    if (!getter || !line || (n_inputs && !inputs))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "ltap_getter_explain: an argument is NULL");
+    LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
+    return ltap_plan_explain(plan, getter->model->rewritten, line, user, error);
+}

@@ -1,0 +1,125 @@
+/* Buffers of a plan in the making: where values lie, and the conversions between layouts. */
+#include "plan/schedule.h"
+
+#include "base/error.h"
+
+bool ltap_schedule_neutral(const ltap_tensor *tensor)
+{
+    return tensor->rank != 4 || tensor->dims[1] == 1 ||
+           (tensor->dims[2] == 1 && tensor->dims[3] == 1);
+}
+
+static void settle(ltap_schedule *schedule, uint32_t value, ltap_layout layout, uint32_t buffer)
+{
+    ltap_place *place = &schedule->places[value];
+
+    place->buffer[layout] = buffer;
+    if (!ltap_schedule_neutral(&schedule->known.values[value].tensor))
+        return;
+    for (int other = 0; other < LTAP_LAYOUT_COUNT; other++)
+        if (place->buffer[other] == LTAP_NO_BUFFER)
+            place->buffer[other] = buffer;
+}
+
+static ltap_status add_buffer(ltap_schedule *schedule, const ltap_buffer *buffer, uint32_t *index,
+                              ltap_error *error)
+{
+    *index = (uint32_t)schedule->plan->buffers.count;
+    return ltap_vector_push(&schedule->plan->buffers, buffer, error);
+}
+
+ltap_status ltap_schedule_make(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
+                               uint32_t *buffer, ltap_error *error)
+{
+    uint32_t step = (uint32_t)schedule->plan->steps.count;
+    ltap_buffer made = {.kind = LTAP_BUFFER_ARENA,
+                        .bytes = ltap_tensor_bytes(&schedule->known.values[value].tensor),
+                        .first = step,
+                        .last = step};
+
+    LTAP_TRY(add_buffer(schedule, &made, buffer, error));
+    settle(schedule, value, layout, *buffer);
+    return LTAP_OK;
+}
+
+ltap_status ltap_schedule_operands(ltap_schedule *schedule, size_t count, ltap_operand **operands,
+                                   ltap_error *error)
+{
+    void *block;
+
+    LTAP_TRY(ltap_arena_take(&schedule->plan->arena, count ? count : 1, sizeof(ltap_operand),
+                             &block, error));
+    *operands = block;
+    for (size_t i = 0; i < count; i++)
+        (*operands)[i] = (ltap_operand){.value = LTAP_NO_VALUE, .buffer = LTAP_NO_BUFFER};
+    return LTAP_OK;
+}
+
+ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step, ltap_error *error)
+{
+    ltap_plan *plan = schedule->plan;
+    uint32_t index = (uint32_t)plan->steps.count;
+    size_t count = step->n_inputs + step->n_outputs;
+
+    for (size_t i = 0; i < count; i++)
+        if (step->operands[i].buffer != LTAP_NO_BUFFER)
+            LTAP_VECTOR_AT(&plan->buffers, ltap_buffer, step->operands[i].buffer)->last = index;
+    if (count > plan->max_operands)
+        plan->max_operands = count;
+    if (step->kernel.scratch_bytes > plan->scratch_bytes)
+        plan->scratch_bytes = step->kernel.scratch_bytes;
+    plan->state_bytes += step->kernel.state_bytes;
+    return ltap_vector_push(&plan->steps, step, error);
+}
+
+/* A constant's bytes become a buffer when a step reads them at run time. */
+static ltap_status place_constant(ltap_schedule *schedule, uint32_t value, ltap_error *error)
+{
+    uint32_t index;
+
+    LTAP_TRY(ltap_propagation_compute(&schedule->known, value, error));
+    ltap_known *known = &schedule->known.values[value];
+    ltap_buffer buffer = {.kind = LTAP_BUFFER_CONSTANT,
+                          .bytes = ltap_tensor_bytes(&known->tensor),
+                          .constant = known->tensor.data};
+    if (known->block) {
+        LTAP_TRY(ltap_vector_push(&schedule->plan->blocks, &known->block, error));
+        ltap_propagation_detach(&schedule->known, value);
+    }
+    LTAP_TRY(add_buffer(schedule, &buffer, &index, error));
+    schedule->resident[value] = 1;
+    settle(schedule, value, LTAP_LAYOUT_PLAIN, index);
+    return LTAP_OK;
+}
+
+static ltap_status convert(ltap_schedule *schedule, uint32_t value, ltap_layout from,
+                           ltap_layout to, ltap_error *error)
+{
+    ltap_step step = {.kind = LTAP_STEP_CONVERT, .n_inputs = 1, .n_outputs = 1, .refusals = ""};
+    const ltap_tensor *tensor = &schedule->known.values[value].tensor;
+
+    LTAP_TRY(ltap_schedule_operands(schedule, 2, &step.operands, error));
+    step.operands[0] = (ltap_operand){value, schedule->places[value].buffer[from], from, *tensor};
+    step.operands[1] = (ltap_operand){value, LTAP_NO_BUFFER, to, *tensor};
+    step.operands[0].tensor.data = step.operands[1].tensor.data = NULL;
+    LTAP_TRY(ltap_schedule_make(schedule, value, to, &step.operands[1].buffer, error));
+    return ltap_schedule_append(schedule, &step, error);
+}
+
+ltap_status ltap_schedule_obtain(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
+                                 uint32_t *buffer, ltap_error *error)
+{
+    ltap_place *place = &schedule->places[value];
+
+    if (schedule->known.values[value].constant &&
+        place->buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER)
+        LTAP_TRY(place_constant(schedule, value, error));
+    for (int from = 0; place->buffer[layout] == LTAP_NO_BUFFER && from < LTAP_LAYOUT_COUNT; from++)
+        if (place->buffer[from] != LTAP_NO_BUFFER)
+            LTAP_TRY(convert(schedule, value, (ltap_layout)from, layout, error));
+    *buffer = place->buffer[layout];
+    if (*buffer == LTAP_NO_BUFFER)
+        return ltap_error_set(error, LTAP_ERROR_INTERNAL, "value '%s' is read before it is made",
+                              ltap_graph_at(schedule->request->graph, value)->name);
+    return LTAP_OK;
+}

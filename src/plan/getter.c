@@ -1,0 +1,309 @@
+/* Making a getter: names to values, values to the nodes they need. See getter.h. */
+#include "plan/getter.h"
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+#include <string.h>
+
+static ltap_status check_names(const ltap_return_layer *layers, size_t n_layers, ltap_error *error)
+{
+    for (size_t i = 0; i < n_layers; i++) {
+        if (!layers[i].layer || !layers[i].layer[0])
+            return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "return layer %zu has no layer name",
+                                  i);
+        if (layers[i].name && !layers[i].name[0])
+            return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                                  "the output name for layer '%s' is empty", layers[i].layer);
+    }
+    return LTAP_OK;
+}
+
+/* Output names must differ; they are the keys of the answer. */
+static ltap_status check_unique(ltap_getter *getter, ltap_error *error)
+{
+    ltap_status status = LTAP_OK;
+    ltap_map names;
+    uint32_t before;
+
+    ltap_map_init(&names, getter->memory);
+    for (size_t i = 0; i < getter->n_layers; i++) {
+        const char *name = getter->layers[i].name;
+        if (ltap_map_get(&names, name, strlen(name), &before)) {
+            status = ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                                    "the output name '%s' is given twice (for '%s' and '%s'); "
+                                    "names must differ",
+                                    name, getter->layers[before].layer, getter->layers[i].layer);
+            goto done;
+        }
+        LTAP_GO(ltap_map_set(&names, name, strlen(name), (uint32_t)i, error));
+    }
+done:
+    ltap_map_clear(&names);
+    return status;
+}
+
+static ltap_status resolve(ltap_getter *getter, const ltap_return_layer *layers, ltap_calls calls,
+                           ltap_error *error)
+{
+    const ltap_model *model = getter->model;
+
+    for (size_t i = 0; i < getter->n_layers; i++) {
+        const char *name = layers[i].name ? layers[i].name : layers[i].layer;
+        ltap_getter_layer *layer = &getter->layers[i];
+        ltap_selection selection = {.value = LTAP_NO_VALUE};
+        LTAP_TRY(ltap_select(model->layers, model->info.name, layers[i].layer, calls,
+                             &getter->arena, &selection, error));
+        LTAP_TRY(ltap_arena_text(&getter->arena, name, strlen(name), &layer->name, error));
+        layer->layer = selection.layer;
+        layer->kind = selection.kind;
+        layer->note = selection.note ? selection.note : "";
+        layer->value = ltap_graph_at(model->graph, selection.value)->name;
+        layer->folded = selection.folded;
+        getter->taps[i] = selection.value;
+    }
+    return check_unique(getter, error);
+}
+
+/* Nodes to keep in both graphs; refuses what needs an operator that is not there. */
+static ltap_status prune(ltap_getter *getter, ltap_error *error)
+{
+    const ltap_model *model = getter->model;
+    const char *missing;
+
+    LTAP_TRY(
+        ltap_prune(model->graph, getter->taps, getter->n_layers, getter->keep_original, error));
+    LTAP_TRY(ltap_prune(model->rewritten, getter->taps, getter->n_layers, getter->keep, error));
+    LTAP_TRY(
+        ltap_model_unsupported_text(model, getter->keep_original, &getter->arena, &missing, error));
+    if (missing[0])
+        return ltap_error_set(
+            error, LTAP_ERROR_UNSUPPORTED,
+            "the request needs operators that layertap does not have: %s; ask for "
+            "layers before them",
+            missing);
+    return LTAP_OK;
+}
+
+/* needed: one flag a value. */
+static void mark_needed(const ltap_getter *getter, uint8_t *needed)
+{
+    const ltap_graph *graph = getter->model->rewritten;
+
+    for (size_t i = 0; i < getter->n_layers; i++)
+        needed[getter->taps[i]] = 1;
+    for (size_t i = 0; i < graph->nodes.count; i++) {
+        const ltap_node *node = ltap_graph_node(graph, (uint32_t)i);
+        for (size_t k = 0; getter->keep[i] && k < node->n_inputs; k++)
+            if (node->inputs[k] != LTAP_NO_VALUE)
+                needed[node->inputs[k]] = 1;
+    }
+}
+
+static ltap_status find_inputs(ltap_getter *getter, ltap_error *error)
+{
+    const ltap_graph *graph = getter->model->graph;
+    void *needed = NULL;
+    ltap_status status;
+
+    LTAP_GO(ltap_memory_take_zeroed(getter->memory, getter->model->rewritten->values.count, 1,
+                                    "a table of values", &needed, error));
+    mark_needed(getter, needed);
+    for (size_t i = 0; i < graph->inputs.count; i++) {
+        uint32_t value = *LTAP_VECTOR_AT(&graph->inputs, uint32_t, i);
+        if (!((const uint8_t *)needed)[value])
+            continue;
+        getter->input_values[getter->n_inputs] = value;
+        getter->inputs[getter->n_inputs++] = getter->model->inputs[i];
+    }
+done:
+    ltap_memory_release(getter->memory, needed);
+    return status;
+}
+
+static ltap_status take_tables(ltap_getter *getter, ltap_error *error)
+{
+    const ltap_model *model = getter->model;
+    size_t n_inputs = model->graph->inputs.count;
+    void *block;
+
+    LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_layers, sizeof(ltap_getter_layer), &block,
+                             error));
+    getter->layers = block;
+    LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_layers, sizeof(uint32_t), &block, error));
+    getter->taps = block;
+    LTAP_TRY(ltap_arena_take(&getter->arena, model->graph->nodes.count, 1, &block, error));
+    getter->keep_original = block;
+    LTAP_TRY(ltap_arena_take(&getter->arena, model->rewritten->nodes.count, 1, &block, error));
+    getter->keep = block;
+    LTAP_TRY(ltap_arena_take(&getter->arena, n_inputs, sizeof(uint32_t), &block, error));
+    getter->input_values = block;
+    LTAP_TRY(ltap_arena_take(&getter->arena, n_inputs, sizeof(ltap_port), &block, error));
+    getter->inputs = block;
+    return LTAP_OK;
+}
+
+static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *options,
+                                ltap_error *error)
+{
+    if (options->threads < 0 || options->threads > 4096)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "%d threads were asked for; 1 to 4096, or 0 for one per processor",
+                              options->threads);
+    if (options->backend && strcmp(options->backend, "reference") != 0)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "no backend '%s'; there is 'reference', or none for the fastest",
+                              options->backend);
+    getter->threads = options->threads ? options->threads : ltap_parallel_processors();
+    getter->exact = options->exact != 0;
+    getter->reference_only = options->backend != NULL;
+    return LTAP_OK;
+}
+
+static ltap_status fill(ltap_getter *getter, const ltap_return_layer *layers,
+                        const ltap_getter_options *options, ltap_error *error)
+{
+    LTAP_TRY(take_options(getter, options, error));
+    LTAP_TRY(ltap_packs_new(getter->memory, &getter->packs, error));
+    LTAP_TRY(take_tables(getter, error));
+    LTAP_TRY(resolve(getter, layers, options->calls, error));
+    LTAP_TRY(prune(getter, error));
+    return find_inputs(getter, error);
+}
+
+ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *layers,
+                             size_t n_layers, const ltap_getter_options *options,
+                             ltap_getter **getter, ltap_error *error)
+{
+    static const ltap_getter_options defaults;
+    void *block;
+
+    if (!n_layers)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "no layer was asked for; name at least one");
+    LTAP_TRY(check_names(layers, n_layers, error));
+    LTAP_TRY(
+        ltap_memory_take_zeroed(model->memory, 1, sizeof(ltap_getter), "a getter", &block, error));
+    ltap_getter *made = block;
+    atomic_init(&made->references, 1);
+    made->model = ltap_model_ref(model);
+    made->memory = model->memory;
+    made->n_layers = n_layers;
+    ltap_arena_init(&made->arena, made->memory);
+    made->lock_made = pthread_mutex_init(&made->lock, NULL) == 0;
+    ltap_status status = made->lock_made
+                             ? fill(made, layers, options ? options : &defaults, error)
+                             : ltap_error_set(error, LTAP_ERROR_MEMORY, "no lock could be made");
+    if (status != LTAP_OK) {
+        ltap_getter_unref(made);
+        return status;
+    }
+    *getter = made;
+    return LTAP_OK;
+}
+
+ltap_getter *ltap_getter_ref(ltap_getter *getter)
+{
+    atomic_fetch_add(&getter->references, 1);
+    return getter;
+}
+
+void ltap_getter_unref(ltap_getter *getter)
+{
+    if (!getter || atomic_fetch_sub(&getter->references, 1) != 1)
+        return;
+    ltap_model *model = getter->model;
+    ltap_memory *memory = getter->memory;
+    while (getter->plans) {
+        ltap_plan *next = getter->plans->next;
+        ltap_plan_free(getter->plans);
+        getter->plans = next;
+    }
+    if (getter->lock_made)
+        pthread_mutex_destroy(&getter->lock);
+    ltap_packs_free(getter->packs);
+    ltap_arena_clear(&getter->arena);
+    ltap_memory_release(memory, getter);
+    ltap_model_unref(model);
+}
+
+static ltap_plan *find_plan(const ltap_getter *getter, const ltap_tensor *inputs)
+{
+    for (ltap_plan *plan = getter->plans; plan; plan = plan->next) {
+        bool same = true;
+        for (size_t i = 0; i < getter->n_inputs && same; i++)
+            same = ltap_tensor_same_shape(&plan->inputs[i], &inputs[i]) &&
+                   plan->inputs[i].dtype == inputs[i].dtype;
+        if (same)
+            return plan;
+    }
+    return NULL;
+}
+
+ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,
+                             ltap_error *error)
+{
+    ltap_plan *made = NULL;
+    ltap_status status = LTAP_OK;
+
+    for (size_t i = 0; i < getter->n_inputs; i++)
+        LTAP_TRY(ltap_port_check(&getter->inputs[i], &inputs[i], error));
+    pthread_mutex_lock(&getter->lock);
+    made = find_plan(getter, inputs);
+    if (!made) {
+        ltap_plan_request request = {.graph = getter->model->rewritten,
+                                     .keep = getter->keep,
+                                     .taps = getter->taps,
+                                     .n_taps = getter->n_layers,
+                                     .input_values = getter->input_values,
+                                     .inputs = inputs,
+                                     .n_inputs = getter->n_inputs,
+                                     .exact = getter->exact,
+                                     .reference_only = getter->reference_only,
+                                     .threads = getter->threads,
+                                     .packs = getter->packs,
+                                     .memory = getter->memory};
+        int threads_before = ltap_parallel_set_threads(getter->threads);
+        status = ltap_plan_new(&request, &made, error);
+        ltap_parallel_set_threads(threads_before);
+        if (status == LTAP_OK) {
+            made->next = getter->plans;
+            getter->plans = made;
+        }
+    }
+    pthread_mutex_unlock(&getter->lock);
+    *plan = made;
+    return status;
+}
+
+static bool keeps_any(const ltap_getter *getter, const ltap_module_call *call)
+{
+    for (size_t i = 0; i < call->n_nodes; i++)
+        if (getter->keep_original[call->nodes[i]])
+            return true;
+    return false;
+}
+
+bool ltap_getter_keeps_listed(const ltap_getter *getter, size_t index)
+{
+    const ltap_model *model = getter->model;
+
+    if (index >= model->listed.count)
+        return false;
+    const ltap_listed *line = LTAP_VECTOR_AT(&model->listed, ltap_listed, index);
+    if (line->node != LTAP_NO_NODE)
+        return getter->keep_original[line->node] != 0;
+    if (line->module != LTAP_NO_MODULE) {
+        const ltap_module *module =
+            LTAP_VECTOR_AT(&model->layers->modules, ltap_module, line->module);
+        if (line->call < module->n_calls)
+            return keeps_any(getter, &module->calls[line->call]);
+    }
+    if (line->value == LTAP_NO_VALUE)
+        return false;
+    for (size_t i = 0; i < getter->n_inputs; i++)
+        if (getter->input_values[i] == line->value)
+            return true;
+    uint32_t producer = ltap_graph_at(model->graph, line->value)->producer;
+    return producer != LTAP_NO_NODE && getter->keep_original[producer];
+}

@@ -1,0 +1,52 @@
+/* Getters: a request understood, the network pruned for it, its packed weights and plans.
+ *
+ * Shared by threads: what changes after it is made is a locked, append-only cache of plans and of
+ * packed weights. References keep it alive while runs use it.
+ */
+#ifndef LTAP_PLAN_GETTER_H
+#define LTAP_PLAN_GETTER_H
+
+#include "plan/model.h"
+#include "plan/plan.h"
+#include <pthread.h>
+
+struct ltap_getter {
+    atomic_uint references;
+    ltap_model *model;   /* kept alive */
+    ltap_memory *memory; /* the model's; borrowed from it */
+    ltap_arena arena;
+    ltap_getter_layer *layers; /* as understood */
+    uint32_t *taps;            /* their values */
+    size_t n_layers;
+    uint8_t *keep;          /* a flag a node of model->rewritten */
+    uint8_t *keep_original; /* a flag a node of model->graph */
+    uint32_t *input_values; /* needed inputs, in the model's order */
+    ltap_port *inputs;
+    size_t n_inputs;
+    bool exact, reference_only;
+    int threads;
+    ltap_packs *packs;
+    pthread_mutex_t lock; /* guards plans and the making of them */
+    bool lock_made;
+    ltap_plan *plans;
+};
+
+ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *layers,
+                             size_t n_layers, const ltap_getter_options *options,
+                             ltap_getter **getter, ltap_error *error);
+ltap_getter *ltap_getter_ref(ltap_getter *getter);
+void ltap_getter_unref(ltap_getter *getter);
+
+/* The plan for these input shapes (one tensor a needed input, in order), made when there is none.
+ * Borrowed from the getter. Errors: shapes and types that the model does not take. */
+ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,
+                             ltap_error *error);
+/* True when a line of the model's list is kept by the request. */
+bool ltap_getter_keeps_listed(const ltap_getter *getter, size_t index);
+/* Checks one input against what the model declares. */
+ltap_status ltap_port_check(const ltap_port *port, const ltap_tensor *tensor, ltap_error *error);
+/* Shapes from the declared sizes alone; an error where one is free. shapes: n_inputs entries. */
+ltap_status ltap_getter_fixed_shapes(const ltap_getter *getter, ltap_tensor *shapes,
+                                     ltap_error *error);
+
+#endif

@@ -1,0 +1,117 @@
+/* One arena from life spans: where each buffer lies. See plan.h.
+ *
+ * Placed buffers are kept in order of offset; a new one goes into the lowest gap between those
+ * whose lives overlap its own. Quadratic in the number of buffers, with a small constant.
+ */
+#include "plan/plan.h"
+
+#include "base/checked.h"
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct placed {
+    uint64_t bytes; /* rounded up */
+    uint32_t buffer;
+} placed;
+
+static int by_size(const void *a, const void *b)
+{
+    const placed *x = a, *y = b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->buffer < y->buffer ? -1 : x->buffer > y->buffer;
+}
+
+/* The lowest free offset for `buffer` beside those already placed; at: where it goes in the order.
+ */
+static bool lowest_gap(const ltap_vector *buffers, const uint32_t *order, size_t n_order,
+                       const ltap_buffer *buffer, uint64_t bytes, uint64_t *offset)
+{
+    uint64_t end = 0, needed;
+
+    for (size_t i = 0; i < n_order; i++) {
+        const ltap_buffer *other = LTAP_VECTOR_AT(buffers, ltap_buffer, order[i]);
+        if (other->last < buffer->first || buffer->last < other->first)
+            continue;
+        if (!ltap_checked_add(end, bytes, &needed))
+            return false;
+        if (needed <= other->offset)
+            break;
+        uint64_t other_end =
+            other->offset + ((other->bytes + LTAP_ALIGNMENT - 1) & ~(uint64_t)(LTAP_ALIGNMENT - 1));
+        if (other_end > end)
+            end = other_end;
+    }
+    *offset = end;
+    return true;
+}
+
+static void insert_by_offset(const ltap_vector *buffers, uint32_t *order, size_t n_order,
+                             uint32_t added)
+{
+    uint64_t offset = LTAP_VECTOR_AT(buffers, ltap_buffer, added)->offset;
+    size_t low = 0, high = n_order;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (LTAP_VECTOR_AT(buffers, ltap_buffer, order[middle])->offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(order + low + 1, order + low, (n_order - low) * sizeof(*order));
+    order[low] = added;
+}
+
+static ltap_status collect(const ltap_vector *buffers, placed *list, size_t *count,
+                           ltap_error *error)
+{
+    *count = 0;
+    for (size_t i = 0; i < buffers->count; i++) {
+        const ltap_buffer *buffer = LTAP_VECTOR_AT(buffers, ltap_buffer, i);
+        if (buffer->kind != LTAP_BUFFER_ARENA)
+            continue;
+        list[*count].buffer = (uint32_t)i;
+        if (!ltap_checked_round_up(buffer->bytes, LTAP_ALIGNMENT, &list[*count].bytes))
+            return ltap_error_set(error, LTAP_ERROR_MEMORY, "a value of %llu bytes is too large",
+                                  (unsigned long long)buffer->bytes);
+        ++*count;
+    }
+    qsort(list, *count, sizeof(*list), by_size);
+    return LTAP_OK;
+}
+
+ltap_status ltap_offsets_place(ltap_vector *buffers, ltap_memory *memory, uint64_t *arena_bytes,
+                               ltap_error *error)
+{
+    ltap_status status;
+    void *list = NULL, *order = NULL;
+    size_t count;
+    uint64_t end;
+
+    *arena_bytes = 0;
+    LTAP_GO(ltap_memory_take_zeroed(memory, buffers->count, sizeof(placed), "the arena's plan",
+                                    &list, error));
+    LTAP_GO(ltap_memory_take_zeroed(memory, buffers->count, sizeof(uint32_t), "the arena's plan",
+                                    &order, error));
+    LTAP_GO(collect(buffers, list, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        const placed *next = (const placed *)list + i;
+        ltap_buffer *buffer = LTAP_VECTOR_AT(buffers, ltap_buffer, next->buffer);
+        if (!lowest_gap(buffers, order, i, buffer, next->bytes, &buffer->offset) ||
+            !ltap_checked_add(buffer->offset, next->bytes, &end)) {
+            status = ltap_error_set(error, LTAP_ERROR_MEMORY, "the inner values are too large");
+            goto done;
+        }
+        insert_by_offset(buffers, order, i, next->buffer);
+        if (end > *arena_bytes)
+            *arena_bytes = end;
+    }
+done:
+    ltap_memory_release(memory, list);
+    ltap_memory_release(memory, order);
+    return status;
+}

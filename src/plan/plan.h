@@ -1,0 +1,103 @@
+/* Plans: how a request runs for one set of input shapes.
+ *
+ * A plan is a list of steps over buffers: kernels, layout conversions, taps. It is immutable once
+ * made and shared by threads; every offset is decided, so a run only needs one arena. Making one:
+ * propagate shapes -> schedule steps (choose kernels, layouts) -> place buffers by life span.
+ */
+#ifndef LTAP_PLAN_PLAN_H
+#define LTAP_PLAN_PLAN_H
+
+#include "backends/impl.h"
+#include "plan/propagate.h"
+#include <layertap/getter.h>
+
+#define LTAP_NO_BUFFER UINT32_MAX
+
+typedef enum ltap_buffer_kind {
+    LTAP_BUFFER_CONSTANT, /* bytes that the plan or the file holds */
+    LTAP_BUFFER_INPUT,    /* the caller's tensor */
+    LTAP_BUFFER_ARENA
+} ltap_buffer_kind;
+
+typedef struct ltap_buffer {
+    ltap_buffer_kind kind;
+    uint64_t bytes;
+    const void *constant; /* CONSTANT */
+    uint32_t input;       /* INPUT: position among the getter's inputs */
+    uint64_t offset;      /* ARENA */
+    uint32_t first, last; /* steps between which it lives, both included */
+} ltap_buffer;
+
+/* A tensor of a step: where it lies and how the kernel sees it. */
+typedef struct ltap_operand {
+    uint32_t value;     /* LTAP_NO_VALUE: omitted */
+    uint32_t buffer;    /* LTAP_NO_BUFFER: omitted, not wanted, or packed */
+    ltap_layout layout; /* how the bytes lie */
+    ltap_tensor tensor; /* the shape the kernel is told; data NULL */
+} ltap_operand;
+
+typedef enum ltap_step_kind {
+    LTAP_STEP_KERNEL,    /* a fast row */
+    LTAP_STEP_REFERENCE, /* the operator's plain kernel */
+    LTAP_STEP_CONVERT,   /* one layout to another */
+    LTAP_STEP_TAP        /* hands a value out, in plain layout */
+} ltap_step_kind;
+
+typedef struct ltap_step {
+    ltap_step_kind kind;
+    const ltap_node *node;         /* KERNEL, REFERENCE */
+    const ltap_node *const *chain; /* nodes that the kernel does as well */
+    size_t n_chain;
+    ltap_kernel kernel;     /* KERNEL */
+    ltap_operand *operands; /* inputs, then outputs */
+    size_t n_inputs, n_outputs;
+    size_t feature;       /* TAP: which one */
+    const char *refusals; /* why faster rows were not taken; "" */
+} ltap_step;
+
+typedef struct ltap_plan {
+    struct ltap_plan *next; /* in the getter's cache */
+    ltap_memory *memory;    /* borrowed from the getter */
+    ltap_arena arena;       /* steps' own arrays and texts */
+    ltap_tensor *inputs;    /* the key: shapes, one a getter input */
+    size_t n_inputs;
+    ltap_vector steps;     /* ltap_step */
+    ltap_vector buffers;   /* ltap_buffer */
+    ltap_vector blocks;    /* void *: memory of constants */
+    ltap_tensor *features; /* shapes, one a return layer */
+    size_t n_features, n_nodes, max_operands;
+    uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
+} ltap_plan;
+
+/* What a plan is made for. All borrowed for the call; graph, memory and packs for the plan's life.
+ */
+typedef struct ltap_plan_request {
+    const ltap_graph *graph;
+    const uint8_t *keep;  /* a flag a node */
+    const uint32_t *taps; /* values handed out, in request order */
+    size_t n_taps;
+    const uint32_t *input_values; /* the inputs that are needed, in order */
+    const ltap_tensor *inputs;    /* their shapes */
+    size_t n_inputs;
+    bool exact, reference_only;
+    int threads;
+    ltap_packs *packs;
+    ltap_memory *memory;
+} ltap_plan_request;
+
+/* plan: yours to free. Errors name the node. */
+ltap_status ltap_plan_new(const ltap_plan_request *request, ltap_plan **plan, ltap_error *error);
+void ltap_plan_free(ltap_plan *plan);
+
+/* Gives every arena buffer an offset such that no two that live at once overlap; the total size.
+ * Largest first, each at the lowest place that is free during its life (greedy by size, Pisarchyk
+ * and Lee 2020). */
+ltap_status ltap_offsets_place(ltap_vector *buffers, ltap_memory *memory, uint64_t *arena_bytes,
+                               ltap_error *error);
+
+/* A line a step, for people. */
+ltap_status ltap_plan_explain(const ltap_plan *plan, const ltap_graph *graph,
+                              void (*line)(void *user, const char *text), void *user,
+                              ltap_error *error);
+
+#endif

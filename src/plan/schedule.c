@@ -1,0 +1,321 @@
+/* From nodes to steps: each kept node in order becomes a kernel over buffers, with the conversions
+ * it needs before it and the taps of its values after it.
+ *
+ * A tapped value counts as one more reader: nothing is fused over it, nothing is written in its
+ * place. What kernel a node gets does not depend on the taps.
+ */
+#include "plan/schedule.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+enum { MAX_CHAIN = 8 };
+
+static bool is_constant(const ltap_schedule *schedule, uint32_t value)
+{
+    return schedule->known.values[value].constant;
+}
+
+static bool all_constant(const ltap_schedule *schedule, const ltap_node *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] != LTAP_NO_VALUE && !is_constant(schedule, node->outputs[i]))
+            return false;
+    return true;
+}
+
+/* Nodes after this one that a kernel could do as well: each the only reader of the one before. */
+static size_t find_chain(const ltap_schedule *schedule, const ltap_node *node,
+                         const ltap_node **chain)
+{
+    const ltap_graph *graph = schedule->request->graph;
+    size_t count = 0;
+
+    if (node->n_outputs != 1)
+        return 0;
+    for (uint32_t value = node->outputs[0]; count < MAX_CHAIN; count++) {
+        const ltap_node *next = NULL;
+        if (schedule->tapped[value] || schedule->uses[value] != 1)
+            break;
+        const ltap_value *made = ltap_graph_at(graph, value);
+        for (size_t i = 0; i < made->n_consumers && !next; i++)
+            if (!schedule->request->keep || schedule->request->keep[made->consumers[i]])
+                next = ltap_graph_node(graph, made->consumers[i]);
+        if (!next || !next->op || !(next->op->flags & LTAP_OP_UNARY) || next->n_outputs != 1 ||
+            next->inputs[0] != value)
+            break;
+        chain[count] = next;
+        value = next->outputs[0];
+    }
+    return count;
+}
+
+/* Constants that this node reads get their data now; so the rows can see and pack them. */
+static ltap_status compute_constants(ltap_schedule *schedule, const ltap_node *node,
+                                     ltap_error *error)
+{
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] != LTAP_NO_VALUE && is_constant(schedule, node->inputs[i]))
+            LTAP_TRY(ltap_propagation_compute(&schedule->known, node->inputs[i], error));
+    return LTAP_OK;
+}
+
+static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_query *query,
+                       ltap_call *call)
+{
+    const ltap_plan_request *request = schedule->request;
+
+    ltap_propagation_call(&schedule->known, node, schedule->tensors,
+                          schedule->tensors + node->n_inputs, call);
+    for (size_t i = 0; i < node->n_inputs; i++)
+        schedule->identities[i] =
+            node->inputs[i] != LTAP_NO_VALUE && is_constant(schedule, node->inputs[i])
+                ? ltap_graph_at(request->graph, node->inputs[i])
+                : NULL;
+    *query = (ltap_query){.node = node,
+                          .inputs = call->inputs,
+                          .n_inputs = node->n_inputs,
+                          .outputs = call->outputs,
+                          .n_outputs = node->n_outputs,
+                          .exact = request->exact,
+                          .threads = request->threads,
+                          .identities = schedule->identities,
+                          .packs = request->packs,
+                          .memory = request->memory};
+}
+
+static const int to_last[4] = {0, 2, 3, 1};
+
+/* The shape as a permuted reference kernel is told it: rank 4, channels last. */
+static ltap_tensor permuted(const ltap_tensor *tensor)
+{
+    ltap_tensor told = {.dtype = tensor->dtype, .rank = 4};
+    int64_t padded[4] = {1, 1, 1, 1};
+
+    for (int i = 0; i < tensor->rank; i++)
+        padded[4 - tensor->rank + i] = tensor->dims[i];
+    for (int i = 0; i < 4; i++)
+        told.dims[i] = padded[to_last[i]];
+    return told;
+}
+
+static ltap_tensor told_shape(const ltap_tensor *tensor, const ltap_choice *choice)
+{
+    ltap_tensor told =
+        choice->permuted && tensor->dtype != LTAP_UNDEFINED ? permuted(tensor) : *tensor;
+    told.data = NULL;
+    return told;
+}
+
+static ltap_status add_inputs(ltap_schedule *schedule, const ltap_query *query,
+                              const ltap_choice *choice, ltap_step *step, ltap_error *error)
+{
+    const ltap_node *node = query->node;
+
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t value = node->inputs[i];
+        if (value == LTAP_NO_VALUE)
+            continue;
+        ltap_operand *operand = &step->operands[i];
+        *operand = (ltap_operand){value, LTAP_NO_BUFFER, choice->in[i],
+                                  told_shape(&query->inputs[i], choice)};
+        bool packed = i < 32 && (step->kernel.packed_inputs >> i & 1u);
+        if (!packed)
+            LTAP_TRY(ltap_schedule_obtain(schedule, value, choice->in[i], &operand->buffer, error));
+    }
+    return LTAP_OK;
+}
+
+static bool is_wanted(const ltap_schedule *schedule, uint32_t value)
+{
+    return value != LTAP_NO_VALUE && (schedule->tapped[value] || schedule->uses[value] > 0);
+}
+
+static ltap_status add_outputs(ltap_schedule *schedule, const ltap_query *query,
+                               const ltap_choice *choice, ltap_step *step, ltap_error *error)
+{
+    for (size_t i = 0; i < step->n_outputs; i++) {
+        uint32_t value =
+            step->n_chain ? step->chain[step->n_chain - 1]->outputs[0] : query->node->outputs[i];
+        ltap_operand *operand = &step->operands[step->n_inputs + i];
+        *operand = (ltap_operand){value, LTAP_NO_BUFFER, choice->out[i],
+                                  told_shape(&query->outputs[i], choice)};
+        if (value != LTAP_NO_VALUE && (is_wanted(schedule, value) || i == 0))
+            LTAP_TRY(ltap_schedule_make(schedule, value, choice->out[i], &operand->buffer, error));
+    }
+    return LTAP_OK;
+}
+
+/* Constants that no step will read any more give their memory back. */
+static void count_down(ltap_schedule *schedule, const ltap_node *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t value = node->inputs[i];
+        if (value == LTAP_NO_VALUE)
+            continue;
+        schedule->uses[value]--;
+        if (schedule->uses[value] == 0 && !schedule->resident[value] && !schedule->tapped[value])
+            ltap_propagation_drop(&schedule->known, value);
+    }
+}
+
+static ltap_status prepare(ltap_schedule *schedule, ltap_query *query, const ltap_choice *choice,
+                           ltap_step *step, ltap_error *error)
+{
+    step->kind = choice->impl ? LTAP_STEP_KERNEL : LTAP_STEP_REFERENCE;
+    step->refusals = choice->refusals;
+    if (!choice->impl)
+        return LTAP_OK;
+    const ltap_node *chain[MAX_CHAIN];
+    query->n_chain = find_chain(schedule, query->node, chain);
+    query->chain = chain;
+    if (query->n_chain && choice->impl->fuses)
+        query->n_chain = choice->impl->fuses(query);
+    else
+        query->n_chain = 0;
+    if (query->n_chain) {
+        void *copy;
+        LTAP_TRY(
+            ltap_arena_take(&schedule->plan->arena, query->n_chain, sizeof(*chain), &copy, error));
+        memcpy(copy, chain, query->n_chain * sizeof(*chain));
+        step->chain = copy;
+        step->n_chain = query->n_chain;
+    }
+    step->kernel.impl = choice->impl;
+    step->kernel.detail = "";
+    LTAP_TRY(choice->impl->prepare(query, &step->kernel, error));
+    for (size_t i = 0; i < step->n_chain; i++)
+        schedule->done[step->chain[i]->index] = 1;
+    return LTAP_OK;
+}
+
+static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, ltap_error *error)
+{
+    ltap_step step = {.node = node, .n_inputs = node->n_inputs, .n_outputs = node->n_outputs};
+    ltap_choice choice = {.in = schedule->layouts, .out = schedule->layouts + node->n_inputs};
+    ltap_query query;
+    ltap_call call;
+
+    LTAP_TRY(compute_constants(schedule, node, error));
+    make_query(schedule, node, &query, &call);
+    if (node->op->cost)
+        schedule->plan->mult_adds += node->op->cost(&call);
+    LTAP_TRY(ltap_choose(schedule, &query, &choice, error));
+    LTAP_TRY(
+        ltap_schedule_operands(schedule, step.n_inputs + step.n_outputs, &step.operands, error));
+    LTAP_TRY(prepare(schedule, &query, &choice, &step, error));
+    ltap_status status = add_inputs(schedule, &query, &choice, &step, error);
+    if (status == LTAP_OK)
+        status = add_outputs(schedule, &query, &choice, &step, error);
+    if (status == LTAP_OK)
+        status = ltap_schedule_append(schedule, &step, error);
+    if (status != LTAP_OK && step.kernel.impl)
+        step.kernel.impl->release(&step.kernel, schedule->plan->memory);
+    return status;
+}
+
+/* Same bytes, another shape: no step at all. */
+static ltap_status add_view(ltap_schedule *schedule, const ltap_node *node, ltap_error *error)
+{
+    uint32_t buffer;
+    ltap_place *place = &schedule->places[node->outputs[0]];
+
+    LTAP_TRY(ltap_schedule_obtain(schedule, node->inputs[0], LTAP_LAYOUT_PLAIN, &buffer, error));
+    place->buffer[LTAP_LAYOUT_PLAIN] = buffer;
+    if (ltap_schedule_neutral(&schedule->known.values[node->outputs[0]].tensor))
+        place->buffer[LTAP_LAYOUT_CHANNELS_LAST] = buffer;
+    return LTAP_OK;
+}
+
+static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *error)
+{
+    ltap_step step = {.kind = LTAP_STEP_TAP, .n_inputs = 1, .feature = feature, .refusals = ""};
+    uint32_t value = schedule->request->taps[feature];
+    ltap_layout layout = LTAP_LAYOUT_PLAIN;
+    uint32_t buffer;
+
+    if (!is_constant(schedule, value) &&
+        schedule->places[value].buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER)
+        layout = LTAP_LAYOUT_CHANNELS_LAST;
+    LTAP_TRY(ltap_schedule_obtain(schedule, value, layout, &buffer, error));
+    LTAP_TRY(ltap_schedule_operands(schedule, 1, &step.operands, error));
+    step.operands[0] = (ltap_operand){value, buffer, layout, schedule->known.values[value].tensor};
+    step.operands[0].tensor.data = NULL;
+    return ltap_schedule_append(schedule, &step, error);
+}
+
+static ltap_status tap_outputs(ltap_schedule *schedule, const uint32_t *values, size_t n_values,
+                               ltap_error *error)
+{
+    for (size_t i = 0; i < n_values; i++) {
+        if (values[i] == LTAP_NO_VALUE)
+            continue;
+        for (uint32_t f = schedule->tapped[values[i]]; f; f = schedule->next_tap[f - 1])
+            LTAP_TRY(add_tap(schedule, f - 1, error));
+    }
+    return LTAP_OK;
+}
+
+static ltap_status visit(ltap_schedule *schedule, const ltap_node *node, ltap_error *error)
+{
+    bool view = (node->op->flags & LTAP_OP_VIEW) != 0;
+
+    if (schedule->done[node->index]) {
+        schedule->plan->n_nodes++;
+        count_down(schedule, node);
+        return tap_outputs(schedule, node->outputs, node->n_outputs, error);
+    }
+    if (all_constant(schedule, node)) {
+        count_down(schedule, node);
+        return LTAP_OK;
+    }
+    schedule->plan->n_nodes += view ? 0 : 1;
+    ltap_status status = view ? add_view(schedule, node, error) : add_kernel(schedule, node, error);
+    if (status != LTAP_OK)
+        return ltap_error_prefix(error, status, "%s",
+                                 ltap_node_text(schedule->request->graph, node).text);
+    count_down(schedule, node);
+    return tap_outputs(schedule, node->outputs, node->n_outputs, error);
+}
+
+static ltap_status place_inputs(ltap_schedule *schedule, ltap_error *error)
+{
+    const ltap_plan_request *request = schedule->request;
+
+    for (size_t i = 0; i < request->n_inputs; i++) {
+        uint32_t value = request->input_values[i];
+        ltap_place *place = &schedule->places[value];
+        ltap_buffer buffer = {.kind = LTAP_BUFFER_INPUT,
+                              .bytes = ltap_tensor_bytes(&request->inputs[i]),
+                              .input = (uint32_t)i};
+        uint32_t index = (uint32_t)schedule->plan->buffers.count;
+        LTAP_TRY(ltap_vector_push(&schedule->plan->buffers, &buffer, error));
+        place->buffer[LTAP_LAYOUT_PLAIN] = index;
+        if (ltap_schedule_neutral(&request->inputs[i]))
+            place->buffer[LTAP_LAYOUT_CHANNELS_LAST] = index;
+        LTAP_TRY(tap_outputs(schedule, &value, 1, error));
+    }
+    return LTAP_OK;
+}
+
+/* Constants that are asked for by name are handed out like everything else. */
+static ltap_status tap_constants(ltap_schedule *schedule, ltap_error *error)
+{
+    for (size_t f = 0; f < schedule->request->n_taps; f++)
+        if (is_constant(schedule, schedule->request->taps[f]))
+            LTAP_TRY(add_tap(schedule, f, error));
+    return LTAP_OK;
+}
+
+ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error)
+{
+    const ltap_graph *graph = schedule->request->graph;
+
+    LTAP_TRY(place_inputs(schedule, error));
+    LTAP_TRY(tap_constants(schedule, error));
+    for (size_t i = 0; i < graph->nodes.count; i++)
+        if (!schedule->request->keep || schedule->request->keep[i])
+            LTAP_TRY(visit(schedule, ltap_graph_node(graph, (uint32_t)i), error));
+    return LTAP_OK;
+}

@@ -1,0 +1,58 @@
+/* The state while a plan's steps are being written down; inside of src/plan only. */
+#ifndef LTAP_PLAN_SCHEDULE_H
+#define LTAP_PLAN_SCHEDULE_H
+
+#include "plan/plan.h"
+
+/* Where a value lies: one buffer a layout, LTAP_NO_BUFFER where it does not. */
+typedef struct ltap_place {
+    uint32_t buffer[LTAP_LAYOUT_COUNT];
+} ltap_place;
+
+typedef struct ltap_schedule {
+    const ltap_plan_request *request;
+    ltap_plan *plan;
+    ltap_propagation known;
+    ltap_place *places;      /* one a value */
+    uint32_t *uses;          /* one a value: kept nodes that still have to read it */
+    uint32_t *tapped;        /* one a value: 1 + its first tap, 0: none */
+    uint32_t *next_tap;      /* one a tap: 1 + the next tap of the same value */
+    uint8_t *resident;       /* one a value: a constant that a step reads at run time */
+    uint8_t *done;           /* one a node: inside the kernel of a node before it */
+    ltap_tensor *tensors;    /* scratch for calls, twice the largest arity */
+    const void **identities; /* scratch */
+    ltap_layout *layouts;    /* scratch */
+} ltap_schedule;
+
+/* True when the two layouts of a rank-4 tensor are the same bytes (one channel, or one pixel). */
+bool ltap_schedule_neutral(const ltap_tensor *tensor);
+
+/* The buffer of a value in a layout, converting (a step) or computing a constant where needed. */
+ltap_status ltap_schedule_obtain(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
+                                 uint32_t *buffer, ltap_error *error);
+/* A new arena buffer for a value that the next step makes. */
+ltap_status ltap_schedule_make(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
+                               uint32_t *buffer, ltap_error *error);
+/* Appends a step and lengthens the lives of its buffers to it. */
+ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step, ltap_error *error);
+/* Zeroed operands for a step, from the plan's arena. */
+ltap_status ltap_schedule_operands(ltap_schedule *schedule, size_t count, ltap_operand **operands,
+                                   ltap_error *error);
+
+/* Writes down all steps; everything in the schedule is set up. */
+ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error);
+
+/* How one node will run. */
+typedef struct ltap_choice {
+    const ltap_impl *impl; /* NULL: the reference kernel */
+    ltap_layout *in, *out; /* scratch of the schedule */
+    bool permuted;         /* reference kernel told the axes in channels-last order */
+    const char *refusals;  /* from the plan's arena */
+} ltap_choice;
+
+/* Pure function of the node, its shapes, mode, threads, processor; for pointwise nodes the layout
+ * follows the inputs, which does not change a bit. */
+ltap_status ltap_choose(ltap_schedule *schedule, const ltap_query *query, ltap_choice *choice,
+                        ltap_error *error);
+
+#endif

@@ -1,0 +1,107 @@
+/* Doing the steps of a plan, one after the other. */
+#include "run/run.h"
+
+#include "backends/layout.h"
+#include "base/error.h"
+
+#include <string.h>
+
+static void *locate(const ltap_run *run, const ltap_plan *plan, const ltap_operand *operand)
+{
+    if (operand->value == LTAP_NO_VALUE || operand->buffer == LTAP_NO_BUFFER)
+        return NULL;
+    const ltap_buffer *buffer = LTAP_VECTOR_AT(&plan->buffers, ltap_buffer, operand->buffer);
+    switch (buffer->kind) {
+    case LTAP_BUFFER_CONSTANT:
+        return (void *)buffer->constant;
+    case LTAP_BUFFER_INPUT:
+        return run->inputs[buffer->input].data;
+    case LTAP_BUFFER_ARENA:
+        return (char *)run->arena + buffer->offset;
+    }
+    return NULL;
+}
+
+static ltap_status do_kernel(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                             ltap_error *error)
+{
+    for (size_t i = 0; i < step->n_inputs + step->n_outputs; i++)
+        run->pointers[i] = locate(run, plan, &step->operands[i]);
+    return step->kernel.impl->run(&step->kernel, (const void *const *)run->pointers,
+                                  run->pointers + step->n_inputs, run->scratch, error);
+}
+
+static ltap_status do_reference(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                                ltap_error *error)
+{
+    for (size_t i = 0; i < step->n_inputs + step->n_outputs; i++) {
+        run->tensors[i] = step->operands[i].tensor;
+        run->tensors[i].data = locate(run, plan, &step->operands[i]);
+    }
+    ltap_call call = {.node = step->node,
+                      .inputs = run->tensors,
+                      .n_inputs = step->n_inputs,
+                      .outputs = run->tensors + step->n_inputs,
+                      .n_outputs = step->n_outputs,
+                      .memory = run->memory,
+                      .threads = run->getter->threads};
+    return step->node->op->reference(&call, error);
+}
+
+static void copy_layout(ltap_run *run, const ltap_tensor *shape, const void *src, void *dst,
+                        const ltap_layout layouts[2])
+{
+    if (layouts[0] == layouts[1])
+        memcpy(dst, src, (size_t)ltap_tensor_bytes(shape));
+    else
+        ltap_layout_convert(shape, src, layouts[0], dst, layouts[1], run->getter->threads);
+}
+
+static void do_convert(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
+{
+    const ltap_operand *from = &step->operands[0], *to = &step->operands[1];
+    const ltap_layout layouts[2] = {from->layout, to->layout};
+
+    copy_layout(run, &from->tensor, locate(run, plan, from), locate(run, plan, to), layouts);
+}
+
+static void do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                   ltap_features *features)
+{
+    const ltap_operand *from = &step->operands[0];
+    const ltap_layout layouts[2] = {from->layout, LTAP_LAYOUT_PLAIN};
+
+    copy_layout(run, &from->tensor, locate(run, plan, from),
+                features->features[step->feature].tensor.data, layouts);
+}
+
+static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                           ltap_features *features, ltap_error *error)
+{
+    switch (step->kind) {
+    case LTAP_STEP_KERNEL:
+        return do_kernel(run, plan, step, error);
+    case LTAP_STEP_REFERENCE:
+        return do_reference(run, plan, step, error);
+    case LTAP_STEP_CONVERT:
+        do_convert(run, plan, step);
+        return LTAP_OK;
+    case LTAP_STEP_TAP:
+        do_tap(run, plan, step, features);
+        return LTAP_OK;
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
+                             ltap_error *error)
+{
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
+        ltap_status status = do_step(run, plan, step, features, error);
+        if (status != LTAP_OK)
+            return ltap_error_prefix(error, status, "%s",
+                                     ltap_node_text(run->getter->model->graph, step->node).text);
+    }
+    return LTAP_OK;
+}

@@ -1,0 +1,169 @@
+/* A forward: inputs matched by name, a plan for their shapes, memory for the plan, the steps. */
+#include "run/run.h"
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+#include <string.h>
+
+ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error)
+{
+    void *block;
+    ltap_status status;
+
+    LTAP_TRY(ltap_memory_take_zeroed(getter->memory, 1, sizeof(ltap_run), "a run", &block, error));
+    ltap_run *made = block;
+    made->getter = ltap_getter_ref(getter);
+    made->memory = getter->memory;
+    LTAP_GO(ltap_memory_take_zeroed(made->memory, getter->n_inputs, sizeof(ltap_tensor),
+                                    "a run's inputs", &block, error));
+    made->inputs = block;
+    *run = made;
+    made = NULL;
+done:
+    ltap_run_release(made);
+    return status;
+}
+
+void ltap_run_release(ltap_run *run)
+{
+    if (!run)
+        return;
+    ltap_getter *getter = run->getter;
+    ltap_memory *memory = run->memory;
+    ltap_memory_release(memory, run->arena);
+    ltap_memory_release(memory, run->scratch);
+    ltap_memory_release(memory, run->tensors);
+    ltap_memory_release(memory, run->pointers);
+    ltap_memory_release(memory, run->inputs);
+    ltap_memory_release(memory, run);
+    ltap_getter_unref(getter);
+}
+
+/* Where an input goes: position among the getter's, or n_inputs for one that is not needed. */
+static ltap_status place(const ltap_getter *getter, const ltap_input *input, size_t position,
+                         size_t *index, ltap_error *error)
+{
+    const ltap_model *model = getter->model;
+
+    *index = position;
+    if (!input->name) {
+        if (position < getter->n_inputs)
+            return LTAP_OK;
+        return ltap_error_set(error, LTAP_ERROR_INPUT,
+                              "%zu inputs were given; the request needs %zu", position + 1,
+                              getter->n_inputs);
+    }
+    for (*index = 0; *index < getter->n_inputs; ++*index)
+        if (strcmp(getter->inputs[*index].name, input->name) == 0)
+            return LTAP_OK;
+    for (size_t i = 0; i < model->graph->inputs.count; i++)
+        if (strcmp(model->inputs[i].name, input->name) == 0)
+            return LTAP_OK;
+    return ltap_error_set(error, LTAP_ERROR_INPUT, "the model has no input '%s'%s%s%s", input->name,
+                          getter->n_inputs ? "; it wants '" : "",
+                          getter->n_inputs ? getter->inputs[0].name : "",
+                          getter->n_inputs ? "'" : "");
+}
+
+static ltap_status check_tensor(const ltap_port *port, const ltap_tensor *tensor, ltap_error *error)
+{
+    size_t alignment = ltap_dtype_bits(tensor->dtype) / 8;
+
+    if (tensor->rank < 0 || tensor->rank > LTAP_MAX_RANK)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "the input '%s' has rank %d; 0 to %d",
+                              port->name, tensor->rank, LTAP_MAX_RANK);
+    ltap_status status = ltap_tensor_check(tensor, error);
+    if (status != LTAP_OK)
+        return ltap_error_prefix(error, status, "the input '%s'", port->name);
+    if (!tensor->data && ltap_tensor_bytes(tensor))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "the input '%s' has no data", port->name);
+    if (alignment > 1 && (uintptr_t)tensor->data % alignment)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "the data of the input '%s' is not aligned to its type", port->name);
+    return LTAP_OK;
+}
+
+static ltap_status match_inputs(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
+                                ltap_error *error)
+{
+    const ltap_getter *getter = run->getter;
+    size_t index;
+
+    for (size_t i = 0; i < getter->n_inputs; i++)
+        run->inputs[i].dtype = LTAP_UNDEFINED;
+    for (size_t i = 0; i < n_inputs; i++) {
+        LTAP_TRY(place(getter, &inputs[i], i, &index, error));
+        if (index == getter->n_inputs)
+            continue;
+        if (run->inputs[index].dtype != LTAP_UNDEFINED)
+            return ltap_error_set(error, LTAP_ERROR_INPUT, "the input '%s' is given twice",
+                                  getter->inputs[index].name);
+        LTAP_TRY(check_tensor(&getter->inputs[index], &inputs[i].tensor, error));
+        run->inputs[index] = inputs[i].tensor;
+    }
+    for (size_t i = 0; i < getter->n_inputs; i++)
+        if (run->inputs[i].dtype == LTAP_UNDEFINED)
+            return ltap_error_set(error, LTAP_ERROR_INPUT,
+                                  "the input '%s' is missing; the request needs it",
+                                  getter->inputs[i].name);
+    return LTAP_OK;
+}
+
+/* Grows a block without keeping its contents. */
+static ltap_status renew(ltap_run *run, void **block, uint64_t *have, uint64_t want,
+                         const char *what, ltap_error *error)
+{
+    if (*block && *have >= want)
+        return LTAP_OK;
+    ltap_memory_release(run->memory, *block);
+    *block = NULL;
+    *have = 0;
+    LTAP_TRY(ltap_memory_take(run->memory, want, what, block, error));
+    *have = want;
+    return LTAP_OK;
+}
+
+static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error *error)
+{
+    void *block;
+
+    LTAP_TRY(renew(run, &run->arena, &run->arena_bytes, plan->arena_bytes, "the arena", error));
+    LTAP_TRY(renew(run, &run->scratch, &run->scratch_bytes, plan->scratch_bytes,
+                   "the kernels' scratch memory", error));
+    if (run->tensors && run->n_operands >= plan->max_operands)
+        return LTAP_OK;
+    ltap_memory_release(run->memory, run->tensors);
+    ltap_memory_release(run->memory, run->pointers);
+    run->tensors = NULL;
+    run->pointers = NULL;
+    LTAP_TRY(ltap_memory_take_zeroed(run->memory, plan->max_operands, sizeof(ltap_tensor),
+                                     "a run's operands", &block, error));
+    run->tensors = block;
+    LTAP_TRY(ltap_memory_take_zeroed(run->memory, plan->max_operands, sizeof(void *),
+                                     "a run's operands", &block, error));
+    run->pointers = block;
+    run->n_operands = plan->max_operands;
+    return LTAP_OK;
+}
+
+ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
+                        ltap_features **features, ltap_error *error)
+{
+    const ltap_plan *plan;
+    ltap_features *made = NULL;
+
+    LTAP_TRY(match_inputs(run, inputs, n_inputs, error));
+    LTAP_TRY(ltap_getter_plan(run->getter, run->inputs, &plan, error));
+    LTAP_TRY(take_memory(run, plan, error));
+    LTAP_TRY(ltap_features_new(run->getter, plan, &made, error));
+    int threads_before = ltap_parallel_set_threads(run->getter->threads);
+    ltap_status status = ltap_run_execute(run, plan, made, error);
+    ltap_parallel_set_threads(threads_before);
+    if (status != LTAP_OK) {
+        ltap_features_release(made);
+        return status;
+    }
+    *features = made;
+    return LTAP_OK;
+}
