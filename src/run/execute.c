@@ -100,8 +100,9 @@ ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features
         const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
         ltap_status status = do_step(run, plan, step, features, error);
         if (status != LTAP_OK)
-            return ltap_error_prefix(error, status, "%s",
-                                     ltap_node_text(run->getter->model->graph, step->node).text);
+            return ltap_error_prefix(
+                error, status, "%s",
+                ltap_node_text(run->getter->model->rewritten, step->node).text);
     }
     return LTAP_OK;
 }
