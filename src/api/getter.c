@@ -86,6 +86,20 @@ ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs,
     return LTAP_OK;
 }
 
+ltap_status ltap_getter_shapes(ltap_getter *getter, const ltap_tensor *inputs, size_t n_inputs,
+                               ltap_tensor *features, ltap_error *error)
+{
+    const ltap_plan *plan;
+
+    if (!getter || !features || (n_inputs && !inputs))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "ltap_getter_shapes: an argument is NULL");
+    LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
+    for (size_t i = 0; i < plan->n_features; i++)
+        features[i] = plan->features[i];
+    return LTAP_OK;
+}
+
 ltap_status ltap_getter_explain(ltap_getter *getter, const ltap_tensor *inputs, size_t n_inputs,
                                 void (*line)(void *user, const char *text), void *user,
                                 ltap_error *error)
