@@ -162,13 +162,12 @@ static void run_plan(plan *p)
         ltap_parallel_for(p->call->threads, count, GRAIN, run_range, p);
 }
 
-static void read_params(const ltap_call *call, const ltap_pointwise *pointwise, double *params)
+static double read_param(const ltap_node *node, const char *name, double otherwise)
 {
-    for (int i = 0; i < LTAP_POINTWISE_PARAMS; i++) {
-        const char *attr = pointwise->params[i].attr;
-        double otherwise = pointwise->params[i].otherwise;
-        params[i] = attr ? ltap_node_float(call->node, attr, otherwise) : otherwise;
-    }
+    const ltap_attr *attr = name ? ltap_node_attr(node, name) : NULL;
+    if (attr && attr->kind == LTAP_ATTR_INT)
+        return (double)attr->u.i;
+    return attr ? ltap_node_float(node, name, otherwise) : otherwise;
 }
 
 void ltap_pointwise_run(const ltap_call *call, const ltap_pointwise *pointwise, size_t n_inputs,
@@ -177,7 +176,8 @@ void ltap_pointwise_run(const ltap_call *call, const ltap_pointwise *pointwise, 
     double own[LTAP_POINTWISE_PARAMS];
     if (!ltap_call_wants(call, 0))
         return;
-    read_params(call, pointwise, own);
+    for (int i = 0; i < LTAP_POINTWISE_PARAMS; i++)
+        own[i] = read_param(call->node, pointwise->params[i].attr, pointwise->params[i].otherwise);
     ltap_dtype dtype = call->inputs[pointwise->key].dtype;
     plan p = {.call = call,
               .kernel = find_kernel(pointwise, dtype),

@@ -73,7 +73,7 @@ ltap_status ltap_call_ints(const ltap_call *call, size_t input, const char *what
 ltap_status ltap_call_int(const ltap_call *call, size_t input, const char *what, int64_t *number,
                           ltap_error *error)
 {
-    size_t count;
+    size_t count = 0;
     LTAP_TRY(ltap_call_ints(call, input, what, number, 1, &count, error));
     if (count != 1)
         return ltap_error_set(error, LTAP_ERROR_FORMAT, "its %s is empty, one number is needed",
