@@ -38,10 +38,8 @@ done:
 
 static bool lies_channels_last(const ltap_schedule *schedule, uint32_t value)
 {
-    const ltap_place *place = &schedule->places[value];
-
-    return place->buffer[LTAP_LAYOUT_CHANNELS_LAST] != LTAP_NO_BUFFER &&
-           place->buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER;
+    return schedule->places[value].buffer[LTAP_LAYOUT_CHANNELS_LAST] != LTAP_NO_BUFFER &&
+           !ltap_schedule_neutral(&schedule->known.values[value].tensor);
 }
 
 /* A smaller or constant operand that reads the same in both orders of axes. */
