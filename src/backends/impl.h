@@ -9,6 +9,7 @@
 
 #include "backends/packs.h"
 #include "ops/op.h"
+#include <stdio.h>
 
 /* How a value of rank 4 lies in memory. Other ranks are always plain. */
 typedef enum ltap_layout {
@@ -42,6 +43,13 @@ typedef struct ltap_query {
 typedef struct ltap_why {
     char text[128];
 } ltap_why;
+
+/* Fills `why` and is false: `return ltap_refuse(why, "...")`. */
+static inline bool ltap_refuse(ltap_why *why, const char *reason)
+{
+    snprintf(why->text, sizeof(why->text), "%s", reason);
+    return false;
+}
 
 typedef struct ltap_impl ltap_impl;
 
