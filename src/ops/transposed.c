@@ -28,11 +28,11 @@ static int64_t full_extent(const ltap_window *w, int axis, int64_t output_paddin
            output_padding;
 }
 
-/* Padding that makes the output as large as said. */
+/* Padding that makes the output as large as said; what the full output lacks comes at the end. */
 static void split_padding(ltap_window *w, int axis, int64_t total, const char *mode)
 {
-    int64_t half = total / 2;
-    w->begin[axis] = strcmp(mode, "SAME_UPPER") == 0 ? half : total - half;
+    int64_t half = total > 0 ? total / 2 : 0;
+    w->begin[axis] = strcmp(mode, "SAME_UPPER") == 0 || total < 0 ? half : total - half;
     w->end[axis] = total - w->begin[axis];
 }
 
