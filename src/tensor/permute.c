@@ -19,8 +19,9 @@ typedef struct job {
     int64_t dims[LTAP_MAX_RANK];    /* of dst */
     int64_t strides[LTAP_MAX_RANK]; /* of src, in the order of dst's axes; in elements */
     size_t bytes;                   /* of one element, which may be a whole block */
-    int64_t rows, columns; /* what is walked in tiles: src's fastest axis, dst's fastest axis */
-    int row_axis;          /* axis of dst that is src's fastest */
+    int64_t rows, columns;          /* walked in tiles: along src's fastest axis, along dst's */
+    int64_t strips;                 /* of TILE rows, in one matrix */
+    int row_axis;                   /* axis of dst that is src's fastest */
 } job;
 
 /* Merges axes of dst that follow each other in src too; takes a fixed tail into the element. */
@@ -90,26 +91,26 @@ static int64_t dst_stride_of(const job *work, int axis)
     return stride;
 }
 
-/* One matrix: all elements with the other axes fixed. */
-static void copy_matrix(const job *work, const char *src, char *dst)
+/* A strip of one matrix: TILE rows from r, all columns. */
+static void copy_strip(const job *work, const char *src, char *dst, int64_t r)
 {
     int64_t bytes = (int64_t)work->bytes, dst_stride = dst_stride_of(work, work->row_axis);
     int64_t src_stride = work->strides[work->rank - 1], row_stride = work->strides[work->row_axis];
-    for (int64_t r = 0; r < work->rows; r += TILE)
-        for (int64_t c = 0; c < work->columns; c += TILE) {
-            int64_t rows = work->rows - r < TILE ? work->rows - r : TILE;
-            int64_t columns = work->columns - c < TILE ? work->columns - c : TILE;
-            copy_tile(work, src + (r * row_stride + c * src_stride) * bytes,
-                      dst + (r * dst_stride + c) * bytes, rows, columns, dst_stride);
-        }
+    int64_t rows = work->rows - r < TILE ? work->rows - r : TILE;
+    for (int64_t c = 0; c < work->columns; c += TILE) {
+        int64_t columns = work->columns - c < TILE ? work->columns - c : TILE;
+        copy_tile(work, src + (r * row_stride + c * src_stride) * bytes,
+                  dst + (r * dst_stride + c) * bytes, rows, columns, dst_stride);
+    }
 }
 
-/* Matrices are numbered by the axes that are walked in neither direction. */
+/* Strips are numbered matrix by matrix; matrices by the axes that are walked in neither direction.
+ */
 static void copy_range(void *context, int64_t first, int64_t last)
 {
     const job *work = context;
     for (int64_t number = first; number < last; number++) {
-        int64_t rest = number, src = 0, dst = 0;
+        int64_t rest = number / work->strips, src = 0, dst = 0;
         for (int i = work->rank - 2; i >= 0; i--) {
             if (i == work->row_axis)
                 continue;
@@ -118,15 +119,15 @@ static void copy_range(void *context, int64_t first, int64_t last)
             src += at * work->strides[i];
             dst += at * dst_stride_of(work, i);
         }
-        copy_matrix(work, work->src + src * (int64_t)work->bytes,
-                    work->dst + dst * (int64_t)work->bytes);
+        copy_strip(work, work->src + src * (int64_t)work->bytes,
+                   work->dst + dst * (int64_t)work->bytes, number % work->strips * TILE);
     }
 }
 
 /* Chooses the two axes of the matrices; without a second one, its count is 1. */
-static int64_t count_matrices(job *work)
+static int64_t count_strips(job *work)
 {
-    int64_t count = 1;
+    int64_t matrices = 1;
     int fast = work->rank - 1;
     for (int i = 0; i < work->rank - 1; i++)
         if (fast == work->rank - 1 || work->strides[i] < work->strides[fast])
@@ -134,9 +135,10 @@ static int64_t count_matrices(job *work)
     work->row_axis = fast;
     work->columns = work->dims[work->rank - 1];
     work->rows = fast < work->rank - 1 ? work->dims[fast] : 1;
+    work->strips = (work->rows - 1) / TILE + 1;
     for (int i = 0; i < work->rank - 1; i++)
-        count *= i != fast ? work->dims[i] : 1;
-    return count;
+        matrices *= i != fast ? work->dims[i] : 1;
+    return matrices * work->strips;
 }
 
 void ltap_tensor_permute(const ltap_tensor *src, const int *perm, ltap_tensor *dst, int threads)
@@ -157,7 +159,8 @@ void ltap_tensor_permute(const ltap_tensor *src, const int *perm, ltap_tensor *d
         return;
     }
     simplify(&work);
-    int64_t matrices = count_matrices(&work);
-    int64_t bytes = work.rows * work.columns * (int64_t)work.bytes;
-    ltap_parallel_for(threads, matrices, GRAIN_BYTES / bytes + 1, copy_range, &work);
+    int64_t strips = count_strips(&work);
+    int64_t rows = work.rows < TILE ? work.rows : TILE;
+    int64_t bytes = rows * work.columns * (int64_t)work.bytes;
+    ltap_parallel_for(threads, strips, GRAIN_BYTES / bytes + 1, copy_range, &work);
 }
