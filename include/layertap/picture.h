@@ -22,7 +22,8 @@ typedef struct ltap_picture_options {
     ltap_scaling scaling; /* per channel, or one scale for the layer */
     int columns;          /* of the grid; 0: the ceiling of the square root of the channels */
     int max_channels;     /* 0: all */
-    int enlarge;          /* pixels per element; 0: so that a tile has about 64 pixels */
+    int enlarge;          /* pixels per element; 0: the longer side of a tile gets 64 pixels or
+                             more, that of a label map 256, a strip about 512, an input 1:1 */
 } ltap_picture_options;
 
 /* A grid of the channels of f32[N,C,H,W], item `item` of axis 0; C last tiles are background.
@@ -33,7 +34,8 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_picture_grid(const ltap_tensor *tensor, 
                                                      ltap_error *error);
 
 /* The class of the largest channel of f32[N,C,H,W] (C >= 2) at each pixel, in the colours of the
- * PASCAL VOC palette; over `under` (same proportions, half transparent) unless that is NULL. */
+ * PASCAL VOC palette; over `under` (half transparent) unless that is NULL. under: the picture as
+ * the network saw it; other proportions than those of the labels are refused. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_picture_labels(const ltap_tensor *tensor, int64_t item,
                                                        const ltap_image *under, const char *path,
                                                        const ltap_picture_options *options,
@@ -45,6 +47,11 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_picture_input(const ltap_tensor *tensor,
                                                       const char *path,
                                                       const ltap_picture_options *options,
                                                       ltap_error *error);
+
+/* The same as a picture in memory, e.g. to lie under labels. image: yours to close. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_image_open_tensor(const ltap_tensor *tensor, int64_t item,
+                                                          const ltap_preprocess *preprocess,
+                                                          ltap_image **image, ltap_error *error);
 
 LTAP_END
 
