@@ -123,6 +123,7 @@ typedef struct ltap_value {
     const uint32_t *consumers; /* node numbers in order, one entry per use; set by link */
     size_t n_consumers;
     ltap_span span; /* of the initializer, or of the value_info */
+    bool from_node; /* constant: said by a Constant node, whose bytes span is */
 } ltap_value;
 
 struct ltap_graph {
@@ -142,6 +143,9 @@ struct ltap_graph {
     int64_t opset; /* of the default domain in the file */
     const ltap_property *properties; /* the model's metadata_props */
     size_t n_properties;
+    ltap_span span;               /* of the graph in the file */
+    const ltap_span *other_fields; /* of graph and model, that no loader reads; each with its tag */
+    size_t n_other_fields;
     bool linked;
 };
 

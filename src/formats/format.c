@@ -1,0 +1,108 @@
+/* The table of model formats, and what to say of files that are none of them. */
+#include "formats/format.h"
+#include "base/error.h"
+#include "formats/onnx/onnx.h"
+#include <string.h>
+
+static const ltap_format *const formats[] = {&ltap_onnx_format, NULL};
+
+#define READS  "layertap reads ONNX"
+#define EXPORT "; " READS ": export one with torch.onnx.export"
+
+const ltap_format *const *ltap_formats(void)
+{
+    return formats;
+}
+
+/* Beginnings of other files. */
+static const struct {
+    size_t offset, bytes;
+    const char *begins, *what;
+} foreign[] = {
+    {0, 4, "PK\3\4",
+     "a zip archive, such as a PyTorch checkpoint or a .keras file (starts with 'PK')" EXPORT},
+    {0, 8, "\x89HDF\r\n\x1a\n",
+     "an HDF5 file, such as Keras weights (starts with '\\x89HDF'); " READS},
+    {0, 2, "\x80\2", "a pickle, such as an old PyTorch checkpoint (starts with 80 02)" EXPORT},
+    {0, 2, "\x80\3", "a pickle (starts with 80 03)" EXPORT},
+    {0, 2, "\x80\4", "a pickle (starts with 80 04)" EXPORT},
+    {0, 2, "\x80\5", "a pickle (starts with 80 05)" EXPORT},
+    {8, 2, "{\"", "a safetensors file, which holds weights without a network" EXPORT},
+    {4, 4, "TFL3", "a TensorFlow Lite model; " READS ": convert it with tf2onnx"},
+    {4, 4, "ORTM",
+     "an ONNX Runtime model (.ort); " READS ": give the .onnx file that it was made from"},
+    {0, 4, "GGUF", "a GGUF file; " READS},
+    {0, 6, "\x93NUMPY", "a NumPy array, not a model; " READS},
+    {0, 3, "\xff\xd8\xff", "a JPEG picture, not a model; " READS},
+    {0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture, not a model; " READS},
+    {0, 2, "\x1f\x8b", "a gzip file; unpack it first"},
+    {0, 6,
+     "\xfd"
+     "7zXZ",
+     "an xz file; unpack it first"},
+    {0, 4, "\x28\xb5\x2f\xfd", "a zstd file; unpack it first"},
+    {0, 4,
+     "\x7f"
+     "ELF",
+     "a program, not a model; " READS},
+    {0, 34, "version https://git-lfs.github.com",
+     "a Git LFS pointer, not the file itself; run 'git lfs pull'"},
+    {0, 5, "<?xml", "an XML file, such as an OpenVINO model; " READS},
+};
+
+static const char *find_foreign(const ltap_source *source)
+{
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++)
+        if (source->size >= foreign[i].offset + foreign[i].bytes &&
+            memcmp(source->data + foreign[i].offset, foreign[i].begins, foreign[i].bytes) == 0)
+            return foreign[i].what;
+    return NULL;
+}
+
+/* The first bytes, when all of them are printable; text holds SHOWN + 1. */
+#define SHOWN 12
+static bool first_text(const ltap_source *source, char *text)
+{
+    size_t count = 0;
+    while (count < source->size && count < SHOWN && source->data[count] >= ' ' &&
+           source->data[count] < 0x7f)
+        count++;
+    memcpy(text, source->data, count);
+    text[count] = '\0';
+    return count >= 4 || count == source->size;
+}
+
+static ltap_status refuse(const ltap_source *source, ltap_error *error)
+{
+    char text[SHOWN + 1];
+    const uint8_t *data = source->data;
+    const char *what = find_foreign(source);
+    if (what)
+        return ltap_error_at(error, LTAP_ERROR_FORMAT, 0, "this is %s", what);
+    if (first_text(source, text))
+        return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
+                             "not a model (a text that starts with '%s'); " READS, text);
+    return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
+                         "not a model of a known format (starts with the bytes %02x %02x %02x "
+                         "%02x); " READS,
+                         data[0], source->size > 1 ? data[1] : 0, source->size > 2 ? data[2] : 0,
+                         source->size > 3 ? data[3] : 0);
+}
+
+ltap_status ltap_format_load(ltap_source *source, ltap_graph **graph, ltap_error *error)
+{
+    const ltap_format *best = NULL;
+    int sure = 0;
+    if (source->size == 0)
+        return ltap_error_set(error, LTAP_ERROR_FORMAT, "the file is empty; " READS);
+    for (size_t i = 0; formats[i]; i++) {
+        int score = formats[i]->probe(source);
+        if (score > sure) {
+            sure = score;
+            best = formats[i];
+        }
+    }
+    if (!best || (sure < 2 && find_foreign(source)))
+        return refuse(source, error);
+    return best->load(source, graph, error);
+}
