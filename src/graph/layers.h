@@ -21,14 +21,21 @@ typedef struct ltap_module_call {
     size_t n_outputs;
     const uint32_t *inputs; /* values made outside and used inside, weights left out */
     size_t n_inputs;
+    uint32_t first;    /* place of the call in the order of execution: among those that depend on
+                          the model's inputs, how many operations ran before it */
+    const char *doubt; /* NULL, or why what the call hands out cannot be told from the file */
 } ltap_module_call;
 
 typedef struct ltap_module {
-    const char *path;       /* "layer1.0.relu"; never empty */
-    const char *class_name; /* "torch.nn.modules.activation.ReLU" or NULL */
-    uint32_t parent;        /* module number or LTAP_NO_MODULE at the top */
-    const ltap_module_call *calls; /* empty where nothing of its own is left in the file */
+    const char *path;        /* "layer1.0.relu"; never empty */
+    const char *class_name;  /* "torch.nn.modules.activation.ReLU" or NULL */
+    uint32_t parent;         /* module number or LTAP_NO_MODULE at the top */
+    ltap_module_call *calls; /* in order of execution; those of an elided module have no nodes */
     size_t n_calls;
+    /* Why the file does not tell one call from another, from call first_doubtful on; NULL: it
+     * does. What is in doubt is refused, never guessed. */
+    const char *doubt;
+    size_t first_doubtful;
     uint64_t n_parameters; /* elements of the weights used inside, each weight once */
     /* The exporter folded a BatchNorm into this convolution: its own value is not in the file; the
      * call's output is the value after it. */
@@ -43,12 +50,22 @@ typedef struct ltap_module {
 typedef struct ltap_layers {
     ltap_arena arena;
     const ltap_graph *graph; /* borrowed */
-    ltap_vector modules;     /* ltap_module, in order of first execution, parents first */
+    ltap_vector modules;     /* ltap_module, in order of first execution, parents first; elided ones
+                                at the end */
     ltap_map module_by_path;
+    ltap_map node_by_name;    /* the first node of each name */
+    uint32_t *same_name;      /* per node: the next one of that name, or LTAP_NO_NODE */
+    uint8_t *data;            /* per value: 1 where it depends on more than the shapes of inputs */
+    uint8_t *folded_node;     /* per node: 1 for a convolution that a BatchNorm was folded into */
     uint32_t *module_of_node; /* innermost module of each node, or LTAP_NO_MODULE */
     uint32_t *call_of_node;   /* which call of it */
     const char *exporter;     /* "TorchScript exporter", "dynamo exporter" or "" */
 } ltap_layers;
+
+static inline ltap_module *ltap_layers_at(const ltap_layers *layers, uint32_t module)
+{
+    return LTAP_VECTOR_AT(&layers->modules, ltap_module, module);
+}
 
 ltap_status ltap_layers_new(const ltap_graph *graph, ltap_layers **layers, ltap_error *error);
 void ltap_layers_free(ltap_layers *layers);

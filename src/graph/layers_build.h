@@ -1,0 +1,136 @@
+/* What the builders of the layer tree share. Private to src/graph/layers*.c.
+ *
+ * First every node gets a chain of steps, outermost first: what the exporter wrote about where the
+ * node ran (layers_torchscript.c, layers_dynamo.c). Then calls are cut out of the order of
+ * execution (layers_tree.c), named (layers_paths.c), and given their values (layers_values.c).
+ */
+#ifndef LTAP_GRAPH_LAYERS_BUILD_H
+#define LTAP_GRAPH_LAYERS_BUILD_H
+
+#include "graph/layers.h"
+
+#define LTAP_NO_TURN  UINT32_MAX
+#define LTAP_NO_STEP  UINT32_MAX
+#define LTAP_NO_CALL  UINT32_MAX
+#define LTAP_MAX_STEP 64 /* deeper scopes count as the 64th */
+
+/* Order of execution without arithmetic on shapes and constants. */
+typedef struct ltap_flow {
+    uint32_t *order; /* nodes that compute data */
+    size_t n_order;
+    uint32_t *place; /* per node: index in order, or LTAP_NO_NODE */
+} ltap_flow;
+
+/* A scope as the exporter wrote it, each once. */
+typedef struct ltap_scope {
+    const char *text;       /* "/layer1/layer1.0" or "layer1.0" */
+    const char *component;  /* the last part, "layer1.0"; with full paths: the path itself */
+    const char *class_name; /* or NULL */
+    uint32_t parent;        /* or LTAP_NO_STEP */
+    bool full_path;         /* component is the module's path */
+    bool collides;          /* two modules may hide behind this text */
+} ltap_scope;
+
+typedef struct ltap_step {
+    uint32_t scope;
+    uint32_t turn; /* which call, where the exporter counts them; else LTAP_NO_TURN */
+} ltap_step;
+
+typedef struct ltap_chain {
+    ltap_step *steps; /* NULL: the file does not say where the node ran */
+    uint32_t n_steps;
+} ltap_chain;
+
+typedef struct ltap_scopes {
+    ltap_memory *memory;
+    ltap_arena *arena;  /* of the build: gone with it */
+    ltap_chain *chains; /* per node */
+    ltap_vector scopes; /* ltap_scope */
+    ltap_map by_text;
+} ltap_scopes;
+
+typedef struct ltap_tree_call {
+    uint32_t module, parent; /* parent: a call or LTAP_NO_CALL */
+    uint32_t begin, end;     /* places in the order */
+    uint32_t depth;
+    uint64_t pattern; /* what ran inside; equal for equal sequences */
+    bool repeats;     /* one of several equal ones in a row that may be one */
+} ltap_tree_call;
+
+typedef struct ltap_tree {
+    ltap_layers *layers;
+    const ltap_flow *flow;
+    const ltap_scopes *scopes;
+    ltap_vector calls;       /* ltap_tree_call, parents first */
+    ltap_vector first_calls; /* uint32_t: per module */
+    uint32_t *call_of;       /* per place: the innermost call, or LTAP_NO_CALL */
+    uint64_t *tokens;        /* scratch, per place */
+    uint32_t *borders;       /* scratch, per place */
+} ltap_tree;
+
+static inline ltap_scope *ltap_scopes_at(const ltap_scopes *scopes, uint32_t scope)
+{
+    return LTAP_VECTOR_AT(&scopes->scopes, ltap_scope, scope);
+}
+static inline const ltap_chain *ltap_tree_chain(const ltap_tree *tree, size_t place)
+{
+    return &tree->scopes->chains[tree->flow->order[place]];
+}
+static inline ltap_tree_call *ltap_tree_at(const ltap_tree *tree, uint32_t call)
+{
+    return LTAP_VECTOR_AT(&tree->calls, ltap_tree_call, call);
+}
+
+/* Finds or adds; text is copied. */
+ltap_status ltap_scopes_intern(ltap_scopes *scopes, const char *text, size_t bytes, uint32_t parent,
+                               uint32_t *scope, ltap_error *error);
+bool ltap_scopes_find(const ltap_scopes *scopes, const char *text, size_t bytes, uint32_t *scope);
+
+/* Which values are data; which nodes compute them, in order. Arrays from the arenas. */
+ltap_status ltap_flow_find(ltap_layers *layers, ltap_arena *arena, ltap_flow *flow,
+                           ltap_error *error);
+/* The initializer behind a value, through Identity nodes that only alias it; LTAP_NO_VALUE where it
+ * is none. */
+uint32_t ltap_flow_initializer(const ltap_graph *graph, uint32_t value);
+/* The same, for weights only: no shapes, masks, lifted scalars, running statistics. */
+uint32_t ltap_flow_weight(const ltap_graph *graph, const ltap_node *node, size_t input);
+
+/* Sources of chains. used: whether the graph has what the source needs. */
+ltap_status ltap_scopes_dynamo(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
+                               ltap_error *error);
+ltap_status ltap_scopes_torchscript(const ltap_layers *layers, const ltap_flow *flow,
+                                    ltap_scopes *scopes, bool *used, ltap_error *error);
+ltap_status ltap_scopes_calls(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
+                              ltap_error *error);
+
+/* "onnx::Conv_193", "193": a weight that the exporter made anew. */
+bool ltap_name_renamed(const char *name);
+/* How the TorchScript exporter cuts a qualified name: offset of the last part that is not all
+ * digits; 0 where there is none. */
+size_t ltap_name_cut(const char *name, size_t bytes);
+
+/* Path of the module behind calls [begin, end) at a depth, below a module of a given path ("" at
+ * the top). path: from the layers' arena. */
+ltap_status ltap_tree_path(ltap_tree *tree, const ltap_tree_call *piece, const char *parent,
+                           const char **path, ltap_error *error);
+/* Cuts calls and modules out of the order. */
+ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error);
+/* Finds or adds a module. */
+ltap_status ltap_tree_module(ltap_tree *tree, const char *path, uint32_t parent, uint32_t *module,
+                             ltap_error *error);
+/* The call of a module that began at a place; NULL: none. */
+ltap_module_call *ltap_module_call_at(const ltap_module *module, uint32_t first);
+/* The convolution whose BatchNorm's scope this fused node carries: the path of its module, or NULL.
+ * Newest dynamo exporter only. */
+ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, ltap_error *error);
+ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, const char *by,
+                                ltap_error *error);
+
+/* Calls' nodes, inputs, outputs; parameters; then what was folded, elided, merged. */
+ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error);
+ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error);
+ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error);
+ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error);
+ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error);
+
+#endif

@@ -1,0 +1,238 @@
+/* What exporters fold together: BatchNorms into the convolution before them, and two activations in
+ * a row into one. A module whose own value is gone is known all the same, and says so.
+ *
+ * Evidence: the TorchScript exporter renames weight and bias of a convolution that it folded into
+ * (weight normalisation renames the weight only). The dynamo exporter names the rewriting rule,
+ * gives the convolution the BatchNorm's scope and leaves the weight its name.
+ */
+#include "graph/layers_build.h"
+
+#include "base/error.h"
+#include <string.h>
+
+static const char rule_key[] = "pkg.onnxscript.rewriter.rule_name";
+
+static bool is_convolution(const ltap_node *node)
+{
+    return strcmp(node->op_type, "Conv") == 0 || strcmp(node->op_type, "ConvTranspose") == 0;
+}
+
+static bool fused_by_rule(const ltap_node *node)
+{
+    const char *rules = ltap_node_property(node, rule_key);
+    return rules != NULL && strstr(rules, "FuseBatchNorm") != NULL;
+}
+
+static bool renamed_initializer(const ltap_graph *graph, const ltap_node *node, size_t input)
+{
+    if (input >= node->n_inputs || node->inputs[input] == LTAP_NO_VALUE)
+        return false;
+    return ltap_flow_initializer(graph, node->inputs[input]) != LTAP_NO_VALUE &&
+           ltap_name_renamed(ltap_graph_at(graph, node->inputs[input])->name);
+}
+
+ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, ltap_error *error)
+{
+    const ltap_graph *graph = tree->layers->graph;
+    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+    *path = NULL;
+    if (!fused_by_rule(node) || node->n_inputs < 2 || node->inputs[1] == LTAP_NO_VALUE)
+        return LTAP_OK;
+    const char *weight = ltap_graph_at(graph, node->inputs[1])->name;
+    const char *dot = strrchr(weight, '.');
+    if (dot == NULL || dot == weight)
+        return LTAP_OK;
+    return ltap_arena_text(&tree->layers->arena, weight, (size_t)(dot - weight), path, error);
+}
+
+/* The known module that a path lies in. */
+static uint32_t module_around(const ltap_layers *layers, const char *path)
+{
+    uint32_t module;
+    for (size_t i = strlen(path); i > 0; i--)
+        if (path[i] == '.' && ltap_map_get(&layers->module_by_path, path, i, &module))
+            return module;
+    return LTAP_NO_MODULE;
+}
+
+ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, const char *by,
+                                ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    ltap_tree_call call = *piece;
+    const char *path;
+    LTAP_TRY(ltap_tree_fused(tree, piece->begin, &path, error));
+    LTAP_TRY(ltap_tree_module(tree, path, module_around(layers, path), &call.module, error));
+    ltap_module *module = ltap_layers_at(layers, call.module);
+    if (module->n_calls > 0 && module->folded_by == NULL)
+        module->doubt = "the exporter folded a BatchNorm into some of its calls only";
+    module->n_calls++;
+    module->folded = true;
+    module->folded_by = by;
+    uint32_t *first = LTAP_VECTOR_AT(&tree->first_calls, uint32_t, call.module);
+    *first = *first == LTAP_NO_CALL ? (uint32_t)tree->calls.count : *first;
+    return ltap_vector_push(&tree->calls, &call, error);
+}
+
+/* The call of the module that a node runs in, innermost first; NULL outside of all. */
+static ltap_module_call *call_around(const ltap_layers *layers, uint32_t node, ltap_module **module)
+{
+    uint32_t m = layers->module_of_node[node];
+    if (m == LTAP_NO_MODULE)
+        return NULL;
+    *module = ltap_layers_at(layers, m);
+    return &(*module)->calls[layers->call_of_node[node]];
+}
+
+static void fold_torchscript(ltap_layers *layers, const ltap_node *node)
+{
+    ltap_module *module;
+    if (!is_convolution(node) || !renamed_initializer(layers->graph, node, 1) ||
+        !renamed_initializer(layers->graph, node, 2))
+        return;
+    layers->folded_node[node->index] = 1;
+    ltap_module_call *call = call_around(layers, node->index, &module);
+    if (call != NULL && call->n_outputs > 0 &&
+        call->outputs[call->n_outputs - 1] == node->outputs[0])
+        module->folded = true;
+}
+
+static bool is_inside(const char *path, const char *module)
+{
+    size_t n = strlen(module);
+    return strncmp(path, module, n) == 0 && (path[n] == '.' || path[n] == '\0');
+}
+
+/* A module around the convolution but not around the BatchNorm ended before it: what it handed out
+ * is gone as well. */
+static ltap_status fold_around(ltap_layers *layers, const ltap_module *convolution,
+                               const ltap_node *node, ltap_error *error)
+{
+    for (uint32_t m = convolution->parent; m != LTAP_NO_MODULE;) {
+        ltap_module *module = ltap_layers_at(layers, m);
+        m = module->parent;
+        if (is_inside(convolution->folded_by, module->path) || module->n_calls == 0)
+            continue;
+        module->folded = true;
+        module->folded_by = convolution->folded_by;
+        if (module->n_calls > 1)
+            module->doubt = "the exporter folded a BatchNorm into what it hands out";
+        void *block;
+        LTAP_TRY(ltap_arena_take(&layers->arena, 1, sizeof(uint32_t), &block, error));
+        *(uint32_t *)block = node->outputs[0];
+        module->calls[0].outputs = block;
+        module->calls[0].n_outputs = 1;
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    const ltap_graph *graph = layers->graph;
+    bool torchscript = strcmp(layers->exporter, "TorchScript exporter") == 0;
+    for (uint32_t n = 0; torchscript && n < graph->nodes.count; n++)
+        fold_torchscript(layers, ltap_graph_node(graph, n));
+    for (uint32_t m = 0; m < layers->modules.count; m++) {
+        const ltap_module *module = ltap_layers_at(layers, m);
+        if (module->folded_by != NULL && module->n_calls > 0 && module->calls[0].n_nodes == 1)
+            LTAP_TRY(fold_around(layers, module, ltap_graph_node(graph, module->calls[0].nodes[0]),
+                                 error));
+    }
+    return LTAP_OK;
+}
+
+/* Rules that take nothing away that a module hands out. */
+static bool rule_is_harmless(const char *rule, size_t bytes)
+{
+    static const char *const harmless[] = {"FuseBatchNorm", "RemoveOptionalBias"};
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (bytes >= strlen(harmless[i]) && strncmp(rule, harmless[i], strlen(harmless[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool was_merged(const ltap_node *node)
+{
+    const char *rules = ltap_node_property(node, rule_key);
+    while (rules != NULL && *rules != '\0') {
+        rules += strspn(rules, ", ");
+        size_t bytes = strcspn(rules, ",");
+        if (bytes > 0 && !rule_is_harmless(rules, bytes))
+            return true;
+        rules += bytes;
+    }
+    return false;
+}
+
+/* What a merged node reads may be the value before an operation that a module ended with. */
+static ltap_status doubt_ends(ltap_tree *tree, uint32_t place, uint32_t value, ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    uint32_t producer = ltap_graph_at(layers->graph, value)->producer;
+    if (producer == LTAP_NO_NODE || tree->flow->place[producer] == LTAP_NO_NODE)
+        return LTAP_OK;
+    for (uint32_t c = tree->call_of[tree->flow->place[producer]]; c != LTAP_NO_CALL;
+         c = ltap_tree_at(tree, c)->parent) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c);
+        ltap_module *module = ltap_layers_at(layers, call->module);
+        if (place >= call->begin && place < call->end)
+            return LTAP_OK;
+        ltap_module_call *to = ltap_module_call_at(module, call->begin);
+        if (to == NULL || to->n_outputs == 0 || to->outputs[to->n_outputs - 1] != value)
+            continue;
+        LTAP_TRY(ltap_arena_format(&layers->arena, &to->doubt, error,
+                                   "the exporter merged an operation after '%s' with the next one "
+                                   "of its kind: whether '%s' ends before or after it is not in "
+                                   "the file",
+                                   ltap_graph_at(layers->graph, value)->name, module->path));
+    }
+    return LTAP_OK;
+}
+
+/* A module of one operation: nothing is inside, and its class is an activation's. */
+static bool is_activation(const ltap_module *module)
+{
+    static const char prefix[] = "torch.nn.modules.activation.";
+    return module->class_name != NULL && strncmp(module->class_name, prefix, strlen(prefix)) == 0;
+}
+
+/* The merged operation was a call of some activation beside it: later calls cannot be counted. */
+static ltap_status doubt_counts(ltap_tree *tree, uint32_t place, ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    for (uint32_t m = 0; m < layers->modules.count; m++) {
+        ltap_module *module = ltap_layers_at(layers, m);
+        size_t before = 0;
+        while (before < module->n_calls && module->calls[before].first < place)
+            before++;
+        bool own = module->n_calls == 1 && module->calls[0].first == place;
+        if (!is_activation(module) || own || module->doubt != NULL)
+            continue;
+        module->first_doubtful = before;
+        LTAP_TRY(ltap_arena_format(&layers->arena, &module->doubt, error,
+                                   "the exporter merged two activations in a row into one: how "
+                                   "often '%s' was called is not in the file",
+                                   module->path));
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
+{
+    const ltap_graph *graph = tree->layers->graph;
+    bool counted = false;
+    for (uint32_t place = 0; place < tree->flow->n_order; place++) {
+        const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+        if (!was_merged(node))
+            continue;
+        for (size_t i = 0; i < node->n_inputs; i++)
+            if (node->inputs[i] != LTAP_NO_VALUE)
+                LTAP_TRY(doubt_ends(tree, place, node->inputs[i], error));
+        const char *rules = ltap_node_property(node, rule_key);
+        if (!counted && strstr(rules, "FuseSuccessive") != NULL)
+            LTAP_TRY(doubt_counts(tree, place, error));
+        counted |= strstr(rules, "FuseSuccessive") != NULL;
+    }
+    return LTAP_OK;
+}

@@ -1,0 +1,296 @@
+/* Cuts modules and their calls out of the order of execution.
+ *
+ * A call is a stretch of that order: nothing else runs while a module runs. Neighbours in the same
+ * scope are one call, unless the exporter counted them apart, or the same sequence stands there
+ * several times. Where a repetition may also be a loop inside one call, the module is marked as
+ * doubtful; other places where it is called once settle that.
+ */
+#include "graph/layers_build.h"
+
+#include "base/error.h"
+#include <string.h>
+
+static const ltap_step *step_at(const ltap_tree *tree, size_t place, uint32_t depth)
+{
+    const ltap_chain *chain = ltap_tree_chain(tree, place);
+    return chain->n_steps > depth ? &chain->steps[depth] : NULL;
+}
+
+static const ltap_scope *scope_at(const ltap_tree *tree, size_t place, uint32_t depth)
+{
+    return ltap_scopes_at(tree->scopes, step_at(tree, place, depth)->scope);
+}
+
+static uint64_t mix(uint64_t hash, uint64_t more)
+{
+    hash = (hash ^ more) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 31;
+}
+
+/* What a node is to the calls around it: where it runs below them, and its operator. */
+static uint64_t token(const ltap_tree *tree, size_t place, uint32_t depth)
+{
+    const ltap_chain *chain = ltap_tree_chain(tree, place);
+    const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+    uint64_t hash = 1;
+    for (const char *p = node->op_type; *p != '\0'; p++)
+        hash = mix(hash, (unsigned char)*p);
+    for (uint32_t d = depth + 1; d < chain->n_steps; d++)
+        hash = mix(hash, chain->steps[d].scope);
+    return hash;
+}
+
+/* Length of the shortest sequence that [begin, end) is a whole number of; by the borders of each
+ * beginning (Knuth, Morris, Pratt). */
+static uint32_t period(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+{
+    uint32_t n = end - begin, k = 0;
+    uint64_t *tokens = tree->tokens;
+    uint32_t *borders = tree->borders;
+    for (uint32_t i = 0; i < n; i++)
+        tokens[i] = token(tree, begin + i, depth);
+    borders[0] = 0;
+    for (uint32_t i = 1; i < n; i++) {
+        while (k > 0 && tokens[i] != tokens[k])
+            k = borders[k - 1];
+        k += tokens[i] == tokens[k];
+        borders[i] = k;
+    }
+    uint32_t shortest = n - borders[n - 1];
+    return n % shortest == 0 ? shortest : n;
+}
+
+static uint64_t pattern(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+{
+    uint64_t hash = 1;
+    for (uint32_t i = begin; i < end; i++)
+        hash = mix(hash, token(tree, i, depth));
+    return hash;
+}
+
+/* How a run of one scope falls into calls. */
+typedef struct run_cut {
+    uint32_t length; /* of each call; 0: at each change of turn */
+    bool repeats;    /* the calls may be one with a loop inside */
+} run_cut;
+
+/* Counts the calls that the exporter numbered; touching: no foreign node stands at a change. */
+static uint32_t count_turns(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth,
+                            bool *touching)
+{
+    uint32_t count = 0, turn = LTAP_NO_TURN, last = begin;
+    *touching = true;
+    for (uint32_t i = begin; i < end; i++) {
+        const ltap_step *step = step_at(tree, i, depth);
+        if (ltap_tree_chain(tree, i)->n_steps != depth + 1 || step->turn == LTAP_NO_TURN)
+            continue;
+        if (count == 0 || step->turn != turn) {
+            *touching &= count == 0 ? i == begin : last + 1 == i;
+            count++;
+            turn = step->turn;
+        }
+        last = i;
+    }
+    *touching &= last + 1 == end;
+    return count;
+}
+
+static bool class_is(const ltap_scope *scope, const char *prefix)
+{
+    return scope->class_name != NULL && strncmp(scope->class_name, prefix, strlen(prefix)) == 0;
+}
+
+/* Modules of torch.nn run their operations once each call; of a Sequential, each child once. */
+static bool runs_once(const ltap_scope *scope)
+{
+    if (class_is(scope, "torch.nn.modules.container."))
+        return class_is(scope, "torch.nn.modules.container.Sequential");
+    return class_is(scope, "torch.nn.modules.") && !class_is(scope, "torch.nn.modules.rnn.") &&
+           !class_is(scope, "torch.nn.modules.transformer.") &&
+           !class_is(scope, "torch.nn.modules.activation.MultiheadAttention");
+}
+
+static run_cut find_cut(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+{
+    bool touching;
+    uint32_t n = end - begin, turns = count_turns(tree, begin, end, depth, &touching);
+    if (turns == 1)
+        return (run_cut){n, false};
+    uint32_t length = period(tree, begin, end, depth);
+    if (turns == 0)
+        return (run_cut){length, length < n && !runs_once(scope_at(tree, begin, depth))};
+    if (n % turns == 0 && n / turns % length == 0)
+        return (run_cut){n / turns, false};
+    return touching ? (run_cut){0, false} : (run_cut){n, true};
+}
+
+static uint32_t piece_end(const ltap_tree *tree, run_cut cut, uint32_t begin, uint32_t end,
+                          uint32_t depth)
+{
+    uint32_t turn = step_at(tree, begin, depth)->turn, i = begin + 1;
+    if (cut.length > 0)
+        return begin + cut.length;
+    while (i < end && (ltap_tree_chain(tree, i)->n_steps != depth + 1 ||
+                       step_at(tree, i, depth)->turn == turn))
+        i++;
+    return i;
+}
+
+ltap_status ltap_tree_module(ltap_tree *tree, const char *path, uint32_t parent, uint32_t *module,
+                             ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    ltap_module added = {.path = path, .parent = parent, .elided_value = LTAP_NO_VALUE, .note = ""};
+    uint32_t none = LTAP_NO_CALL;
+    if (ltap_layers_find(layers, path, module))
+        return LTAP_OK;
+    *module = (uint32_t)layers->modules.count;
+    LTAP_TRY(ltap_vector_push(&layers->modules, &added, error));
+    LTAP_TRY(ltap_vector_push(&tree->first_calls, &none, error));
+    return ltap_map_set(&layers->module_by_path, path, strlen(path), *module, error);
+}
+
+ltap_module_call *ltap_module_call_at(const ltap_module *module, uint32_t first)
+{
+    size_t low = 0, high = module->n_calls;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (module->calls[middle].first < first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < module->n_calls && module->calls[low].first == first ? &module->calls[low] : NULL;
+}
+
+static ltap_status walk(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth,
+                        uint32_t parent, ltap_error *error);
+
+/* The call of a fused convolution stands before that of the BatchNorm that took its place. */
+static ltap_status add_fused(ltap_tree *tree, const ltap_tree_call *piece, const char *path,
+                             ltap_error *error)
+{
+    const char *fused;
+    for (uint32_t i = piece->begin; i < piece->end; i++) {
+        if (ltap_tree_chain(tree, i)->n_steps != piece->depth + 1)
+            continue;
+        LTAP_TRY(ltap_tree_fused(tree, i, &fused, error));
+        if (fused == NULL || strcmp(fused, path) == 0)
+            continue;
+        ltap_tree_call one = *piece;
+        one.begin = i;
+        one.end = i + 1;
+        LTAP_TRY(ltap_tree_add_fused(tree, &one, path, error));
+    }
+    return LTAP_OK;
+}
+
+static ltap_status add_call(ltap_tree *tree, ltap_tree_call piece, ltap_error *error)
+{
+    uint32_t above =
+        piece.parent == LTAP_NO_CALL ? LTAP_NO_MODULE : ltap_tree_at(tree, piece.parent)->module;
+    const ltap_step *step = step_at(tree, piece.begin, piece.depth);
+    const ltap_scope *scope = ltap_scopes_at(tree->scopes, step->scope);
+    const char *path;
+    LTAP_TRY(ltap_tree_path(
+        tree, &piece, above == LTAP_NO_MODULE ? "" : ltap_layers_at(tree->layers, above)->path,
+        &path, error));
+    if (scope->full_path)
+        LTAP_TRY(add_fused(tree, &piece, path, error));
+    LTAP_TRY(ltap_tree_module(tree, path, above, &piece.module, error));
+    ltap_module *module = ltap_layers_at(tree->layers, piece.module);
+    uint32_t number = (uint32_t)tree->calls.count;
+    uint32_t *first = LTAP_VECTOR_AT(&tree->first_calls, uint32_t, piece.module);
+    module->n_calls++;
+    if (module->class_name == NULL && scope->class_name != NULL)
+        LTAP_TRY(ltap_arena_text(&tree->layers->arena, scope->class_name, strlen(scope->class_name),
+                                 &module->class_name, error));
+    if (scope->collides)
+        module->doubt = "the exporter numbers the calls of one module like the name of another";
+    *first = *first == LTAP_NO_CALL ? number : *first;
+    LTAP_TRY(ltap_vector_push(&tree->calls, &piece, error));
+    for (uint32_t i = piece.begin; i < piece.end; i++)
+        tree->call_of[i] = number;
+    return walk(tree, piece.begin, piece.end, piece.depth + 1, number, error);
+}
+
+static ltap_status add_run(ltap_tree *tree, ltap_tree_call run, ltap_error *error)
+{
+    run_cut cut = find_cut(tree, run.begin, run.end, run.depth);
+    for (uint32_t begin = run.begin; begin < run.end;) {
+        ltap_tree_call piece = run;
+        piece.begin = begin;
+        piece.end = piece_end(tree, cut, begin, run.end, run.depth);
+        piece.repeats = cut.repeats;
+        piece.pattern = pattern(tree, begin, piece.end, run.depth);
+        begin = piece.end;
+        LTAP_TRY(add_call(tree, piece, error));
+    }
+    return LTAP_OK;
+}
+
+static bool same_run(const ltap_tree *tree, const ltap_step *a, const ltap_step *b)
+{
+    if (b == NULL || a->scope != b->scope)
+        return false;
+    return !ltap_scopes_at(tree->scopes, a->scope)->full_path || a->turn == b->turn;
+}
+
+/* At most LTAP_MAX_STEP deep. */
+static ltap_status walk(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth,
+                        uint32_t parent, ltap_error *error)
+{
+    for (uint32_t i = begin; i < end;) {
+        const ltap_step *step = step_at(tree, i, depth);
+        uint32_t j = i + 1;
+        while (step != NULL && j < end && same_run(tree, step, step_at(tree, j, depth)))
+            j++;
+        if (step != NULL)
+            LTAP_TRY(add_run(
+                tree, (ltap_tree_call){.parent = parent, .begin = i, .end = j, .depth = depth},
+                error));
+        i = j;
+    }
+    return LTAP_OK;
+}
+
+/* Repetitions in a row are calls of their own where the same sequence runs once elsewhere. */
+static ltap_status settle_repeats(ltap_tree *tree, ltap_error *error)
+{
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c);
+        ltap_module *module = ltap_layers_at(tree->layers, call->module);
+        if (!call->repeats || module->doubt != NULL)
+            continue;
+        LTAP_TRY(ltap_arena_format(
+            &tree->layers->arena, &module->doubt, error,
+            "the file does not show whether '%s' is called once or several times in a row",
+            module->path));
+    }
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c);
+        const ltap_tree_call *first =
+            ltap_tree_at(tree, *LTAP_VECTOR_AT(&tree->first_calls, uint32_t, call->module));
+        bool alike = call->pattern == first->pattern;
+        if (alike && call->repeats != first->repeats)
+            ltap_layers_at(tree->layers, call->module)->doubt = NULL;
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
+{
+    ltap_arena *arena = tree->scopes->arena;
+    size_t n = tree->flow->n_order + 1;
+    void *block;
+    LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint64_t), &block, error));
+    tree->tokens = block;
+    LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint32_t), &block, error));
+    tree->borders = block;
+    LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint32_t), &block, error));
+    tree->call_of = block;
+    for (size_t i = 0; i < n; i++)
+        tree->call_of[i] = LTAP_NO_CALL;
+    LTAP_TRY(walk(tree, 0, (uint32_t)tree->flow->n_order, 0, LTAP_NO_CALL, error));
+    return settle_repeats(tree, error);
+}

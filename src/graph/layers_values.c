@@ -1,0 +1,283 @@
+/* What each call runs, takes in and hands out, and the parameters of each module. */
+#include "graph/layers_build.h"
+
+#include "base/error.h"
+#include <string.h>
+
+/* Where the node stands when shape arithmetic is placed: beside the next operation on data. */
+static uint32_t anchor(const ltap_tree *tree, uint32_t node, uint32_t next_place)
+{
+    uint32_t place = tree->flow->place[node];
+    if (place != LTAP_NO_NODE)
+        return place;
+    return next_place < tree->flow->n_order ? next_place : (uint32_t)tree->flow->n_order - 1;
+}
+
+/* Arithmetic on shapes belongs to the innermost call around its neighbour that its own scope shares
+ * with it. */
+static uint32_t call_of_soft(const ltap_tree *tree, uint32_t node, uint32_t beside)
+{
+    const ltap_chain *mine = &tree->scopes->chains[node], *its = ltap_tree_chain(tree, beside);
+    uint32_t shared = 0, call = tree->call_of[beside];
+    while (shared < mine->n_steps && shared < its->n_steps &&
+           mine->steps[shared].scope == its->steps[shared].scope)
+        shared++;
+    while (call != LTAP_NO_CALL && ltap_tree_at(tree, call)->depth >= shared)
+        call = ltap_tree_at(tree, call)->parent;
+    return call;
+}
+
+/* The innermost call of each node; also the number of nodes of each call. */
+static void place_nodes(ltap_tree *tree, uint32_t *call_of_node, size_t *counts)
+{
+    const ltap_graph *graph = tree->layers->graph;
+    uint32_t next = 0;
+    for (uint32_t n = 0; n < graph->nodes.count; n++) {
+        uint32_t call = LTAP_NO_CALL;
+        if (tree->flow->place[n] != LTAP_NO_NODE)
+            next = tree->flow->place[n] + 1;
+        if (tree->flow->n_order > 0) {
+            uint32_t beside = anchor(tree, n, next);
+            call = tree->flow->place[n] != LTAP_NO_NODE ? tree->call_of[beside]
+                                                        : call_of_soft(tree, n, beside);
+        }
+        call_of_node[n] = call;
+        for (; call != LTAP_NO_CALL; call = ltap_tree_at(tree, call)->parent)
+            counts[call]++;
+    }
+}
+
+typedef struct filling {
+    ltap_tree *tree;
+    ltap_module_call **calls; /* per tree call: where it goes */
+    uint32_t *call_of_node;
+    size_t *counts;
+    uint32_t *stamps; /* per value: the last call that listed it */
+} filling;
+
+static ltap_status make_calls(filling *fill, ltap_error *error)
+{
+    ltap_tree *tree = fill->tree;
+    ltap_layers *layers = tree->layers;
+    void *block;
+    for (uint32_t m = 0; m < layers->modules.count; m++) {
+        ltap_module *module = ltap_layers_at(layers, m);
+        LTAP_TRY(ltap_arena_take(&layers->arena, module->n_calls, sizeof(ltap_module_call), &block,
+                                 error));
+        module->calls = block;
+        module->n_calls = 0;
+    }
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c);
+        ltap_module *module = ltap_layers_at(layers, call->module);
+        fill->calls[c] = &module->calls[module->n_calls++];
+        fill->calls[c]->first = call->begin;
+        LTAP_TRY(ltap_arena_take(&layers->arena, fill->counts[c], sizeof(uint32_t), &block, error));
+        fill->calls[c]->nodes = block;
+    }
+    return LTAP_OK;
+}
+
+static void fill_nodes(filling *fill)
+{
+    ltap_tree *tree = fill->tree;
+    for (uint32_t n = 0; n < tree->layers->graph->nodes.count; n++) {
+        uint32_t call = fill->call_of_node[n];
+        if (call == LTAP_NO_CALL)
+            continue;
+        tree->layers->module_of_node[n] = ltap_tree_at(tree, call)->module;
+        const ltap_module *module = ltap_layers_at(tree->layers, ltap_tree_at(tree, call)->module);
+        tree->layers->call_of_node[n] = (uint32_t)(fill->calls[call] - module->calls);
+        for (; call != LTAP_NO_CALL; call = ltap_tree_at(tree, call)->parent) {
+            ltap_module_call *to = fill->calls[call];
+            ((uint32_t *)(uintptr_t)to->nodes)[to->n_nodes++] = n;
+        }
+    }
+}
+
+/* Made inside, and used outside by more than its shape, or handed out by the model. */
+static bool leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
+{
+    const ltap_value *v = ltap_graph_at(tree->layers->graph, value);
+    if (v->is_output)
+        return true;
+    for (size_t i = 0; i < v->n_consumers; i++) {
+        uint32_t place = tree->flow->place[v->consumers[i]];
+        if (place != LTAP_NO_NODE && (place < call->begin || place >= call->end))
+            return true;
+    }
+    return false;
+}
+
+static ltap_status copy_list(ltap_tree *tree, const ltap_vector *list, const uint32_t **to,
+                             size_t *count, ltap_error *error)
+{
+    void *block;
+    LTAP_TRY(ltap_arena_take(&tree->layers->arena, list->count, sizeof(uint32_t), &block, error));
+    if (list->count > 0)
+        memcpy(block, list->data, list->count * sizeof(uint32_t));
+    *to = block;
+    *count = list->count;
+    return LTAP_OK;
+}
+
+static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, ltap_error *error)
+{
+    ltap_tree *tree = fill->tree;
+    const ltap_tree_call *call = ltap_tree_at(tree, c);
+    list->count = 0;
+    for (uint32_t place = call->begin; place < call->end; place++) {
+        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+        for (size_t i = 0; i < node->n_outputs; i++)
+            if (node->outputs[i] != LTAP_NO_VALUE && leaves(tree, call, node->outputs[i]))
+                LTAP_TRY(ltap_vector_push(list, &node->outputs[i], error));
+    }
+    return copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error);
+}
+
+static bool made_inside(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
+{
+    uint32_t producer = ltap_graph_at(tree->layers->graph, value)->producer;
+    if (producer == LTAP_NO_NODE)
+        return false;
+    uint32_t place = tree->flow->place[producer];
+    return place != LTAP_NO_NODE && place >= call->begin && place < call->end;
+}
+
+static ltap_status fill_inputs(filling *fill, uint32_t c, ltap_vector *list, ltap_error *error)
+{
+    ltap_tree *tree = fill->tree;
+    const ltap_tree_call *call = ltap_tree_at(tree, c);
+    list->count = 0;
+    for (uint32_t place = call->begin; place < call->end; place++) {
+        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            uint32_t value = node->inputs[i];
+            if (value == LTAP_NO_VALUE || !tree->layers->data[value] ||
+                fill->stamps[value] == c + 1 || made_inside(tree, call, value))
+                continue;
+            fill->stamps[value] = c + 1;
+            LTAP_TRY(ltap_vector_push(list, &value, error));
+        }
+    }
+    return copy_list(tree, list, &fill->calls[c]->inputs, &fill->calls[c]->n_inputs, error);
+}
+
+static ltap_status take_scratch(filling *fill, ltap_error *error)
+{
+    ltap_arena *arena = fill->tree->scopes->arena;
+    const ltap_graph *graph = fill->tree->layers->graph;
+    size_t n_calls = fill->tree->calls.count + 1;
+    void *block;
+    LTAP_TRY(ltap_arena_take(arena, n_calls, sizeof(ltap_module_call *), &block, error));
+    fill->calls = block;
+    LTAP_TRY(ltap_arena_take(arena, n_calls, sizeof(size_t), &block, error));
+    fill->counts = block;
+    LTAP_TRY(ltap_arena_take(arena, graph->nodes.count + 1, sizeof(uint32_t), &block, error));
+    fill->call_of_node = block;
+    LTAP_TRY(ltap_arena_take(arena, graph->values.count + 1, sizeof(uint32_t), &block, error));
+    fill->stamps = block;
+    return LTAP_OK;
+}
+
+/* A fused convolution's call runs the node of the BatchNorm that carries it. */
+static ltap_status fill_fused(filling *fill, ltap_error *error)
+{
+    ltap_tree *tree = fill->tree;
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c);
+        ltap_module_call *to = fill->calls[c];
+        void *block;
+        if (ltap_layers_at(tree->layers, call->module)->folded_by == NULL || to->n_nodes > 0)
+            continue;
+        LTAP_TRY(ltap_arena_take(&tree->layers->arena, 1, sizeof(uint32_t), &block, error));
+        *(uint32_t *)block = tree->flow->order[call->begin];
+        to->nodes = block;
+        to->n_nodes = 1;
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error)
+{
+    filling fill = {.tree = tree};
+    ltap_status status = LTAP_OK;
+    ltap_vector list;
+    ltap_vector_init(&list, tree->scopes->memory, sizeof(uint32_t));
+    LTAP_GO(take_scratch(&fill, error));
+    place_nodes(tree, fill.call_of_node, fill.counts);
+    LTAP_GO(make_calls(&fill, error));
+    fill_nodes(&fill);
+    LTAP_GO(fill_fused(&fill, error));
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        LTAP_GO(fill_outputs(&fill, c, &list, error));
+        LTAP_GO(fill_inputs(&fill, c, &list, error));
+    }
+done:
+    ltap_vector_clear(&list);
+    return status;
+}
+
+/* One use of a weight; uses of the same weight are chained. */
+typedef struct weight_use {
+    uint32_t node, next;
+} weight_use;
+
+static ltap_status collect_uses(const ltap_graph *graph, uint32_t *heads, ltap_vector *uses,
+                                ltap_error *error)
+{
+    for (uint32_t n = 0; n < graph->nodes.count; n++) {
+        const ltap_node *node = ltap_graph_node(graph, n);
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            uint32_t weight = ltap_flow_weight(graph, node, i);
+            if (weight == LTAP_NO_VALUE)
+                continue;
+            weight_use use = {n, heads[weight]};
+            heads[weight] = (uint32_t)uses->count + 1;
+            LTAP_TRY(ltap_vector_push(uses, &use, error));
+        }
+    }
+    return LTAP_OK;
+}
+
+/* Adds a weight to the modules around its uses, to each once: marks hold the last weight added. */
+static void add_weight(ltap_layers *layers, const ltap_vector *uses, uint32_t head, uint32_t weight,
+                       uint32_t *marks)
+{
+    uint64_t count = 1;
+    const ltap_tensor *tensor = ltap_graph_at(layers->graph, weight)->constant;
+    for (int i = 0; i < tensor->rank; i++)
+        count *= (uint64_t)tensor->dims[i];
+    for (uint32_t u = head; u != 0; u = LTAP_VECTOR_AT(uses, weight_use, u - 1)->next) {
+        uint32_t module = layers->module_of_node[LTAP_VECTOR_AT(uses, weight_use, u - 1)->node];
+        while (module != LTAP_NO_MODULE && marks[module] != weight + 1) {
+            marks[module] = weight + 1;
+            ltap_layers_at(layers, module)->n_parameters += count;
+            module = ltap_layers_at(layers, module)->parent;
+        }
+    }
+}
+
+ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    const ltap_graph *graph = layers->graph;
+    ltap_status status = LTAP_OK;
+    ltap_vector uses;
+    uint32_t *heads, *marks;
+    void *block;
+    ltap_vector_init(&uses, tree->scopes->memory, sizeof(weight_use));
+    LTAP_GO(ltap_arena_take(tree->scopes->arena, graph->values.count + 1, sizeof(uint32_t), &block,
+                            error));
+    heads = block;
+    LTAP_GO(ltap_arena_take(tree->scopes->arena, layers->modules.count + 1, sizeof(uint32_t),
+                            &block, error));
+    marks = block;
+    LTAP_GO(collect_uses(graph, heads, &uses, error));
+    for (uint32_t v = 0; v < graph->values.count; v++)
+        if (heads[v] != 0)
+            add_weight(layers, &uses, heads[v], v, marks);
+done:
+    ltap_vector_clear(&uses);
+    return status;
+}
