@@ -29,7 +29,8 @@ typedef struct ltap_query {
     size_t n_outputs;
     bool exact;
     int threads;
-    /* Unary nodes that follow at once and nobody else sees in between: the kernel may do them too. */
+    /* Unary nodes that follow at once and nobody else sees in between: the kernel may do them too.
+     */
     const ltap_node *const *chain;
     size_t n_chain;
     /* n_inputs entries: what a constant input is to packs (its data may be a copy that is made anew
@@ -59,19 +60,21 @@ typedef struct ltap_kernel {
     void *state;            /* the row's own; freed by impl->release */
     uint64_t scratch_bytes; /* working memory that run wants, aligned to LTAP_ALIGNMENT */
     uint64_t state_bytes;   /* what prepare took besides packs, for the estimate */
-    uint32_t packed_inputs; /* bit i: input i lives in packs or state now; run does not look at it */
-    const char *detail;     /* what the library chose: "brgconv:avx512_core"; or "" */
+    uint32_t
+        packed_inputs;  /* bit i: input i lives in packs or state now; run does not look at it */
+    const char *detail; /* what the library chose: "brgconv:avx512_core"; or "" */
 } ltap_kernel;
 
 struct ltap_impl {
-    const char *op;     /* operator's name, domain "" */
-    const char *name;   /* "dnnl:conv" */
+    const char *op;   /* operator's name, domain "" */
+    const char *name; /* "dnnl:conv" */
     /* Pure. `why` is filled on refusal. chain is not looked at. */
     bool (*accepts)(const ltap_query *query, ltap_why *why);
     /* The layouts it wants of its non-constant inputs and gives its outputs. NULL: all plain.
      * constants are always given plain. in: n_inputs, out: n_outputs entries, preset to plain. */
     void (*layouts)(const ltap_query *query, ltap_layout *in, ltap_layout *out);
-    /* How many leading nodes of chain it can take with the very bits of separate ones. NULL: none. */
+    /* How many leading nodes of chain it can take with the very bits of separate ones. NULL: none.
+     */
     size_t (*fuses)(const ltap_query *query);
     /* Makes the kernel, packs weights; query->n_chain is what fuses returned. Plain row-major
      * descriptions in the query, memory in the agreed layouts. */

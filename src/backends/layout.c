@@ -1,0 +1,93 @@
+/* NCHW to NHWC and back: for each image the transposition of a matrix [channels, pixels].
+ *
+ * Four-byte elements go in square tiles that stay in the cache; others take the general way.
+ */
+#include "backends/layout.h"
+
+#include "base/parallel.h"
+#include "tensor/tensor.h"
+
+#include <stdint.h>
+
+enum { TILE = 16 };
+
+/* dst[c * rows + r] = src[r * columns + c], for one matrix an image. */
+typedef struct transposition {
+    const uint32_t *src;
+    uint32_t *dst;
+    int64_t rows, columns, row_tiles;
+} transposition;
+
+static void full_tile(const uint32_t *src, uint32_t *dst, int64_t rows, int64_t columns)
+{
+    for (int c = 0; c < TILE; c++)
+        for (int r = 0; r < TILE; r++)
+            dst[c * rows + r] = src[r * columns + c];
+}
+
+static void part_tile(const uint32_t *src, uint32_t *dst, const transposition *t, int64_t n_rows,
+                      int64_t n_columns)
+{
+    for (int64_t c = 0; c < n_columns; c++)
+        for (int64_t r = 0; r < n_rows; r++)
+            dst[c * t->rows + r] = src[r * t->columns + c];
+}
+
+static void transpose_strip(const transposition *t, int64_t image, int64_t row)
+{
+    const uint32_t *src = t->src + image * t->rows * t->columns + row * t->columns;
+    uint32_t *dst = t->dst + image * t->rows * t->columns + row;
+    int64_t n_rows = t->rows - row < TILE ? t->rows - row : TILE;
+
+    for (int64_t c = 0; c < t->columns; c += TILE) {
+        int64_t n_columns = t->columns - c < TILE ? t->columns - c : TILE;
+        if (n_rows == TILE && n_columns == TILE)
+            full_tile(src + c, dst + c * t->rows, t->rows, t->columns);
+        else
+            part_tile(src + c, dst + c * t->rows, t, n_rows, n_columns);
+    }
+}
+
+static void transpose_strips(void *context, int64_t first, int64_t last)
+{
+    const transposition *t = context;
+
+    for (int64_t i = first; i < last; i++)
+        transpose_strip(t, i / t->row_tiles, i % t->row_tiles * TILE);
+}
+
+static void convert_any(const ltap_tensor *tensor, const void *src, ltap_layout from, void *dst,
+                        int threads)
+{
+    static const int to_last[4] = {0, 2, 3, 1}, to_plain[4] = {0, 3, 1, 2};
+    ltap_tensor in = *tensor, out = *tensor;
+    bool plain = from == LTAP_LAYOUT_PLAIN;
+
+    for (int i = 0; i < 4; i++)
+        (plain ? &out : &in)->dims[i] = tensor->dims[to_last[i]];
+    in.data = (void *)src;
+    out.data = dst;
+    ltap_tensor_permute(&in, plain ? to_last : to_plain, &out, threads);
+}
+
+void ltap_layout_convert(const ltap_tensor *tensor, const void *src, ltap_layout from, void *dst,
+                         ltap_layout to, int threads)
+{
+    const int64_t *dims = tensor->dims;
+    int64_t pixels = dims[2] * dims[3];
+    bool plain = from == LTAP_LAYOUT_PLAIN;
+    transposition t = {.src = src,
+                       .dst = dst,
+                       .rows = plain ? dims[1] : pixels,
+                       .columns = plain ? pixels : dims[1]};
+
+    (void)to;
+    if (ltap_tensor_count(tensor) == 0)
+        return;
+    if (ltap_dtype_bits(tensor->dtype) != 32) {
+        convert_any(tensor, src, from, dst, threads);
+        return;
+    }
+    t.row_tiles = (t.rows + TILE - 1) / TILE;
+    ltap_parallel_for(threads, dims[0] * t.row_tiles, 4, transpose_strips, &t);
+}
