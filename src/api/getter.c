@@ -81,6 +81,7 @@ ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs,
                                 .features_bytes = plan->features_bytes,
                                 .mult_adds = plan->mult_adds,
                                 .n_nodes = plan->n_nodes};
+    ltap_getter_return(getter, plan);
     estimate->total_bytes = estimate->packed_bytes + estimate->arena_bytes +
                             estimate->scratch_bytes + estimate->features_bytes;
     return LTAP_OK;
@@ -97,6 +98,7 @@ ltap_status ltap_getter_shapes(ltap_getter *getter, const ltap_tensor *inputs, s
     LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
     for (size_t i = 0; i < plan->n_features; i++)
         features[i] = plan->features[i];
+    ltap_getter_return(getter, plan);
     return LTAP_OK;
 }
 
@@ -110,5 +112,7 @@ ltap_status ltap_getter_explain(ltap_getter *getter, const ltap_tensor *inputs, 
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "ltap_getter_explain: an argument is NULL");
     LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
-    return ltap_plan_explain(plan, getter->model->rewritten, line, user, error);
+    ltap_status status = ltap_plan_explain(plan, getter->model->rewritten, line, user, error);
+    ltap_getter_return(getter, plan);
+    return status;
 }

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { MAX_PLANS = 16 };
+
 static ltap_status check_names(const ltap_return_layer *layers, size_t n_layers, ltap_error *error)
 {
     for (size_t i = 0; i < n_layers; i++) {
@@ -227,53 +229,93 @@ void ltap_getter_unref(ltap_getter *getter)
     ltap_model_unref(model);
 }
 
-static ltap_plan *find_plan(const ltap_getter *getter, const ltap_tensor *inputs)
+static bool is_for(const ltap_plan *plan, const ltap_tensor *inputs)
 {
-    for (ltap_plan *plan = getter->plans; plan; plan = plan->next) {
-        bool same = true;
-        for (size_t i = 0; i < getter->n_inputs && same; i++)
-            same = ltap_tensor_same_shape(&plan->inputs[i], &inputs[i]) &&
-                   plan->inputs[i].dtype == inputs[i].dtype;
-        if (same)
-            return plan;
+    for (size_t i = 0; i < plan->n_inputs; i++)
+        if (!ltap_tensor_same_shape(&plan->inputs[i], &inputs[i]) ||
+            plan->inputs[i].dtype != inputs[i].dtype)
+            return false;
+    return true;
+}
+
+/* Takes the plan out of the cache, or NULL. */
+static ltap_plan *take_plan(ltap_getter *getter, const ltap_tensor *inputs)
+{
+    for (ltap_plan **link = &getter->plans; *link; link = &(*link)->next) {
+        ltap_plan *plan = *link;
+        if (!is_for(plan, inputs))
+            continue;
+        *link = plan->next;
+        return plan;
     }
     return NULL;
+}
+
+/* Pictures of many sizes make many plans; those unused longest go. */
+static void throw_out(ltap_getter *getter)
+{
+    size_t count = 0;
+
+    for (ltap_plan **link = &getter->plans; *link;) {
+        ltap_plan *plan = *link;
+        if (++count <= MAX_PLANS || plan->users) {
+            link = &plan->next;
+            continue;
+        }
+        *link = plan->next;
+        ltap_plan_free(plan);
+    }
+}
+
+static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs, ltap_plan **plan,
+                             ltap_error *error)
+{
+    ltap_plan_request request = {.graph = getter->model->rewritten,
+                                 .keep = getter->keep,
+                                 .taps = getter->taps,
+                                 .n_taps = getter->n_layers,
+                                 .input_values = getter->input_values,
+                                 .inputs = inputs,
+                                 .n_inputs = getter->n_inputs,
+                                 .exact = getter->exact,
+                                 .reference_only = getter->reference_only,
+                                 .threads = getter->threads,
+                                 .packs = getter->packs,
+                                 .memory = getter->memory};
+    int threads_before = ltap_parallel_set_threads(getter->threads);
+    ltap_status status = ltap_plan_new(&request, plan, error);
+
+    ltap_parallel_set_threads(threads_before);
+    return status;
 }
 
 ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,
                              ltap_error *error)
 {
-    ltap_plan *made = NULL;
     ltap_status status = LTAP_OK;
 
     for (size_t i = 0; i < getter->n_inputs; i++)
         LTAP_TRY(ltap_port_check(&getter->inputs[i], &inputs[i], error));
     pthread_mutex_lock(&getter->lock);
-    made = find_plan(getter, inputs);
-    if (!made) {
-        ltap_plan_request request = {.graph = getter->model->rewritten,
-                                     .keep = getter->keep,
-                                     .taps = getter->taps,
-                                     .n_taps = getter->n_layers,
-                                     .input_values = getter->input_values,
-                                     .inputs = inputs,
-                                     .n_inputs = getter->n_inputs,
-                                     .exact = getter->exact,
-                                     .reference_only = getter->reference_only,
-                                     .threads = getter->threads,
-                                     .packs = getter->packs,
-                                     .memory = getter->memory};
-        int threads_before = ltap_parallel_set_threads(getter->threads);
-        status = ltap_plan_new(&request, &made, error);
-        ltap_parallel_set_threads(threads_before);
-        if (status == LTAP_OK) {
-            made->next = getter->plans;
-            getter->plans = made;
-        }
+    ltap_plan *found = take_plan(getter, inputs);
+    if (!found)
+        status = make_plan(getter, inputs, &found, error);
+    if (status == LTAP_OK) {
+        found->users++;
+        found->next = getter->plans;
+        getter->plans = found;
+        throw_out(getter);
+        *plan = found;
     }
     pthread_mutex_unlock(&getter->lock);
-    *plan = made;
     return status;
+}
+
+void ltap_getter_return(ltap_getter *getter, const ltap_plan *plan)
+{
+    pthread_mutex_lock(&getter->lock);
+    ((ltap_plan *)plan)->users--;
+    pthread_mutex_unlock(&getter->lock);
 }
 
 static bool keeps_any(const ltap_getter *getter, const ltap_module_call *call)

@@ -1,7 +1,7 @@
 /* Getters: a request understood, the network pruned for it, its packed weights and plans.
  *
- * Shared by threads: what changes after it is made is a locked, append-only cache of plans and of
- * packed weights. References keep it alive while runs use it.
+ * Shared by threads: what changes after it is made is a locked cache of plans and of packed
+ * weights. References keep it alive while runs use it.
  */
 #ifndef LTAP_PLAN_GETTER_H
 #define LTAP_PLAN_GETTER_H
@@ -38,9 +38,11 @@ ltap_getter *ltap_getter_ref(ltap_getter *getter);
 void ltap_getter_unref(ltap_getter *getter);
 
 /* The plan for these input shapes (one tensor a needed input, in order), made when there is none.
- * Borrowed from the getter. Errors: shapes and types that the model does not take. */
+ * Give it back with ltap_getter_return. The cache keeps the plans used last; packed weights stay
+ * whatever happens to plans. Errors: shapes and types that the model does not take. */
 ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,
                              ltap_error *error);
+void ltap_getter_return(ltap_getter *getter, const ltap_plan *plan);
 /* True when a line of the model's list is kept by the request. */
 bool ltap_getter_keeps_listed(const ltap_getter *getter, size_t index);
 /* Checks one input against what the model declares. */

@@ -56,7 +56,8 @@ typedef struct ltap_step {
 } ltap_step;
 
 typedef struct ltap_plan {
-    struct ltap_plan *next; /* in the getter's cache */
+    struct ltap_plan *next; /* in the getter's cache, the latest used first */
+    unsigned users;         /* guarded by the getter's lock; one in use is not thrown out */
     ltap_memory *memory;    /* borrowed from the getter */
     ltap_arena arena;       /* steps' own arrays and texts */
     ltap_tensor *inputs;    /* the key: shapes, one a getter input */

@@ -147,14 +147,12 @@ static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error 
     return LTAP_OK;
 }
 
-ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
-                        ltap_features **features, ltap_error *error)
+/* The steps of a plan, into new features. */
+static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **features,
+                      ltap_error *error)
 {
-    const ltap_plan *plan;
     ltap_features *made = NULL;
 
-    LTAP_TRY(match_inputs(run, inputs, n_inputs, error));
-    LTAP_TRY(ltap_getter_plan(run->getter, run->inputs, &plan, error));
     LTAP_TRY(take_memory(run, plan, error));
     LTAP_TRY(ltap_features_new(run->getter, plan, &made, error));
     int threads_before = ltap_parallel_set_threads(run->getter->threads);
@@ -166,4 +164,16 @@ ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs
     }
     *features = made;
     return LTAP_OK;
+}
+
+ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
+                        ltap_features **features, ltap_error *error)
+{
+    const ltap_plan *plan;
+
+    LTAP_TRY(match_inputs(run, inputs, n_inputs, error));
+    LTAP_TRY(ltap_getter_plan(run->getter, run->inputs, &plan, error));
+    ltap_status status = go(run, plan, features, error);
+    ltap_getter_return(run->getter, plan);
+    return status;
 }
