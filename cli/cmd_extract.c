@@ -1,0 +1,294 @@
+/* layertap extract: a request, a getter, batches of inputs, features appended to an output. The
+ * order of checks is that of cost: the command line, the names, the files' headers, the output's
+ * place; only then is anything run. */
+#include "cli/commands.h"
+#include "cli/extract.h"
+#include "cli/follow.h"
+#include "cli/interrupt.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int has(const cli_extraction *x, const char *name)
+{
+    return cli_arguments_has(x->arguments, name);
+}
+
+/* --- what can be judged at once -------------------------------------------------------------- */
+
+static ltap_status check_output(const cli_extraction *x, ltap_error *error)
+{
+    const char *path = cli_arguments_value(x->arguments, "output");
+    if (path && !path[0])
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "-o wants a name: -o features.npz");
+    int is_stdout = path && strcmp(path, "-") == 0;
+    if (is_stdout && x->talk.json)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "--json and -o - both want standard output; give -o a file");
+    if (is_stdout && isatty(fileno(stdout)))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "-o - writes an .npz, and standard output is a terminal: give -o a "
+                             "file, or send it on with '|' or '>'");
+    if (has(x, "separate") && path && path[strlen(path) - 1] != '/' && !strstr(path, "{}"))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "--separate writes a file per input: -o %s/, or a name with {} in it: "
+                             "-o 'out/{}.npz'",
+                             path);
+    return LTAP_OK;
+}
+
+static ltap_status read_calls(const cli_extraction *x, ltap_calls *calls, ltap_error *error)
+{
+    const char *text = cli_arguments_value(x->arguments, "calls");
+    *calls = !text                       ? LTAP_CALLS_REFUSE
+             : strcmp(text, "last") == 0 ? LTAP_CALLS_LAST
+                                         : LTAP_CALLS_FIRST;
+    if (text && strcmp(text, "first") != 0 && strcmp(text, "last") != 0)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--calls is '%s'; it wants first or last",
+                             text);
+    return LTAP_OK;
+}
+
+static ltap_status read_options(const cli_extraction *x, ltap_getter_options *options,
+                                ltap_error *error)
+{
+    long threads = 0;
+    ltap_status status =
+        cli_arguments_number(x->arguments, "threads", (const long[]){1, 4096, 0}, &threads, error);
+    if (status == LTAP_OK)
+        status = read_calls(x, &options->calls, error);
+    options->threads = (int)threads;
+    options->exact = has(x, "exact");
+    options->backend = cli_arguments_value(x->arguments, "backend");
+    return status;
+}
+
+/* --- getter ---------------------------------------------------------------------------------- */
+
+static void tell_unsupported(const cli_extraction *x)
+{
+    const ltap_model_info *info = ltap_model_info_get(x->model.model);
+    if (!info->unsupported[0])
+        return;
+    char names[512] = "";
+    size_t n = ltap_getter_layers_count(x->getter);
+    for (size_t i = 0; i < n && i < 4; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s'%s'", i > 0 ? ", " : "",
+                 ltap_getter_layers_at(x->getter, i)->layer);
+    }
+    cli_report_note(&x->talk,
+                    "layertap: %s needs operators that layertap does not have: %s; %s%s %s not "
+                    "depend on them, going on",
+                    info->name, info->unsupported, names, n > 4 ? ", ..." : "",
+                    n == 1 ? "does" : "do");
+}
+
+static ltap_status make_getter(cli_extraction *x, ltap_error *error)
+{
+    ltap_getter_options options = {0};
+    ltap_status status = read_options(x, &options, error);
+    if (status == LTAP_OK)
+        status = cli_model_open(x->arguments, &x->model, error);
+    if (status == LTAP_OK && has(x, "all"))
+        status = cli_request_add_all(&x->request, x->model.model, &options, &x->talk, error);
+    if (status == LTAP_OK)
+        status = ltap_getter_new(x->model.model, x->request.layers, x->request.n_layers, &options,
+                                 &x->getter, error);
+    if (status != LTAP_OK)
+        return status;
+    tell_unsupported(x);
+    for (size_t i = 0; i < ltap_getter_layers_count(x->getter) && !has(x, "all"); i++) {
+        const ltap_getter_layer *layer = ltap_getter_layers_at(x->getter, i);
+        if (layer->note[0])
+            cli_report_note(&x->talk, "%s: %s", layer->layer, layer->note);
+    }
+    x->load_seconds = cli_seconds() - x->began;
+    return LTAP_OK;
+}
+
+/* --- inputs and outputs ---------------------------------------------------------------------- */
+
+static ltap_status open_inputs(cli_extraction *x, ltap_error *error)
+{
+    long batch = 0;
+    cli_inputs_options options = {.arguments = x->arguments,
+                                  .talk = &x->talk,
+                                  .batch_given = has(x, "batch"),
+                                  .separate = has(x, "separate")};
+    ltap_status status =
+        cli_arguments_number(x->arguments, "batch", (const long[]){1, 1 << 20, 8}, &batch, error);
+    if (status == LTAP_OK)
+        status = cli_model_memory(x->arguments, &options.memory_limit, error);
+    options.batch = batch;
+    int only_plan = has(x, "dry-run") || has(x, "explain");
+    if (status != LTAP_OK || (only_plan && x->arguments->n_operands < 2 && !has(x, "input")))
+        return status;
+    status = cli_inputs_open(&options, x->model.model, x->getter, &x->inputs, error);
+    if (status == LTAP_OK)
+        status = cli_stems_init(&x->stems, cli_inputs_lead(x->inputs), error);
+    return status;
+}
+
+/* The suffix and the number of members are judged before anything is run. */
+static ltap_status check_format(const cli_extraction *x, const char *path, ltap_error *error)
+{
+    size_t n = ltap_getter_layers_count(x->getter);
+    ltap_writer_member *members = calloc(n + 1, sizeof(*members));
+    if (!members)
+        return cli_error_memory(error);
+    for (size_t i = 0; i < n; i++)
+        members[i] = (ltap_writer_member){ltap_getter_layers_at(x->getter, i)->name,
+                                          {.dtype = LTAP_FLOAT32, .rank = 1, .dims = {1}}};
+    const ltap_writer_options options = {0};
+    uint64_t bytes = 0;
+    ltap_status status = ltap_writer_estimate(path, members, n, &options, &bytes, error);
+    free(members);
+    return status;
+}
+
+static ltap_status open_output(cli_extraction *x, size_t index, ltap_error *error)
+{
+    const char *pattern = cli_arguments_value(x->arguments, "output");
+    char *path = NULL;
+    ltap_status status = LTAP_OK;
+    if (pattern && has(x, "separate"))
+        status = cli_stems_path(pattern, cli_stems_at(&x->stems, index), &path, error);
+    else if (pattern && !(path = strdup(pattern)))
+        status = cli_error_memory(error);
+    if (status == LTAP_OK)
+        status = cli_output_init(&x->outputs[index], path, has(x, "force"), x->getter, error);
+    int dry = has(x, "dry-run") || has(x, "explain");
+    if (status == LTAP_OK && path && index == 0)
+        status = check_format(x, path, error);
+    if (status == LTAP_OK && path && !dry)
+        status = cli_output_check_free(path, has(x, "force"), error);
+    return status;
+}
+
+static ltap_status open_outputs(cli_extraction *x, ltap_error *error)
+{
+    size_t n = has(x, "separate") && x->stems.n_stems > 0 ? x->stems.n_stems : 1;
+    const char *path = cli_arguments_value(x->arguments, "output");
+    int dry = has(x, "dry-run") || has(x, "explain");
+    ltap_status status = LTAP_OK;
+    x->outputs = calloc(n, sizeof(*x->outputs));
+    if (!x->outputs)
+        return cli_error_memory(error);
+    for (; status == LTAP_OK && x->n_outputs < n; x->n_outputs++)
+        status = open_output(x, x->n_outputs, error);
+    if (status == LTAP_OK && has(x, "separate") && path && path[strlen(path) - 1] == '/' && !dry)
+        status = cli_folder_make(path, error);
+    return status;
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_features *features,
+                        const cli_batch *batch, ltap_error *error)
+{
+    int separate = has(x, "separate");
+    const cli_feed *lead = cli_inputs_lead(x->inputs);
+    const cli_item *item = lead ? &lead->items[batch->origins[0].item] : NULL;
+    int64_t rows = cli_inputs_rows(x->inputs);
+    int many = !separate && ((lead && lead->n_items > 1) || !batch->is_last || output->began);
+    if (separate) {
+        rows =
+            item && item->kind != CLI_PICTURE && item->tensor.rank > 0 ? item->tensor.dims[0] : 1;
+        many = !batch->ends_item || output->began;
+    }
+    ltap_status status = LTAP_OK;
+    if (many && !output->began && cli_inputs_free_batch(x->inputs))
+        status = cli_follow_check(x->model.model, x->getter, batch, error);
+    if (status == LTAP_OK)
+        status = cli_output_add(output, features, batch, rows, many, error);
+    if (status == LTAP_OK && x->pictures.folder)
+        status = cli_pictures_add(&x->pictures, features, batch, error);
+    if (status == LTAP_OK && (separate ? batch->ends_item : batch->is_last))
+        status = cli_output_commit(output, error);
+    return status;
+}
+
+static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_error *error)
+{
+    size_t index = has(x, "separate") ? batch->origins[0].item : 0;
+    ltap_features *features = NULL;
+    double began = cli_seconds();
+    ltap_status status = ltap_run_forward(x->run, batch->inputs, batch->n_inputs, &features, error);
+    double ran = cli_seconds();
+    x->forward_seconds += ran - began;
+    if (status == LTAP_OK)
+        status = keep(x, &x->outputs[index], features, batch, error);
+    x->write_seconds += cli_seconds() - ran;
+    ltap_features_free(features);
+    return status;
+}
+
+static ltap_status run_all(cli_extraction *x, ltap_error *error)
+{
+    ltap_status status = ltap_run_new(x->getter, &x->run, error);
+    int64_t rows = 0;
+    cli_batch batch = {0};
+    x->pictures = (cli_pictures){.folder = cli_arguments_value(x->arguments, "png"),
+                                 .force = has(x, "force"),
+                                 .stems = &x->stems,
+                                 .lead = cli_inputs_lead(x->inputs),
+                                 .preprocess = cli_inputs_preprocess(x->inputs)};
+    cli_progress_init(&x->progress, cli_inputs_rows(x->inputs), x->talk.quiet || x->talk.json);
+    cli_interrupt_watch();
+    while (status == LTAP_OK && !batch.is_last && !cli_interrupt_seen()) {
+        status = cli_inputs_next(x->inputs, &batch, error);
+        if (status == LTAP_OK && !cli_interrupt_seen())
+            status = run_batch(x, &batch, error);
+        rows += batch.rows;
+        cli_progress_show(&x->progress, rows);
+    }
+    cli_progress_clear(&x->progress);
+    return status;
+}
+
+static ltap_status extract(cli_extraction *x, ltap_error *error)
+{
+    ltap_status status = check_output(x, error);
+    if (status == LTAP_OK)
+        status = cli_request_read(x->arguments, &x->request, error);
+    if (status == LTAP_OK)
+        status = make_getter(x, error);
+    if (status == LTAP_OK)
+        status = open_inputs(x, error);
+    if (status == LTAP_OK)
+        status = open_outputs(x, error);
+    if (status != LTAP_OK)
+        return status;
+    if (has(x, "dry-run") || has(x, "explain"))
+        return cli_extract_plan(x, error);
+    status = run_all(x, error);
+    if (status == LTAP_OK && !cli_interrupt_seen())
+        status = cli_extract_report(x, error);
+    return status;
+}
+
+static void clear(cli_extraction *x)
+{
+    for (size_t i = 0; i < x->n_outputs; i++)
+        cli_output_clear(&x->outputs[i]);
+    free(x->outputs);
+    ltap_run_free(x->run);
+    cli_inputs_close(x->inputs);
+    cli_stems_clear(&x->stems);
+    ltap_getter_free(x->getter);
+    cli_request_clear(&x->request);
+    cli_model_clear(&x->model);
+}
+
+int cli_extract_run(const cli_arguments *arguments)
+{
+    cli_extraction x = {.arguments = arguments, .began = cli_seconds()};
+    x.talk = (cli_talk){
+        .quiet = has(&x, "quiet"), .verbose = has(&x, "verbose"), .json = has(&x, "json")};
+    ltap_error error;
+    ltap_status status = extract(&x, &error);
+    clear(&x);
+    cli_interrupt_end();
+    return status == LTAP_OK ? CLI_DONE : cli_report_error(&x.talk, &error);
+}

@@ -1,0 +1,249 @@
+/* layertap layers MODEL: what can be asked for. A line per layer, named as extract -r takes it,
+ * with the shape and the cost that it has for the given, or chosen, input sizes. */
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/model.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct listing {
+    const cli_arguments *arguments;
+    cli_talk talk;
+    cli_model model;
+    ltap_tensor *inputs; /* sizes for the model's inputs */
+    ltap_shapes *shapes; /* NULL: they cannot be told */
+    int chosen;          /* 1: some sizes were free, and are ours */
+} listing;
+
+static ltap_status set_shape(listing *list, const char *text, ltap_error *error)
+{
+    const ltap_model *model = list->model.model;
+    size_t n = ltap_model_inputs_count(model), at = n == 1 ? 0 : n;
+    const char *shape = text;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = ltap_model_inputs_at(model, i)->name;
+        size_t length = strlen(name);
+        if (strncmp(text, name, length) == 0 && text[length] == '=') {
+            at = i;
+            shape = text + length + 1;
+        }
+    }
+    if (at == n)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "--input-shape %s: the model has %zu inputs; say NAME=SHAPE", text, n);
+    const ltap_port *port = ltap_model_inputs_at(model, at);
+    ltap_tensor wanted = {.dtype = port->dtype};
+    if (!cli_text_parse_shape(shape, &wanted))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "--input-shape %s: a shape is sizes with x between: 1x3x224x224",
+                             text);
+    if (!cli_model_allows(port, &wanted))
+        return cli_error_set(error, LTAP_ERROR_INPUT, "--input-shape %s: the input '%s' is %s",
+                             text, port->name, cli_text_port(port).text);
+    list->inputs[at] = wanted;
+    return LTAP_OK;
+}
+
+static ltap_status choose_shapes(listing *list, ltap_error *error)
+{
+    const ltap_model *model = list->model.model;
+    size_t n = ltap_model_inputs_count(model);
+    list->inputs = calloc(n + 1, sizeof(*list->inputs));
+    if (!list->inputs)
+        return cli_error_memory(error);
+    for (size_t i = 0; i < n; i++) {
+        int complete;
+        list->chosen |=
+            cli_model_choose(model, ltap_model_inputs_at(model, i), &list->inputs[i], &complete);
+    }
+    int given = 0;
+    for (size_t i = 0; i < list->arguments->n_given; i++) {
+        const cli_given *option = &list->arguments->given[i];
+        if (strcmp(option->option->name, "input-shape") != 0)
+            continue;
+        ltap_status status = set_shape(list, option->value, error);
+        if (status != LTAP_OK)
+            return status;
+        given = 1;
+    }
+    ltap_status status = ltap_shapes_new(model, list->inputs, n, &list->shapes, error);
+    if (status == LTAP_OK || given)
+        return status;
+    cli_report_note(&list->talk, "no shapes: %s", error->message);
+    return LTAP_OK;
+}
+
+static int is_port(const ltap_layer *layer)
+{
+    return layer->kind == LTAP_LAYER_INPUT || layer->kind == LTAP_LAYER_OUTPUT;
+}
+
+static void print_ports(const listing *list)
+{
+    const ltap_model *model = list->model.model;
+    for (size_t i = 0; i < ltap_model_inputs_count(model); i++) {
+        const ltap_port *port = ltap_model_inputs_at(model, i);
+        printf("input '%s': %s\n", port->name, cli_text_port(port).text);
+    }
+    for (size_t i = 0; i < ltap_model_outputs_count(model); i++) {
+        const ltap_port *port = ltap_model_outputs_at(model, i);
+        printf("output '%s': %s\n", port->name, cli_text_port(port).text);
+    }
+    if (!list->chosen || !list->shapes)
+        return;
+    fputs("below for", stdout);
+    for (size_t i = 0; i < ltap_model_inputs_count(model); i++)
+        printf("%s %s", i > 0 ? "," : "", ltap_shape_text(&list->inputs[i]).text);
+    fputs(" (--input-shape chooses other sizes)\n", stdout);
+}
+
+static void print_head(const listing *list)
+{
+    const ltap_model_info *info = ltap_model_info_get(list->model.model);
+    printf("%s: %s, %s%s%s; %s parameters", info->name, info->format, info->version,
+           info->producer[0] ? ", from " : "", info->producer,
+           cli_text_count(info->n_parameters, " ").text);
+    if (list->shapes)
+        printf(", %s multiply-adds", cli_text_count(ltap_shapes_mult_adds(list->shapes), " ").text);
+    putchar('\n');
+    print_ports(list);
+    putchar('\n');
+}
+
+/* In a tree, the part of the name that its parent's does not have. */
+static void put_name(char *cell, size_t size, const ltap_model *model, const ltap_layer *layer,
+                     int tree)
+{
+    const char *name = layer->name;
+    if (tree && layer->parent != LTAP_NO_PARENT) {
+        const char *above = ltap_model_layers_at(model, layer->parent)->name;
+        size_t length = strlen(above);
+        if (strncmp(name, above, length) == 0 && name[length] == '.')
+            name += length + 1;
+    }
+    snprintf(cell, size, "%*s%s", tree ? 2 * layer->depth : 0, "", name);
+}
+
+static ltap_status add_row(const listing *list, cli_table *table, size_t index, ltap_error *error)
+{
+    const ltap_model *model = list->model.model;
+    const ltap_layer *layer = ltap_model_layers_at(model, index);
+    const ltap_layer_shape *shape = list->shapes ? ltap_shapes_at(list->shapes, index) : NULL;
+    int known = shape && shape->tensor.dtype != LTAP_UNDEFINED;
+    char name[1024];
+    put_name(name, sizeof(name), model, layer, cli_arguments_has(list->arguments, "tree"));
+    ltap_text size = {"?"}, parameters = cli_text_count(layer->n_parameters, "");
+    ltap_text mult_adds = cli_text_count(known ? shape->mult_adds : 0, "");
+    if (known)
+        size = ltap_shape_text(&shape->tensor);
+    const char *cells[] = {name,           layer->type, size.text, parameters.text,
+                           mult_adds.text, layer->note};
+    return cli_table_add(table, cells, error);
+}
+
+static ltap_status print_table(const listing *list, ltap_error *error)
+{
+    static const char *const header[] = {"layer", "kind", "output", "params", "mult-adds", "note"};
+    const ltap_model *model = list->model.model;
+    cli_table *table = cli_table_new("lllrrl", header);
+    ltap_status status = table ? LTAP_OK : cli_error_memory(error);
+    for (size_t i = 0; status == LTAP_OK && i < ltap_model_layers_count(model); i++) {
+        if (!is_port(ltap_model_layers_at(model, i)))
+            status = add_row(list, table, i, error);
+    }
+    if (status == LTAP_OK) {
+        print_head(list);
+        cli_table_print(table, stdout);
+    }
+    cli_table_free(table);
+    const char *unsupported = ltap_model_info_get(model)->unsupported;
+    if (status == LTAP_OK && unsupported[0])
+        cli_report_note(&list->talk,
+                        "%s needs operators that layertap does not have: %s; layers that do not "
+                        "depend on them can be extracted",
+                        ltap_model_info_get(model)->name, unsupported);
+    return status;
+}
+
+static ltap_status print_names(const ltap_model *model)
+{
+    for (size_t i = 0; i < ltap_model_layers_count(model); i++)
+        puts(ltap_model_layers_at(model, i)->name);
+    return LTAP_OK;
+}
+
+static json_t *layer_document(const listing *list, size_t index)
+{
+    static const char *const kinds[] = {"input", "module", "node", "output"};
+    const ltap_layer *layer = ltap_model_layers_at(list->model.model, index);
+    const ltap_layer_shape *shape = list->shapes ? ltap_shapes_at(list->shapes, index) : NULL;
+    int known = shape && shape->tensor.dtype != LTAP_UNDEFINED;
+    json_t *parent =
+        layer->parent == LTAP_NO_PARENT
+            ? json_null()
+            : cli_json_text(ltap_model_layers_at(list->model.model, layer->parent)->name);
+    return json_pack(
+        "{s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", cli_json_text(layer->name),
+        "kind", kinds[layer->kind], "type", cli_json_text(layer->type), "dtype",
+        known ? json_string(ltap_dtype_name(shape->tensor.dtype)) : json_null(), "shape",
+        known ? cli_json_shape(&shape->tensor) : json_null(), "parameters",
+        (json_int_t)layer->n_parameters, "mult_adds",
+        known ? json_integer((json_int_t)shape->mult_adds) : json_null(), "parent", parent, "value",
+        cli_json_text(layer->value), "note", cli_json_text(layer->note));
+}
+
+static ltap_status print_json(const listing *list, ltap_error *error)
+{
+    const ltap_model *model = list->model.model;
+    json_t *inputs = json_array(), *outputs = json_array(), *layers = json_array();
+    for (size_t i = 0; i < ltap_model_inputs_count(model); i++) {
+        json_t *port = cli_json_port(ltap_model_inputs_at(model, i));
+        if (port)
+            json_object_set_new(port, "shown_for", cli_json_shape(&list->inputs[i]));
+        json_array_append_new(inputs, port);
+    }
+    for (size_t i = 0; i < ltap_model_outputs_count(model); i++)
+        json_array_append_new(outputs, cli_json_port(ltap_model_outputs_at(model, i)));
+    for (size_t i = 0; i < ltap_model_layers_count(model); i++)
+        json_array_append_new(layers, layer_document(list, i));
+    json_t *mult_adds =
+        list->shapes ? json_integer((json_int_t)ltap_shapes_mult_adds(list->shapes)) : json_null();
+    return cli_json_print(json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "layertap", 1, "model",
+                                    cli_json_model(model), "mult_adds", mult_adds, "inputs", inputs,
+                                    "outputs", outputs, "layers", layers),
+                          error);
+}
+
+static ltap_status list_layers(listing *list, ltap_error *error)
+{
+    if (list->arguments->n_operands > 1)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "layers takes one model; '%s' is too much",
+                             list->arguments->operands[1]);
+    ltap_status status = cli_model_open(list->arguments, &list->model, error);
+    if (status != LTAP_OK)
+        return status;
+    if (cli_arguments_has(list->arguments, "names"))
+        return print_names(list->model.model);
+    status = choose_shapes(list, error);
+    if (status != LTAP_OK)
+        return status;
+    return list->talk.json ? print_json(list, error) : print_table(list, error);
+}
+
+int cli_layers_run(const cli_arguments *arguments)
+{
+    listing list = {.arguments = arguments,
+                    .talk = {.quiet = cli_arguments_has(arguments, "quiet"),
+                             .json = cli_arguments_has(arguments, "json")}};
+    ltap_error error;
+    ltap_status status = list_layers(&list, &error);
+    if (status == LTAP_OK)
+        status = cli_report_flush(&error);
+    ltap_shapes_free(list.shapes);
+    free(list.inputs);
+    cli_model_clear(&list.model);
+    return status == LTAP_OK ? CLI_DONE : cli_report_error(&list.talk, &error);
+}

@@ -1,0 +1,94 @@
+/* --dry-run and --explain: the plan of the first batch, without running it. Where no input is
+ * given, sizes are chosen as for "layertap layers". */
+#include "cli/extract.h"
+#include "cli/text.h"
+#include <stdlib.h>
+#include <string.h>
+
+static ltap_status choose_tensors(cli_extraction *x, ltap_tensor *tensors, ltap_error *error)
+{
+    for (size_t i = 0; i < ltap_getter_inputs_count(x->getter); i++) {
+        const ltap_port *port = ltap_getter_inputs_at(x->getter, i);
+        int complete = 0;
+        int chosen = cli_model_choose(x->model.model, port, &tensors[i], &complete);
+        if (!complete)
+            return cli_error_set(error, LTAP_ERROR_INPUT,
+                                 "the input '%s' is %s; say its sizes: --input %s=random:%s",
+                                 port->name, cli_text_port(port).text, port->name,
+                                 ltap_shape_text(&tensors[i]).text);
+        if (chosen)
+            cli_report_note(&x->talk, "input '%s': taken as %s", port->name,
+                            ltap_shape_text(&tensors[i]).text);
+    }
+    return LTAP_OK;
+}
+
+static void print_line(void *user, const char *text)
+{
+    (void)user;
+    puts(text);
+}
+
+static ltap_status estimate_file(cli_extraction *x, ltap_error *error)
+{
+    cli_output *output = &x->outputs[0];
+    if (!output->path)
+        return LTAP_OK;
+    ltap_writer_member *members = calloc(output->n_results + 1, sizeof(*members));
+    if (!members)
+        return cli_error_memory(error);
+    for (size_t i = 0; i < output->n_results; i++)
+        members[i] =
+            (ltap_writer_member){output->results[i].layer->name, output->results[i].tensor};
+    const ltap_writer_options options = {0};
+    ltap_status status = ltap_writer_estimate(output->path, members, output->n_results, &options,
+                                              &x->estimated_bytes, error);
+    free(members);
+    return status;
+}
+
+/* rows: of all inputs together, 0 where they are not known. */
+static ltap_status estimate(cli_extraction *x, const ltap_tensor *tensors, size_t n, int64_t rows,
+                            ltap_error *error)
+{
+    cli_output *output = &x->outputs[0];
+    ltap_status status = ltap_getter_estimate(x->getter, tensors, n, &x->estimate, error);
+    ltap_tensor *shapes = calloc(output->n_results + 1, sizeof(*shapes));
+    if (status == LTAP_OK && !shapes)
+        status = cli_error_memory(error);
+    if (status == LTAP_OK)
+        status = ltap_getter_shapes(x->getter, tensors, n, shapes, error);
+    for (size_t i = 0; status == LTAP_OK && i < output->n_results; i++) {
+        output->results[i].tensor = shapes[i];
+        if (rows > 0 && shapes[i].rank > 0)
+            output->results[i].tensor.dims[0] = rows;
+    }
+    free(shapes);
+    return status == LTAP_OK ? estimate_file(x, error) : status;
+}
+
+ltap_status cli_extract_plan(cli_extraction *x, ltap_error *error)
+{
+    size_t n = ltap_getter_inputs_count(x->getter);
+    ltap_tensor *tensors = calloc(n + 1, sizeof(*tensors));
+    ltap_status status = tensors ? LTAP_OK : cli_error_memory(error);
+    int64_t rows = 0;
+    cli_batch batch = {0};
+    if (status == LTAP_OK && x->inputs) {
+        status = cli_inputs_next(x->inputs, &batch, error);
+        if (status == LTAP_OK)
+            memcpy(tensors, batch.tensors, n * sizeof(*tensors));
+        rows = batch.is_last && batch.filled == 0 ? 0 : cli_inputs_rows(x->inputs);
+        if (cli_arguments_has(x->arguments, "separate"))
+            rows = 0;
+    } else if (status == LTAP_OK)
+        status = choose_tensors(x, tensors, error);
+    if (status == LTAP_OK && cli_arguments_has(x->arguments, "explain"))
+        status = ltap_getter_explain(x->getter, tensors, n, print_line, NULL, error);
+    else if (status == LTAP_OK)
+        status = estimate(x, tensors, n, rows, error);
+    free(tensors);
+    if (status == LTAP_OK && !cli_arguments_has(x->arguments, "explain"))
+        return cli_extract_report_plan(x, error);
+    return status == LTAP_OK ? cli_report_flush(error) : status;
+}

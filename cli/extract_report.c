@@ -1,0 +1,289 @@
+/* What an extraction tells at its end: the features as a table on standard output, or everything as
+ * one JSON document; and a closing line on standard error. */
+#include "cli/extract.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include <math.h>
+#include <string.h>
+
+enum { NAMES_SHOWN = 6 };
+
+static int is_separate(const cli_extraction *x)
+{
+    return cli_arguments_has(x->arguments, "separate");
+}
+
+/* --- table ----------------------------------------------------------------------------------- */
+
+static ltap_status add_result(cli_table *table, const cli_output *output, size_t index,
+                              int with_file, ltap_error *error)
+{
+    const cli_result *result = &output->results[index];
+    ltap_text shape = ltap_shape_text(&result->tensor), min = cli_text_number(result->stats.min),
+              max = cli_text_number(result->stats.max), mean = cli_text_number(result->stats.mean);
+    char strange[64] = "";
+    if (result->stats.n_nan > 0 || result->stats.n_inf > 0)
+        snprintf(strange, sizeof(strange), "%llu NaN, %llu Inf",
+                 (unsigned long long)result->stats.n_nan, (unsigned long long)result->stats.n_inf);
+    const char *cells[] = {output->path ? output->path : "",
+                           result->layer->name,
+                           result->layer->layer,
+                           ltap_dtype_name(result->tensor.dtype),
+                           shape.text,
+                           min.text,
+                           max.text,
+                           mean.text,
+                           strange};
+    return cli_table_add(table, cells + !with_file, error);
+}
+
+static ltap_status print_table(const cli_extraction *x, ltap_error *error)
+{
+    static const char *const header[] = {"file", "name", "layer", "type", "shape",
+                                         "min",  "max",  "mean",  ""};
+    int with_file = is_separate(x) && x->outputs[0].path;
+    const char *output = cli_arguments_value(x->arguments, "output");
+    FILE *out = output && strcmp(output, "-") == 0 ? stderr : stdout;
+    if (out == stderr && x->talk.quiet)
+        return LTAP_OK;
+    cli_table *table = cli_table_new(&"lllllrrrl"[!with_file], header + !with_file);
+    ltap_status status = table ? LTAP_OK : cli_error_memory(error);
+    for (size_t i = 0; i < x->n_outputs; i++) {
+        for (size_t k = 0; status == LTAP_OK && k < x->outputs[i].n_results; k++)
+            status = add_result(table, &x->outputs[i], k, with_file, error);
+    }
+    if (status == LTAP_OK)
+        cli_table_print(table, out);
+    cli_table_free(table);
+    return status == LTAP_OK ? cli_report_flush(error) : status;
+}
+
+/* --- closing line ---------------------------------------------------------------------------- */
+
+static ltap_text duration(double seconds)
+{
+    ltap_text text;
+    if (seconds < 1)
+        snprintf(text.text, sizeof(text.text), "%.0f ms", seconds * 1000);
+    else if (seconds < 100)
+        snprintf(text.text, sizeof(text.text), "%.1f s", seconds);
+    else
+        snprintf(text.text, sizeof(text.text), "%.0f min %.0f s", floor(seconds / 60),
+                 fmod(seconds, 60));
+    return text;
+}
+
+/* "; layer4, avgpool, fc were not needed": what was pruned at the top of the layer tree. */
+static void not_needed(const cli_extraction *x, char *text, size_t size)
+{
+    const ltap_model *model = x->model.model;
+    size_t n = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < ltap_model_layers_count(model); i++) {
+        const ltap_layer *layer = ltap_model_layers_at(model, i);
+        int is_work = layer->kind == LTAP_LAYER_MODULE || layer->kind == LTAP_LAYER_NODE;
+        if (!is_work || layer->depth > 0 || ltap_getter_keeps(x->getter, i))
+            continue;
+        size_t used = strlen(text);
+        if (n++ < NAMES_SHOWN)
+            snprintf(text + used, size - used, "%s%s", n == 1 ? "; " : ", ", layer->name);
+    }
+    size_t used = strlen(text);
+    if (n > NAMES_SHOWN)
+        snprintf(text + used, size - used, " and %zu more were not needed", n - NAMES_SHOWN);
+    else if (n > 0)
+        snprintf(text + used, size - used, n == 1 ? " was not needed" : " were not needed");
+}
+
+static void print_closing(const cli_extraction *x)
+{
+    char pruned[1024], what[1200];
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < x->n_outputs; i++)
+        bytes += x->outputs[i].bytes;
+    const char *path = cli_arguments_value(x->arguments, "output");
+    if (!path)
+        snprintf(what, sizeof(what), "nothing written (-o OUT.npz keeps the features),");
+    else if (is_separate(x))
+        snprintf(what, sizeof(what), "wrote %zu file%s (%s)", x->n_outputs,
+                 x->n_outputs == 1 ? "" : "s", cli_text_bytes(bytes).text);
+    else
+        snprintf(what, sizeof(what), "wrote %.1000s (%s)",
+                 strcmp(path, "-") == 0 ? "standard output" : path, cli_text_bytes(bytes).text);
+    not_needed(x, pruned, sizeof(pruned));
+    if (x->pictures.n_written > 0)
+        cli_report_note(&x->talk, "wrote %zu picture%s in %s", x->pictures.n_written,
+                        x->pictures.n_written == 1 ? "" : "s", x->pictures.folder);
+    cli_report_note(&x->talk, "%s in %s%s", what, duration(cli_seconds() - x->began).text, pruned);
+    if (x->talk.verbose)
+        cli_report_note(&x->talk, "loading and pruning %s, forward %s, writing %s",
+                        duration(x->load_seconds).text, duration(x->forward_seconds).text,
+                        duration(x->write_seconds).text);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------ */
+
+static json_t *item_document(const cli_extraction *x, const cli_feed *feed, const cli_item *item)
+{
+    static const char *const kinds[] = {"picture", "array", "random", "constant"};
+    json_t *steps = json_array();
+    const ltap_preprocess *preprocess = x->inputs ? cli_inputs_preprocess(x->inputs) : NULL;
+    ltap_text words[LTAP_PREPROCESS_MAX_STEPS];
+    size_t n = 0;
+    if (item->kind == CLI_PICTURE && preprocess && item->width > 0)
+        n = ltap_preprocess_describe(preprocess, item->width, item->height, words);
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(steps, cli_json_text(words[i].text));
+    json_t *document =
+        json_pack("{s:o, s:o, s:o, s:s}", "file", cli_json_text(item->label), "steps", steps,
+                  "input", cli_json_text(feed->port->name), "kind", kinds[item->kind]);
+    if (document && item->kind == CLI_PICTURE && item->width > 0)
+        json_object_set_new(document, "size", json_pack("[i, i]", item->width, item->height));
+    else if (document && item->kind != CLI_PICTURE)
+        json_object_set_new(document, "shape", cli_json_shape(&item->tensor));
+    return document;
+}
+
+static json_t *inputs_document(const cli_extraction *x)
+{
+    json_t *inputs = json_array();
+    size_t n_feeds = 0;
+    const cli_feed *feeds = x->inputs ? cli_inputs_feeds(x->inputs, &n_feeds) : NULL;
+    for (size_t i = 0; i < n_feeds; i++) {
+        for (size_t k = 0; k < feeds[i].n_items; k++)
+            json_array_append_new(inputs, item_document(x, &feeds[i], &feeds[i].items[k]));
+    }
+    return inputs;
+}
+
+static json_t *result_document(const cli_result *result, int ran)
+{
+    const ltap_stats *stats = &result->stats;
+    json_t *document =
+        json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name",
+                  cli_json_text(result->layer->name), "layer", cli_json_text(result->layer->layer),
+                  "kind", result->layer->kind, "dtype", ltap_dtype_name(result->tensor.dtype),
+                  "shape", cli_json_shape(&result->tensor), "bytes",
+                  json_integer((json_int_t)ltap_tensor_bytes(&result->tensor)), "min",
+                  cli_json_number(stats->min), "max", cli_json_number(stats->max), "mean",
+                  cli_json_number(stats->mean), "nan",
+                  ran ? json_integer((json_int_t)stats->n_nan) : json_null(), "inf",
+                  ran ? json_integer((json_int_t)stats->n_inf) : json_null(), "folded",
+                  result->layer->folded);
+    if (document && result->layer->note[0])
+        json_object_set_new(document, "note", cli_json_text(result->layer->note));
+    return document;
+}
+
+static json_t *features_document(const cli_extraction *x, int ran)
+{
+    json_t *features = json_array();
+    for (size_t i = 0; i < x->n_outputs; i++) {
+        for (size_t k = 0; k < x->outputs[i].n_results; k++) {
+            json_t *document = result_document(&x->outputs[i].results[k], ran);
+            if (document && is_separate(x) && x->outputs[i].path)
+                json_object_set_new(document, "file", cli_json_text(x->outputs[i].path));
+            json_array_append_new(features, document);
+        }
+    }
+    return features;
+}
+
+static json_t *output_document(const cli_extraction *x)
+{
+    json_t *output = json_object();
+    const char *path = cli_arguments_value(x->arguments, "output");
+    uint64_t bytes = x->estimated_bytes;
+    json_t *files = json_array();
+    for (size_t i = 0; i < x->n_outputs; i++) {
+        bytes += x->outputs[i].bytes;
+        if (x->outputs[i].path)
+            json_array_append_new(files, cli_json_text(x->outputs[i].path));
+    }
+    if (path) {
+        json_object_set_new(output, "path", cli_json_text(path));
+        json_object_set_new(output, "bytes", json_integer((json_int_t)bytes));
+        json_object_set_new(output, "files", files);
+    } else
+        json_decref(files);
+    if (x->pictures.n_written > 0)
+        json_object_set_new(output, "pictures", json_integer((json_int_t)x->pictures.n_written));
+    return output;
+}
+
+static json_t *document(const cli_extraction *x, int ran)
+{
+    double total = cli_seconds() - x->began;
+    json_t *timing =
+        json_pack("{s:f, s:f, s:f, s:f}", "load", x->load_seconds * 1e3, "forward",
+                  x->forward_seconds * 1e3, "write", x->write_seconds * 1e3, "total", total * 1e3);
+    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "layertap", 1, "model",
+                     cli_json_model(x->model.model), "inputs", inputs_document(x), "features",
+                     features_document(x, ran), "output", output_document(x), "timing_ms", timing);
+}
+
+ltap_status cli_extract_report(const cli_extraction *x, ltap_error *error)
+{
+    if (x->talk.json)
+        return cli_json_print(document(x, 1), error);
+    ltap_status status = print_table(x, error);
+    if (status == LTAP_OK)
+        print_closing(x);
+    return status;
+}
+
+/* --- --dry-run ------------------------------------------------------------------------------- */
+
+static json_t *estimate_document(const ltap_estimate *estimate)
+{
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packed_bytes", (json_int_t)estimate->packed_bytes,
+        "arena_bytes", (json_int_t)estimate->arena_bytes, "scratch_bytes",
+        (json_int_t)estimate->scratch_bytes, "features_bytes", (json_int_t)estimate->features_bytes,
+        "total_bytes", (json_int_t)estimate->total_bytes, "mult_adds",
+        (json_int_t)estimate->mult_adds, "operations", (json_int_t)estimate->n_nodes);
+}
+
+static ltap_status print_shapes(const cli_extraction *x, ltap_error *error)
+{
+    static const char *const header[] = {"name", "layer", "type", "shape", "size"};
+    cli_table *table = cli_table_new("llllr", header);
+    ltap_status status = table ? LTAP_OK : cli_error_memory(error);
+    for (size_t i = 0; status == LTAP_OK && i < x->outputs[0].n_results; i++) {
+        const cli_result *result = &x->outputs[0].results[i];
+        ltap_text shape = ltap_shape_text(&result->tensor);
+        ltap_text bytes = cli_text_bytes(ltap_tensor_bytes(&result->tensor));
+        const char *cells[] = {result->layer->name, result->layer->layer,
+                               ltap_dtype_name(result->tensor.dtype), shape.text, bytes.text};
+        status = cli_table_add(table, cells, error);
+    }
+    if (status == LTAP_OK)
+        cli_table_print(table, stdout);
+    cli_table_free(table);
+    return status;
+}
+
+ltap_status cli_extract_report_plan(const cli_extraction *x, ltap_error *error)
+{
+    const ltap_estimate *e = &x->estimate;
+    if (x->talk.json) {
+        json_t *all = document(x, 0);
+        if (all)
+            json_object_set_new(all, "estimate", estimate_document(e));
+        return cli_json_print(all, error);
+    }
+    ltap_status status = print_shapes(x, error);
+    if (status != LTAP_OK)
+        return status;
+    printf("would run %zu operations, %s multiply-adds a batch\n", e->n_nodes,
+           cli_text_count(e->mult_adds, " ").text);
+    printf("would take %s: weights %s, inner values %s, scratch %s, features %s\n",
+           cli_text_bytes(e->total_bytes).text, cli_text_bytes(e->packed_bytes).text,
+           cli_text_bytes(e->arena_bytes).text, cli_text_bytes(e->scratch_bytes).text,
+           cli_text_bytes(e->features_bytes).text);
+    const char *path = cli_arguments_value(x->arguments, "output");
+    if (path)
+        printf("would write %s (%s)\n", path, cli_text_bytes(x->estimated_bytes).text);
+    return cli_report_flush(error);
+}

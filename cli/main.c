@@ -1,0 +1,226 @@
+/* The tool: finds the command, reads its options by its table, runs it. What a command does is in
+ * cmd_<name>.c; the tables of options are here, because a stranger looks for them here. */
+#include "cli/commands.h"
+#include "cli/names.h"
+#include "cli/report.h"
+#include <signal.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const cli_option layers_options[] = {
+    {"tree", 0, NULL, "indent by module instead of full names", NULL, NULL},
+    {"input-shape", 0, "[NAME=]SHAPE", "sizes for an input whose sizes are free: 1x3x256x256", NULL,
+     NULL},
+    {"names", 0, NULL, "only the names, a line each; all can follow extract -r", NULL, NULL},
+    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
+    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
+    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G", NULL, NULL},
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
+static const cli_option extract_options[] = {
+    {"return", 'r', "LAYER[=NAME]", "a layer, and the name to give its output; for more, repeat",
+     "layer", NULL},
+    {"layers-from", 0, "FILE", "the same from JSON, in its order: {\"layer1\": \"feat1\"}", "file",
+     NULL},
+    {"all", 0, NULL, "every layer that has a value of its own in the file", NULL, NULL},
+    {"calls", 0, "first|last", "what the name of a module that is called twice means", "first last",
+     NULL},
+    {"output", 'o', "OUT", "x.npz, x.npy, x.safetensors, a folder (ends in /), - (npz)", "file",
+     NULL},
+    {"force", 'f', NULL, "replace what is there", NULL, NULL},
+    {"separate", 0, NULL, "one file per input: OUT is a folder/ or holds {}, the input's name",
+     NULL, NULL},
+    {"input", 0, "[NAME=]SOURCE", "a file, random[:SEED][:SHAPE], zeros[:SHAPE], ones[:SHAPE]",
+     "file", NULL},
+    {"batch", 0, "N", "inputs that go through the network together (8)", NULL, NULL},
+    {"preprocess", 0, "P", "imagenet, segmentation, none; default: what the model says",
+     "imagenet segmentation none", NULL},
+    {"resize", 0, "SIZE", "short side to SIZE pixels, or HxW, or off", NULL,
+     "its steps: 256|HxW|off, HxW|off, bicubic, 255"},
+    {"crop", 0, "SIZE", "the middle SIZE x SIZE pixels, or HxW, or off", NULL, ""},
+    {"filter", 0, "FILTER", "how to resize: bilinear, bicubic", "bilinear bicubic", ""},
+    {"scale", 0, "X", "divide pixels by X (255)", NULL, ""},
+    {"mean", 0, "A,B,C", "subtract a number per channel, after scaling", NULL,
+     "its steps: A,B,C A,B,C|off; order rgb|bgr; turn by EXIF"},
+    {"std", 0, "A,B,C", "divide by a number per channel, or off", NULL, ""},
+    {"order", 0, "ORDER", "order of channels: rgb, bgr", "rgb bgr", ""},
+    {"exif", 0, NULL, "turn pictures as their EXIF orientation says", NULL, ""},
+    {"png", 0, "DIR", "also pictures: the input, channels as grids, labels in colour", "folder",
+     NULL},
+    {"dry-run", 0, NULL, "run nothing; say what would run, its memory, its sizes", NULL,
+     "run nothing: the costs; the plan, step by step"},
+    {"explain", 0, NULL, "run nothing; print the plan: kernels, layouts, memory", NULL, ""},
+    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL,
+     "most memory to use (512M, 2G); processors"},
+    {"threads", 0, "N", "processors to use (all)", NULL, ""},
+    {"exact", 0, NULL, "no fast algorithms; bits repeat over batches and threads", NULL,
+     "no fast algorithms; 'reference': plain C only"},
+    {"backend", 0, "NAME", "reference: plain C kernels only", "reference", ""},
+    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
+    {"json", 0, NULL, "one JSON document instead of the table", NULL,
+     "JSON instead of the table; no notes; more notes"},
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, ""},
+    {"verbose", 'v', NULL, "more notes: every picture, every stage's time", NULL, ""},
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
+static const cli_option generate_options[] = {
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
+static const char layers_details[] =
+    "A line per layer, in the order of execution: its name as -r takes it, what it is, the shape of "
+    "its output, parameters and multiply-adds inside it, a remark. Where the model leaves sizes "
+    "free, they are taken for one picture (the size that the model's own preprocessing makes, else "
+    "224x224), and a line says so; --input-shape chooses others.\n";
+
+static const char extract_details[] =
+    "LAYER is a module (layer4.2.conv3), one of its calls (relu#0), a node, value, input or output "
+    "of the file; NAME is the key in OUT. The text is split at its last \"=\". A JSON file for "
+    "--layers-from needs no quoting at all.\n"
+    "\n"
+    "INPUT is a JPEG or PNG picture, an array (.npy), arrays by input name (.npz, .safetensors), or "
+    "\"-\", any of these on standard input. Several inputs go through in batches, and the rows of "
+    "each feature are appended in the order of the inputs. A feature whose first axis does not "
+    "follow the batch, or whose size differs between inputs, is refused; --separate writes a file "
+    "per input instead: OUT/cat.npz for cat.jpg, OUT/cat-2.npz for the second of that name. An "
+    "array is split into batches where its first axis is free and is a batch: four axes, or named "
+    "\"batch\" or \"N\" by the model, or --batch given. A model whose batch is fixed at k gets k "
+    "rows at a time; a short last batch is filled up by repeating its last row, and the features' "
+    "surplus rows are dropped.\n"
+    "\n"
+    "--input NAME=random draws standard normal numbers, the same on every machine: SplitMix64 from "
+    "the seed (0), Marsaglia's polar method with a logarithm of our own. SHAPE, where the model "
+    "leaves it free, is 1 for the batch and 224x224 for a picture unless said: "
+    "--input x=random:7:1x3x256x256. A file of that name is ./random.\n"
+    "\n"
+    "Pictures are prepared as the model says (ONNX metadata layertap.preprocess), else as imagenet "
+    "does for an input float32[N,3,H,W]; what was done is printed. The options of single steps "
+    "change what P sets.\n"
+    "\n"
+    "--png writes DIR/cat.input.png, the picture as the network sees it; DIR/cat.NAME.png, the "
+    "feature's channels as a grid; and for an output of the model with a class per channel, "
+    "DIR/cat.NAME.labels.png, each pixel's class in colour.\n"
+    "\n"
+    "JSON: {\"layertap\":1, \"model\", \"inputs\":[{\"file\", \"steps\":[]}], "
+    "\"features\":[{\"name\", \"layer\", \"kind\", \"dtype\", \"shape\":[], \"bytes\", \"min\", "
+    "\"max\", \"mean\", \"nan\", \"inf\", \"folded\"}], \"output\", \"timing_ms\"}; NaN and Inf are "
+    "null. An error: {\"error\":{\"code\", \"message\"}}. Keys are only ever added.\n";
+
+static int generate(const cli_arguments *arguments)
+{
+    const cli_talk talk = {0};
+    ltap_error error;
+    const char *what = arguments->n_operands == 1 ? arguments->operands[0] : "";
+    if (strcmp(what, "man") == 0)
+        cli_man_print(stdout);
+    else if (strcmp(what, "options") == 0) {
+        for (size_t i = 0; i < cli_commands_count; i++) {
+            for (size_t k = 0; k < cli_commands[i].n_options; k++)
+                printf("%s %s\n", cli_commands[i].name, cli_commands[i].options[k].name);
+        }
+    } else
+        cli_completion_print(stdout, what);
+    return cli_report_flush(&error) == LTAP_OK ? CLI_DONE : cli_report_error(&talk, &error);
+}
+
+const cli_command cli_commands[] = {
+    {"layers", "MODEL", "The layers of a model, with shapes and costs.", layers_details,
+     layers_options, COUNT(layers_options), cli_layers_run, false},
+    {"extract", "MODEL -r LAYER[=NAME]... [INPUT...] [-o OUT]",
+     "Runs what the layers need, and writes their outputs under your names.", extract_details,
+     extract_options, COUNT(extract_options), cli_extract_run, false},
+    {"generate", "man|bash|zsh|fish|options", "The man page and completions.", NULL,
+     generate_options, COUNT(generate_options), generate, true},
+};
+const size_t cli_commands_count = COUNT(cli_commands);
+
+static const cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < cli_commands_count; i++) {
+        if (strcmp(cli_commands[i].name, name) == 0)
+            return &cli_commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const cli_talk talk = {0};
+    ltap_error error;
+    cli_nearest nearest;
+    cli_nearest_init(&nearest, name, strlen(name));
+    for (size_t i = 0; i < cli_commands_count; i++) {
+        if (!cli_commands[i].hidden)
+            cli_nearest_offer(&nearest, cli_commands[i].name);
+    }
+    ltap_status status =
+        cli_error_set(&error, LTAP_ERROR_ARGUMENT, "no command '%s'%s%s (all: layertap --help)",
+                      name, nearest.best ? "; nearest: " : "", nearest.best ? nearest.best : "");
+    (void)status;
+    return cli_report_error(&talk, &error);
+}
+
+static int run_command(const cli_command *command, int argc, char **argv)
+{
+    cli_arguments arguments;
+    ltap_error error;
+    int exit_status;
+    if (cli_arguments_parse(argc, argv, command, &arguments, &error) != LTAP_OK) {
+        cli_talk talk = {0};
+        for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+            talk.json |= strcmp(argv[i], "--json") == 0;
+        exit_status = cli_report_error(&talk, &error);
+    } else if (cli_arguments_has(&arguments, "help")) {
+        cli_help_print(stdout, command);
+        exit_status = CLI_DONE;
+    } else
+        exit_status = command->run(&arguments);
+    cli_arguments_clear(&arguments);
+    return exit_status;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 1) {
+        cli_help_overview(stdout);
+        return CLI_DONE;
+    }
+    const cli_command *command = find_command(argv[0]);
+    if (!command)
+        return unknown_command(argv[0]);
+    cli_help_print(stdout, command);
+    return CLI_DONE;
+}
+
+static int version(int argc, char **argv)
+{
+    printf("layertap %s\n", ltap_version());
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--verbose") == 0 || strcmp(argv[i], "-v") == 0)
+            printf("%s\n", ltap_version_details());
+    }
+    return CLI_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_DFL);
+    if (argc < 2) {
+        cli_help_overview(stderr);
+        return CLI_MISUSED;
+    }
+    const char *first = argv[1];
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0)
+        return help(argc - 2, argv + 2);
+    int verbose_first = (strcmp(first, "--verbose") == 0 || strcmp(first, "-v") == 0) && argc > 2;
+    if (strcmp(verbose_first ? argv[2] : first, "--version") == 0)
+        return version(argc - 1, argv + 1);
+    const cli_command *command = find_command(first);
+    if (!command)
+        return unknown_command(first);
+    return run_command(command, argc - 2, argv + 2);
+}

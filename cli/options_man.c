@@ -1,0 +1,91 @@
+/* The man page, in plain roff, from the tables of options and the commands' own paragraphs. */
+#include "cli/options.h"
+#include <string.h>
+
+/* Backslashes and dashes mean something to roff, and so do dots and quotes that begin a line. A
+ * blank line of the text begins a paragraph; a line that begins with a space is shown as typed. */
+static void put_text(FILE *out, const char *text)
+{
+    int at_start = 1, as_typed = 0;
+    for (; *text; text++) {
+        if (at_start && *text == '\n') {
+            fputs(as_typed ? ".fi\n.PP\n" : ".PP\n", out);
+            as_typed = 0;
+            continue;
+        }
+        if (at_start && (*text == ' ') != as_typed) {
+            as_typed = !as_typed;
+            fputs(as_typed ? ".nf\n" : ".fi\n", out);
+        }
+        if (at_start && (*text == '.' || *text == '\''))
+            fputs("\\&", out);
+        if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text == '-')
+            fputs("\\-", out);
+        else
+            fputc(*text, out);
+        at_start = *text == '\n';
+    }
+    fputs(at_start ? "" : "\n", out);
+    fputs(as_typed ? ".fi\n" : "", out);
+}
+
+static void put_option(FILE *out, const cli_option *option)
+{
+    fputs(".TP\n", out);
+    if (option->letter)
+        fprintf(out, "\\fB\\-%c\\fR, ", option->letter);
+    fputs("\\fB\\-\\-", out);
+    for (const char *c = option->name; *c; c++)
+        fputs(*c == '-' ? "\\-" : (const char[]){*c, 0}, out);
+    fprintf(out, "\\fR%s%s\n", option->argument ? " " : "",
+            option->argument ? option->argument : "");
+    put_text(out, option->help);
+}
+
+static void put_command(FILE *out, const cli_command *command)
+{
+    fprintf(out, ".SH \"%s\"\n", command->name);
+    fprintf(out, ".B layertap %s\n", command->name);
+    put_text(out, command->operands);
+    fputs(".PP\n", out);
+    put_text(out, command->summary);
+    if (command->details) {
+        fputs(".PP\n", out);
+        put_text(out, command->details);
+    }
+    for (size_t i = 0; i < command->n_options; i++)
+        put_option(out, &command->options[i]);
+}
+
+void cli_man_print(FILE *out)
+{
+    fprintf(out, ".TH LAYERTAP 1 \"\" \"layertap %s\" \"User commands\"\n", ltap_version());
+    fputs(".SH NAME\nlayertap \\- tap the inner layers of neural networks\n", out);
+    fputs(".SH SYNOPSIS\n", out);
+    for (size_t i = 0; i < cli_commands_count; i++) {
+        if (cli_commands[i].hidden)
+            continue;
+        fprintf(out, ".B layertap %s\n", cli_commands[i].name);
+        put_text(out, cli_commands[i].operands);
+        fputs(".br\n", out);
+    }
+    fputs(".B layertap \\-\\-version\n[\\-\\-verbose]\n", out);
+    fputs(".SH DESCRIPTION\n", out);
+    put_text(out, "Give it a model file and the names of the layers you want. It keeps only what "
+                  "those layers need, runs it, and writes their outputs under the names you chose. "
+                  "Options may stand anywhere; \"--\" ends them; \"-\" is standard input or "
+                  "output.\n");
+    for (size_t i = 0; i < cli_commands_count; i++) {
+        if (!cli_commands[i].hidden)
+            put_command(out, &cli_commands[i]);
+    }
+    fputs(".SH \"EXIT STATUS\"\n", out);
+    put_text(out, "0: done. 1: the work failed (unknown layer, bad file, refused memory). 2: the "
+                  "command line is wrong. Interrupted, layertap ends by the signal itself and "
+                  "leaves nothing half-written.\n");
+    fputs(".SH ENVIRONMENT\n", out);
+    put_text(out,
+             "NO_COLOR: when set and not empty, no colours. Without it, only on a terminal.\n");
+}

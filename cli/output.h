@@ -1,0 +1,40 @@
+/* One output: features of one or many forwards, appended, counted, written. */
+#ifndef LTAP_CLI_OUTPUT_H
+#define LTAP_CLI_OUTPUT_H
+
+#include "cli/inputs.h"
+#include <layertap/writer.h>
+
+/* A feature as it will be written. Strings are the getter's. */
+typedef struct cli_result {
+    const ltap_getter_layer *layer;
+    ltap_tensor tensor; /* type and full shape */
+    ltap_stats stats;   /* of all rows so far */
+} cli_result;
+
+typedef struct cli_output {
+    char *path; /* NULL: nothing is written */
+    int force;
+    ltap_writer *writer;
+    cli_result *results;
+    size_t n_results;
+    int began;
+    uint64_t bytes; /* written */
+} cli_output;
+
+/* path: taken; may be NULL. output: cleared by the caller, after an error too. */
+LTAP_MUST_USE ltap_status cli_output_init(cli_output *output, char *path, int force,
+                                          const ltap_getter *getter, ltap_error *error);
+void cli_output_clear(cli_output *output);
+
+/* What a forward gave. rows: of all forwards together, along axis 0. many: 1 where several items or
+ * forwards are appended, so that axis 0 of each feature must follow the batch. */
+LTAP_MUST_USE ltap_status cli_output_add(cli_output *output, const ltap_features *features,
+                                         const cli_batch *batch, int64_t rows, int many,
+                                         ltap_error *error);
+LTAP_MUST_USE ltap_status cli_output_commit(cli_output *output, ltap_error *error);
+
+/* LTAP_ERROR_EXISTS when a file is at path. */
+LTAP_MUST_USE ltap_status cli_output_check_free(const char *path, int force, ltap_error *error);
+
+#endif

@@ -1,0 +1,192 @@
+/* What is asked for. A JSON file is Python's dictionary, {"layer4": "out"}: in its order, which
+ * jansson keeps, and with no quoting of '=' to think about. */
+#include "cli/request.h"
+#include "cli/model.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ltap_status add(cli_request *request, const char *layer, size_t length, const char *name,
+                       ltap_error *error)
+{
+    if (request->n_layers == request->room) {
+        size_t room = request->room * 2 + 8;
+        ltap_return_layer *grown = realloc(request->layers, room * sizeof(*grown));
+        if (!grown)
+            return cli_error_memory(error);
+        request->layers = grown;
+        request->room = room;
+    }
+    char *copy = strndup(layer, length), *key = name ? strdup(name) : NULL;
+    if (!copy || (name && !key)) {
+        free(copy);
+        free(key);
+        return cli_error_memory(error);
+    }
+    request->layers[request->n_layers++] = (ltap_return_layer){copy, key};
+    return LTAP_OK;
+}
+
+static ltap_status add_typed(cli_request *request, const char *text, ltap_error *error)
+{
+    const char *equals = strrchr(text, '=');
+    if (strchr(text, '@'))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "-r %s: reductions (@...) are not there yet; a layer whose name holds "
+                             "'@' can be asked for with --layers-from",
+                             text);
+    if (!text[0] || equals == text || (equals && !equals[1]))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "-r '%s': it wants LAYER or LAYER=NAME",
+                             text);
+    size_t length = equals ? (size_t)(equals - text) : strlen(text);
+    return add(request, text, length, equals ? equals + 1 : NULL, error);
+}
+
+static ltap_status load_json(const char *path, json_t **document, ltap_error *error)
+{
+    json_error_t where;
+    if (strcmp(path, "-") == 0)
+        *document = json_loadf(stdin, JSON_REJECT_DUPLICATES, &where);
+    else
+        *document = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+    if (*document)
+        return LTAP_OK;
+    if (where.line < 0)
+        return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path, where.text);
+    return cli_error_set(error, LTAP_ERROR_FORMAT, "%s: line %d, column %d: %s", path, where.line,
+                         where.column, where.text);
+}
+
+static ltap_status add_from(cli_request *request, const char *path, ltap_error *error)
+{
+    json_t *document = NULL;
+    ltap_status status = load_json(path, &document, error);
+    if (status == LTAP_OK && (!json_is_object(document) || json_object_size(document) == 0))
+        status = cli_error_set(error, LTAP_ERROR_FORMAT,
+                               "%s: it wants one object of names: {\"layer1\": \"feat1\"}", path);
+    const char *layer;
+    json_t *name;
+    void *at = status == LTAP_OK ? json_object_iter(document) : NULL;
+    for (; at && status == LTAP_OK; at = json_object_iter_next(document, at)) {
+        layer = json_object_iter_key(at);
+        name = json_object_iter_value(at);
+        if (!json_is_string(name) || json_string_length(name) == 0 || !layer[0])
+            status = cli_error_set(error, LTAP_ERROR_FORMAT,
+                                   "%s: the name for '%s' is not a string: {\"layer1\": \"feat1\"}",
+                                   path, layer);
+        else
+            status = add(request, layer, strlen(layer), json_string_value(name), error);
+    }
+    json_decref(document);
+    return status;
+}
+
+/* Two outputs cannot have one name; the library would say so too, after loading the model. */
+static ltap_status check_names(const cli_request *request, ltap_error *error)
+{
+    for (size_t i = 0; i < request->n_layers; i++) {
+        const ltap_return_layer *a = &request->layers[i];
+        for (size_t k = 0; k < i; k++) {
+            const ltap_return_layer *b = &request->layers[k];
+            const char *name = a->name ? a->name : a->layer;
+            if (strcmp(name, b->name ? b->name : b->layer) == 0)
+                return cli_error_set(
+                    error, LTAP_ERROR_ARGUMENT,
+                    "two outputs are called '%s'; give one another name: -r %s=NAME", name,
+                    a->layer);
+        }
+    }
+    return LTAP_OK;
+}
+
+ltap_status cli_request_read(const cli_arguments *arguments, cli_request *request,
+                             ltap_error *error)
+{
+    *request = (cli_request){0};
+    ltap_status status = LTAP_OK;
+    for (size_t i = 0; status == LTAP_OK && i < arguments->n_given; i++) {
+        const cli_given *given = &arguments->given[i];
+        if (strcmp(given->option->name, "return") == 0)
+            status = add_typed(request, given->value, error);
+        else if (strcmp(given->option->name, "layers-from") == 0)
+            status = add_from(request, given->value, error);
+    }
+    if (status == LTAP_OK && request->n_layers == 0 && !cli_arguments_has(arguments, "all"))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "which layers? -r LAYER (their names: layertap layers %s)",
+                             arguments->n_operands > 0 ? arguments->operands[0] : "MODEL");
+    return status == LTAP_OK ? check_names(request, error) : status;
+}
+
+static int has_name(const cli_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->n_layers; i++) {
+        const ltap_return_layer *layer = &request->layers[i];
+        if (strcmp(layer->name ? layer->name : layer->layer, name) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* 1 when the layer has a value of its own that can be computed. */
+static ltap_status is_own(const ltap_model *model, const char *name,
+                          const ltap_getter_options *options, int *own, ltap_error *error)
+{
+    const ltap_return_layer layer = {name, NULL};
+    ltap_getter *getter = NULL;
+    ltap_status status = ltap_getter_new(model, &layer, 1, options, &getter, error);
+    if (status == LTAP_ERROR_MEMORY || status == LTAP_ERROR_INTERNAL)
+        return status;
+    *own = status == LTAP_OK && !ltap_getter_layers_at(getter, 0)->folded;
+    ltap_getter_free(getter);
+    return LTAP_OK;
+}
+
+static void list_name(char *list, size_t size, size_t n, const char *name)
+{
+    enum { SHOWN = 6 };
+    size_t used = strlen(list);
+    if (n < SHOWN)
+        snprintf(list + used, size - used, "%s%s", n > 0 ? ", " : "", name);
+    else if (n == SHOWN)
+        snprintf(list + used, size - used, ", ...");
+}
+
+ltap_status cli_request_add_all(cli_request *request, const ltap_model *model,
+                                const ltap_getter_options *options, const cli_talk *talk,
+                                ltap_error *error)
+{
+    char left_out[1024] = "";
+    size_t n_left_out = 0;
+    for (size_t i = 0; i < ltap_model_layers_count(model); i++) {
+        const char *name = ltap_model_layers_at(model, i)->name;
+        int own = 0;
+        if (has_name(request, name))
+            continue;
+        ltap_status status = is_own(model, name, options, &own, error);
+        if (status == LTAP_OK && own)
+            status = add(request, name, strlen(name), NULL, error);
+        else if (status == LTAP_OK)
+            list_name(left_out, sizeof(left_out), n_left_out++, name);
+        if (status != LTAP_OK)
+            return status;
+    }
+    if (n_left_out > 0)
+        cli_report_note(talk, "left out, for no value of their own can be had: %zu (%s)",
+                        n_left_out, left_out);
+    if (request->n_layers == 0)
+        return cli_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
+                             "%s: no layer has a value of its own that can be computed",
+                             ltap_model_info_get(model)->name);
+    return LTAP_OK;
+}
+
+void cli_request_clear(cli_request *request)
+{
+    for (size_t i = 0; i < request->n_layers; i++) {
+        free((char *)request->layers[i].layer);
+        free((char *)request->layers[i].name);
+    }
+    free(request->layers);
+    *request = (cli_request){0};
+}

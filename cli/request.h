@@ -1,0 +1,26 @@
+/* The request of a command line: -r, --layers-from and --all as a list of return layers. */
+#ifndef LTAP_CLI_REQUEST_H
+#define LTAP_CLI_REQUEST_H
+
+#include "cli/options.h"
+#include "cli/report.h"
+#include <layertap/getter.h>
+
+typedef struct cli_request {
+    ltap_return_layer *layers;
+    size_t n_layers;
+    size_t room;
+} cli_request;
+
+/* In the order typed. What can be judged without the model is judged here. request: cleared by the
+ * caller, after an error too. */
+LTAP_MUST_USE ltap_status cli_request_read(const cli_arguments *arguments, cli_request *request,
+                                           ltap_error *error);
+/* With --all: every layer of the model that has a value of its own; the others are left out with a
+ * note. */
+LTAP_MUST_USE ltap_status cli_request_add_all(cli_request *request, const ltap_model *model,
+                                              const ltap_getter_options *options,
+                                              const cli_talk *talk, ltap_error *error);
+void cli_request_clear(cli_request *request);
+
+#endif
