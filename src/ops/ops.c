@@ -3,6 +3,7 @@
  * The list is ops.def; each line is one const struct in its family's file. Rules and kernels are
  * not here.
  */
+#include "base/checked.h"
 #include "ops/op.h"
 #include <string.h>
 
@@ -49,6 +50,19 @@ static ltap_status check_count(size_t count, int min, int max, const char *what,
     return LTAP_OK;
 }
 
+/* No product of dims may overflow, not even where another dim is 0: kernels multiply them freely.
+ */
+static ltap_status check_products(const ltap_tensor *t, ltap_error *error)
+{
+    uint64_t product = 16; /* bytes of the widest element */
+    for (int i = 0; i < t->rank; i++)
+        if (t->dims[i] > 0 &&
+            (!ltap_checked_mul(product, (uint64_t)t->dims[i], &product) || product > INT64_MAX))
+            return ltap_error_set(error, LTAP_ERROR_FORMAT, "a tensor of shape %s is too large",
+                                  ltap_shape_text(t).text);
+    return LTAP_OK;
+}
+
 static ltap_status check_inputs(const ltap_op *op, const ltap_call *call, ltap_error *error)
 {
     LTAP_TRY(check_count(call->n_inputs, op->min_inputs, op->max_inputs, "input", error));
@@ -56,6 +70,8 @@ static ltap_status check_inputs(const ltap_op *op, const ltap_call *call, ltap_e
     for (size_t i = 0; i < (size_t)op->min_inputs; i++)
         if (call->inputs[i].dtype == LTAP_UNDEFINED)
             return ltap_error_set(error, LTAP_ERROR_FORMAT, "input %zu is missing", i);
+    for (size_t i = 0; i < call->n_inputs; i++)
+        LTAP_TRY(check_products(&call->inputs[i], error));
     return LTAP_OK;
 }
 
@@ -68,6 +84,7 @@ static ltap_status check_outputs(const ltap_call *call, ltap_error *error)
                                   "output %zu has %d dimensions, at most %d are supported", i,
                                   t->rank, LTAP_MAX_RANK);
         LTAP_TRY(ltap_tensor_check(t, error));
+        LTAP_TRY(check_products(t, error));
     }
     return LTAP_OK;
 }
