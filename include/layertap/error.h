@@ -28,7 +28,7 @@ typedef enum ltap_status {
 } ltap_status;
 
 #define LTAP_ERROR_MESSAGE_BYTES 2048
-#define LTAP_NO_OFFSET UINT64_MAX
+#define LTAP_NO_OFFSET           UINT64_MAX
 
 typedef struct ltap_error {
     ltap_status code;

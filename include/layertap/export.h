@@ -3,8 +3,8 @@
 #define LAYERTAP_EXPORT_H
 
 #if defined(__GNUC__)
-#define LTAP_API __attribute__((visibility("default")))
-#define LTAP_MUST_USE __attribute__((warn_unused_result))
+#define LTAP_API                 __attribute__((visibility("default")))
+#define LTAP_MUST_USE            __attribute__((warn_unused_result))
 #define LTAP_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define LTAP_API
@@ -14,7 +14,7 @@
 
 #ifdef __cplusplus
 #define LTAP_BEGIN extern "C" {
-#define LTAP_END }
+#define LTAP_END   }
 #else
 #define LTAP_BEGIN
 #define LTAP_END

@@ -3,9 +3,9 @@
  * A return layer is a pair (layer, name): the dictionary of torchvision's IntermediateLayerGetter.
  * The layer is a selector: a module path ("layer4.2.conv3"), a call of one ("layer1.0.relu#0"), a
  * node or value name of the file ("/layer1/layer1.0/conv1/Conv", "onnx::Conv_193", "65"), an input
- * or output; "X:in", "X:in[1]", "X:out[1]" choose an end; "output:0" a position; "module:", "node:",
- * "value:", "input:", "output:" take the rest literally. A name that could mean two values is
- * refused with the candidates; a name that is close to a real one is refused with that.
+ * or output; "X:in", "X:in[1]", "X:out[1]" choose an end; "output:0" a position; "module:",
+ * "node:", "value:", "input:", "output:" take the rest literally. A name that could mean two values
+ * is refused with the candidates; a name that is close to a real one is refused with that.
  */
 #ifndef LAYERTAP_GETTER_H
 #define LAYERTAP_GETTER_H
@@ -46,8 +46,7 @@ typedef struct ltap_getter_options {
  * Errors: unknown, ambiguous and folded layers; an operator on the way that layertap does not have
  * (LTAP_ERROR_UNSUPPORTED, all of them listed). */
 LTAP_API LTAP_MUST_USE ltap_status ltap_getter_new(const ltap_model *model,
-                                                   const ltap_return_layer *layers,
-                                                   size_t n_layers,
+                                                   const ltap_return_layer *layers, size_t n_layers,
                                                    const ltap_getter_options *options,
                                                    ltap_getter **getter, ltap_error *error);
 /* Runs made from it stay valid. NULL is fine. */
@@ -82,8 +81,8 @@ typedef struct ltap_estimate {
     uint64_t mult_adds;
     size_t n_nodes; /* operations that will run */
 } ltap_estimate;
-/* inputs: shapes by position of ltap_getter_inputs_at (data ignored); NULL with n_inputs 0 where all
- * sizes are fixed. The plan is made and kept for the next forward of these shapes. */
+/* inputs: shapes by position of ltap_getter_inputs_at (data ignored); NULL with n_inputs 0 where
+ * all sizes are fixed. The plan is made and kept for the next forward of these shapes. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_getter_estimate(ltap_getter *getter,
                                                         const ltap_tensor *inputs, size_t n_inputs,
                                                         ltap_estimate *estimate, ltap_error *error);

@@ -57,10 +57,10 @@ typedef struct ltap_port {
 
 /* What the file says about itself. All strings are borrowed from the model; none is NULL. */
 typedef struct ltap_model_info {
-    const char *name;     /* the path it was opened with, or the given name */
-    const char *format;   /* "ONNX" */
-    const char *version;  /* "opset 17" */
-    const char *producer; /* "PyTorch 2.6 (TorchScript exporter)"; "" where unknown */
+    const char *name;        /* the path it was opened with, or the given name */
+    const char *format;      /* "ONNX" */
+    const char *version;     /* "opset 17" */
+    const char *producer;    /* "PyTorch 2.6 (TorchScript exporter)"; "" where unknown */
     const char *unsupported; /* operators that layertap does not have, with the layers that use
                                 them: "RoiAlign x2 (roi_heads), ..."; "" where there are none */
     uint64_t n_parameters;   /* elements of all weights */
@@ -88,7 +88,8 @@ typedef enum ltap_layer_kind {
 #define LTAP_NO_PARENT SIZE_MAX
 
 typedef struct ltap_layer {
-    const char *name; /* what to ask for: "layer1.0.relu#0", "conv1:folded"; resolves as it stands */
+    const char
+        *name; /* what to ask for: "layer1.0.relu#0", "conv1:folded"; resolves as it stands */
     ltap_layer_kind kind;
     const char *type;  /* "Conv" (operator), "BasicBlock" (class, where the file tells), "module" */
     const char *note;  /* "" or a remark, e.g. that a BatchNorm is folded in */
@@ -108,8 +109,8 @@ LTAP_API const ltap_layer *ltap_model_layers_at(const ltap_model *model, size_t 
  * LTAP_UNDEFINED. shapes: yours to free. */
 typedef struct ltap_shapes ltap_shapes;
 typedef struct ltap_layer_shape {
-    ltap_tensor tensor;   /* type and shape of the layer's output; data NULL */
-    uint64_t mult_adds;   /* multiply-adds of all operations inside */
+    ltap_tensor tensor; /* type and shape of the layer's output; data NULL */
+    uint64_t mult_adds; /* multiply-adds of all operations inside */
 } ltap_layer_shape;
 LTAP_API LTAP_MUST_USE ltap_status ltap_shapes_new(const ltap_model *model,
                                                    const ltap_tensor *inputs, size_t n_inputs,

@@ -1,7 +1,7 @@
 /* Tensors: a type, a shape and dense row-major bytes (last index fastest, no gaps).
  *
- * An ltap_tensor is a plain view; it never owns `data`. Who owns the bytes is said where a tensor is
- * handed over. Rank 0 is a scalar (one element).
+ * An ltap_tensor is a plain view; it never owns `data`. Who owns the bytes is said where a tensor
+ * is handed over. Rank 0 is a scalar (one element).
  */
 #ifndef LAYERTAP_TENSOR_H
 #define LAYERTAP_TENSOR_H

@@ -21,10 +21,11 @@ typedef struct ltap_writer_options {
     const char *format; /* NULL: by the path's suffix; "npz", "npy", "safetensors", "folder" */
 } ltap_writer_options;
 
-/* A member: its key, type and full shape. dtype and dims are what will have been appended in all. */
+/* A member: its key, type and full shape. dtype and dims are what will have been appended in all.
+ */
 typedef struct ltap_writer_member {
-    const char *name; /* copied; npz keys are these bytes with only '%', control characters,
-                         backslash, a leading '/' and '..' percent-encoded */
+    const char *name;   /* copied; npz keys are these bytes with only '%', control characters,
+                           backslash, a leading '/' and '..' percent-encoded */
     ltap_tensor tensor; /* data ignored */
 } ltap_writer_member;
 

@@ -1,9 +1,9 @@
 /* The graph: nodes, values, attributes, constants; whatever the file calls its nodes.
  *
  * A graph and all in it live in one arena and die at once. Values are numbered; a node names its
- * inputs and outputs by number. A loader builds a graph with the functions below, links it, and from
- * then on it is immutable; rewriting passes make a new one. Each thing remembers its byte span in
- * the file, so that a pruned model can be saved from the original bytes.
+ * inputs and outputs by number. A loader builds a graph with the functions below, links it, and
+ * from then on it is immutable; rewriting passes make a new one. Each thing remembers its byte span
+ * in the file, so that a pruned model can be saved from the original bytes.
  */
 #ifndef LTAP_GRAPH_GRAPH_H
 #define LTAP_GRAPH_GRAPH_H
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define LTAP_NO_VALUE UINT32_MAX /* an omitted optional input or unused output */
-#define LTAP_NO_NODE UINT32_MAX
+#define LTAP_NO_NODE  UINT32_MAX
 
 typedef struct ltap_graph ltap_graph;
 
@@ -42,8 +42,8 @@ typedef enum ltap_type_kind {
 typedef struct ltap_type {
     ltap_type_kind kind;
     ltap_dtype dtype;
-    int rank;                       /* -1 unknown */
-    const ltap_dim *dims;           /* rank of them */
+    int rank;                        /* -1 unknown */
+    const ltap_dim *dims;            /* rank of them */
     const struct ltap_type *element; /* of a sequence, optional, map */
 } ltap_type;
 
@@ -92,13 +92,13 @@ typedef struct ltap_property {
 struct ltap_op;
 
 typedef struct ltap_node {
-    uint32_t index;      /* in graph->nodes */
-    uint32_t origin;     /* in a copy: the number in the original; else in the order of adding */
-    const char *name;    /* "" where the file gives none */
-    const char *domain;  /* "" is ONNX's own ("ai.onnx" is stored as "") */
+    uint32_t index;     /* in graph->nodes */
+    uint32_t origin;    /* in a copy: the number in the original; else in the order of adding */
+    const char *name;   /* "" where the file gives none */
+    const char *domain; /* "" is ONNX's own ("ai.onnx" is stored as "") */
     const char *op_type;
     const struct ltap_op *op; /* NULL: layertap does not have it; set by ltap_ops_bind */
-    const char *call_path; /* "" or the names of the function calls it was inlined from, "a/b" */
+    const char *call_path;    /* "" or the names of the function calls it was inlined from, "a/b" */
     uint32_t *inputs, *outputs; /* value numbers or LTAP_NO_VALUE */
     size_t n_inputs, n_outputs;
     const ltap_attr *attrs;
@@ -117,7 +117,7 @@ typedef struct ltap_value {
     uint32_t slot;     /* which output of the producer */
     ltap_type type;    /* as far as the file says */
     const ltap_tensor *constant; /* an initializer's tensor, a view into the mapped file; or NULL */
-    bool unaligned;      /* constant's data is not aligned to its type: copy before use */
+    bool unaligned;              /* constant's data is not aligned to its type: copy before use */
     const char *missing; /* constant's data is NULL for this reason (a file that is not there) */
     bool is_input, is_output;
     const uint32_t *consumers; /* node numbers in order, one entry per use; set by link */
@@ -136,14 +136,14 @@ struct ltap_graph {
     ltap_vector outputs; /* uint32_t, the same value may stand twice */
     ltap_vector output_names; /* const char *: a graph output's own name */
     ltap_map value_by_name;
-    ltap_graph *parent; /* the graph around a subgraph; NULL */
+    ltap_graph *parent;             /* the graph around a subgraph; NULL */
     ltap_graph *children, *sibling; /* subgraphs, freed with this one; the next of the parent's */
     uint32_t n_made_up;             /* names so far */
     const char *format, *version, *producer, *producer_version;
-    int64_t opset; /* of the default domain in the file */
+    int64_t opset;                   /* of the default domain in the file */
     const ltap_property *properties; /* the model's metadata_props */
     size_t n_properties;
-    ltap_span span;               /* of the graph in the file */
+    ltap_span span;                /* of the graph in the file */
     const ltap_span *other_fields; /* of graph and model, that no loader reads; each with its tag */
     size_t n_other_fields;
     bool linked;
