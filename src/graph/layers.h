@@ -21,9 +21,9 @@ typedef struct ltap_module_call {
     size_t n_outputs;
     const uint32_t *inputs; /* values made outside and used inside, weights left out */
     size_t n_inputs;
-    uint32_t first;    /* place of the call in the order of execution: among those that depend on
-                          the model's inputs, how many operations ran before it */
-    const char *doubt; /* NULL, or why what the call hands out cannot be told from the file */
+    uint32_t first, end; /* places in the order of execution: of the operations that depend on the
+                            model's inputs, how many ran before the call, and before its end */
+    const char *doubt;   /* NULL, or why what the call hands out cannot be told from the file */
 } ltap_module_call;
 
 typedef struct ltap_module {
@@ -70,5 +70,7 @@ static inline ltap_module *ltap_layers_at(const ltap_layers *layers, uint32_t mo
 ltap_status ltap_layers_new(const ltap_graph *graph, ltap_layers **layers, ltap_error *error);
 void ltap_layers_free(ltap_layers *layers);
 bool ltap_layers_find(const ltap_layers *layers, const char *path, uint32_t *module);
+/* Elements of the weights that a node reads, each weight once. */
+uint64_t ltap_layers_node_parameters(const ltap_layers *layers, const ltap_node *node);
 
 #endif

@@ -98,7 +98,8 @@ static ltap_status add_elided(ltap_tree *tree, uint32_t parent, uint32_t number,
                                                         .n_outputs = 1,
                                                         .inputs = block,
                                                         .n_inputs = 1,
-                                                        .first = ltap_tree_at(tree, parent)->begin};
+                                                        .first = ltap_tree_at(tree, parent)->begin,
+                                                        .end = ltap_tree_at(tree, parent)->begin};
     return LTAP_OK;
 }
 
@@ -108,7 +109,7 @@ static ltap_status fill_gap(ltap_tree *tree, uint32_t parent, uint32_t from, uin
 {
     ltap_layers *layers = tree->layers;
     const ltap_value *v = ltap_graph_at(layers->graph, value);
-    bool folded = v->producer != LTAP_NO_NODE && layers->folded_node[v->producer];
+    bool folded = v->producer != LTAP_NO_NODE && layers->folded_node[v->producer] == 1;
     const char *note;
     if (to <= from || to - from > MAX_GAP)
         return LTAP_OK;

@@ -66,6 +66,7 @@ ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, co
     ltap_module *module = ltap_layers_at(layers, call.module);
     if (module->n_calls > 0 && module->folded_by == NULL)
         module->doubt = "the exporter folded a BatchNorm into some of its calls only";
+    layers->folded_node[tree->flow->order[piece->begin]] = 2;
     module->n_calls++;
     module->folded = true;
     module->folded_by = by;

@@ -72,6 +72,7 @@ static ltap_status make_calls(filling *fill, ltap_error *error)
         ltap_module *module = ltap_layers_at(layers, call->module);
         fill->calls[c] = &module->calls[module->n_calls++];
         fill->calls[c]->first = call->begin;
+        fill->calls[c]->end = call->end;
         LTAP_TRY(ltap_arena_take(&layers->arena, fill->counts[c], sizeof(uint32_t), &block, error));
         fill->calls[c]->nodes = block;
     }
@@ -240,14 +241,34 @@ static ltap_status collect_uses(const ltap_graph *graph, uint32_t *heads, ltap_v
     return LTAP_OK;
 }
 
-/* Adds a weight to the modules around its uses, to each once: marks hold the last weight added. */
-static void add_weight(ltap_layers *layers, const ltap_vector *uses, uint32_t head, uint32_t weight,
-                       uint32_t *marks)
+static uint64_t count_of(const ltap_layers *layers, uint32_t weight)
 {
     uint64_t count = 1;
     const ltap_tensor *tensor = ltap_graph_at(layers->graph, weight)->constant;
     for (int i = 0; i < tensor->rank; i++)
         count *= (uint64_t)tensor->dims[i];
+    return count;
+}
+
+uint64_t ltap_layers_node_parameters(const ltap_layers *layers, const ltap_node *node)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t weight = ltap_flow_weight(layers->graph, node, i);
+        bool again = false;
+        for (size_t j = 0; j < i && weight != LTAP_NO_VALUE && i < 64; j++)
+            again |= ltap_flow_weight(layers->graph, node, j) == weight;
+        if (weight != LTAP_NO_VALUE && !again)
+            sum += count_of(layers, weight);
+    }
+    return sum;
+}
+
+/* Adds a weight to the modules around its uses, to each once: marks hold the last weight added. */
+static void add_weight(ltap_layers *layers, const ltap_vector *uses, uint32_t head, uint32_t weight,
+                       uint32_t *marks)
+{
+    uint64_t count = count_of(layers, weight);
     for (uint32_t u = head; u != 0; u = LTAP_VECTOR_AT(uses, weight_use, u - 1)->next) {
         uint32_t module = layers->module_of_node[LTAP_VECTOR_AT(uses, weight_use, u - 1)->node];
         while (module != LTAP_NO_MODULE && marks[module] != weight + 1) {

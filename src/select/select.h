@@ -29,11 +29,11 @@ typedef struct ltap_listed {
     const char *name;
     ltap_layer_kind kind;
     const char *type, *note;
-    uint32_t value;   /* whose shape is shown */
-    uint32_t module;  /* LTAP_NO_MODULE for inputs, outputs, loose nodes */
-    uint32_t call;    /* of the module */
-    uint32_t node;    /* LTAP_NO_NODE unless it is one node */
-    size_t parent;    /* index in this list, or LTAP_NO_PARENT */
+    uint32_t value;  /* whose shape is shown */
+    uint32_t module; /* LTAP_NO_MODULE for inputs, outputs, loose nodes */
+    uint32_t call;   /* of the module */
+    uint32_t node;   /* LTAP_NO_NODE unless it is one node */
+    size_t parent;   /* index in this list, or LTAP_NO_PARENT */
     int depth;
     uint64_t n_parameters;
 } ltap_listed;

@@ -1,0 +1,137 @@
+/* The refusal of an unknown name: the nearest names, and what the file shows about why there is no
+ * such layer. Hints are conditional where the file is silent.
+ */
+#include "base/error.h"
+#include "select/things.h"
+#include <ctype.h>
+#include <string.h>
+
+#define MAX_LISTED 8
+
+/* Text in the search's arena through a vector that grows. */
+static ltap_status finish(const ltap_search *search, ltap_vector *text, const char **out,
+                          ltap_error *error)
+{
+    return ltap_arena_text(search->arena, text->count > 0 ? text->data : "", text->count, out,
+                           error);
+}
+
+static bool contains_word(const char *text, const char *wanted)
+{
+    size_t n = strlen(wanted);
+    for (; *text != '\0'; text++) {
+        size_t i = 0;
+        while (i < n && tolower((unsigned char)text[i]) == wanted[i])
+            i++;
+        if (i == n)
+            return true;
+    }
+    return false;
+}
+
+/* The module that an unknown name would lie in: the longest known path before a dot. */
+static const ltap_module *module_around(const ltap_search *search, const char *name, size_t *bytes)
+{
+    uint32_t module;
+    for (*bytes = strlen(name); *bytes > 0; (*bytes)--)
+        if (name[*bytes] == '.' &&
+            ltap_map_get(&search->layers->module_by_path, name, *bytes, &module))
+            return ltap_layers_at(search->layers, module);
+    return NULL;
+}
+
+/* A name that may be that of a BatchNorm: it says so, or is a number, right inside a module. */
+static bool may_be_batchnorm(const char *last)
+{
+    return strchr(last, '.') == NULL &&
+           (contains_word(last, "bn") || contains_word(last, "norm") ||
+            (last[0] != '\0' && strspn(last, "0123456789") == strlen(last)));
+}
+
+static ltap_status hint_batchnorm(const ltap_search *search, const char *name, ltap_vector *text,
+                                  ltap_error *error)
+{
+    const ltap_layers *layers = search->layers;
+    size_t above, listed = 0;
+    const ltap_module *around = module_around(search, name, &above);
+    const char *last = around != NULL ? name + above + 1 : name;
+    if (!may_be_batchnorm(last))
+        return LTAP_OK;
+    for (uint32_t m = 0; m < layers->modules.count; m++) {
+        const ltap_module *module = ltap_layers_at(layers, m);
+        const ltap_module *parent =
+            module->parent == LTAP_NO_MODULE ? NULL : ltap_layers_at(layers, module->parent);
+        if (!module->folded || module->folded_by != NULL || parent != around || listed > MAX_LISTED)
+            continue;
+        LTAP_TRY(ltap_text_format(
+            text, error, "%s",
+            listed == 0 ? "; a BatchNorm has no value of its own here, the exporter folds it into "
+                          "the convolution before it: "
+                        : ", "));
+        listed++;
+        LTAP_TRY(listed > MAX_LISTED ? ltap_text_format(text, error, "...")
+                                     : ltap_text_format(text, error, "'%s%s:folded'", module->path,
+                                                        module->n_calls > 1 ? "#0" : ""));
+    }
+    return LTAP_OK;
+}
+
+/* A path on the way to known modules, but no module itself: a list, or one that is never called. */
+static ltap_status hint_inside(const ltap_search *search, const char *name, ltap_vector *text,
+                               ltap_error *error)
+{
+    const ltap_layers *layers = search->layers;
+    size_t n = strlen(name), listed = 0;
+    for (uint32_t m = 0; m < layers->modules.count && listed < 3; m++) {
+        const ltap_module *module = ltap_layers_at(layers, m);
+        if (module->n_calls == 0 || strncmp(module->path, name, n) != 0 || module->path[n] != '.')
+            continue;
+        LTAP_TRY(ltap_text_format(
+            text, error, "%s'%s'",
+            listed == 0 ? "; it is not called as a module in this file, but what is in it is: "
+                        : ", ",
+            module->path));
+        listed++;
+    }
+    return LTAP_OK;
+}
+
+/* A numbered child that is not there: it may have been one that computes nothing. */
+static ltap_status hint_number(const ltap_search *search, const char *name, ltap_vector *text,
+                               ltap_error *error)
+{
+    size_t above;
+    const ltap_module *around = module_around(search, name, &above);
+    const char *last = name + above + 1;
+    if (around == NULL || last[0] == '\0' || strspn(last, "0123456789") != strlen(last))
+        return LTAP_OK;
+    return ltap_text_format(text, error,
+                            "; modules that compute nothing (a Dropout, an Identity) leave nothing "
+                            "in a file");
+}
+
+ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, ltap_error *error)
+{
+    ltap_status status;
+    ltap_vector text;
+    const char *nearest[3], *done_text;
+    size_t count = sizeof nearest / sizeof *nearest;
+    if (error == NULL) /* nobody reads the message, which is what takes time */
+        return LTAP_ERROR_UNKNOWN_LAYER;
+    ltap_vector_init(&text, search->arena->memory, 1);
+    LTAP_GO(ltap_nearest(search, name, nearest, &count, error));
+    for (size_t i = 0; i < count; i++)
+        LTAP_GO(ltap_text_format(&text, error, "%s%s", i == 0 ? "; nearest: " : ", ", nearest[i]));
+    LTAP_GO(hint_inside(search, name, &text, error));
+    size_t before = text.count;
+    LTAP_GO(hint_batchnorm(search, name, &text, error));
+    if (text.count == before)
+        LTAP_GO(hint_number(search, name, &text, error));
+    LTAP_GO(finish(search, &text, &done_text, error));
+    status = ltap_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
+                            "no layer '%s' in %s%s (all names: layertap layers %s)", name,
+                            search->model_name, done_text, search->model_name);
+done:
+    ltap_vector_clear(&text);
+    return status;
+}
