@@ -40,8 +40,7 @@ ltap_status ltap_zip_open(const void *bytes, size_t size, ltap_arena *arena, lta
                           ltap_error *error);
 
 /* LTAP_ERROR_FORMAT unless a stored entry's bytes have its CRC. */
-ltap_status ltap_zip_check(const ltap_zip *zip, const ltap_zip_entry *entry, int threads,
-                           ltap_error *error);
+ltap_status ltap_zip_check(const ltap_zip *zip, const ltap_zip_entry *entry, ltap_error *error);
 /* Unpacks a deflated entry into a block of its declared size, which was checked to be within what
  * deflate can do with the bytes there are; checks size and CRC. block: yours to release. */
 ltap_status ltap_zip_inflate(const ltap_zip *zip, const ltap_zip_entry *entry, ltap_memory *memory,
@@ -51,8 +50,8 @@ ltap_status ltap_zip_inflate(const ltap_zip *zip, const ltap_zip_entry *entry, l
  * drive, empty. */
 bool ltap_zip_name_is_path(const char *name);
 
-/* Continues a CRC-32 over more bytes, on several threads where it pays. */
-uint32_t ltap_zip_crc(uint32_t crc, const void *bytes, uint64_t size, int threads);
+/* Continues a CRC-32 over more bytes. */
+uint32_t ltap_zip_crc(uint32_t crc, const void *bytes, uint64_t size);
 
 /* --- Writing: stored entries with sizes known in advance. ------------------------------------ */
 

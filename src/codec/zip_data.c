@@ -1,51 +1,13 @@
-/* The bytes of zip entries: CRC-32 and deflate, both zlib's. A CRC over much memory is computed in
- * pieces on several threads and combined, which gives the same number. Inflating writes only into a
- * block of the declared size: more or less than that is an error.
+/* The bytes of zip entries: their CRC, and zlib's deflate. Inflating writes only into a block of
+ * the declared size: more or less than that is an error.
  */
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/parallel.h"
 #include "codec/zip.h"
 #include <string.h>
 #include <zlib.h>
 
-#define PIECE_BYTES (1u << 20)
-#define MAX_PIECES  64
-#define STEP_BYTES  (1u << 30) /* zlib counts in unsigned int */
-
-typedef struct pieces {
-    const uint8_t *bytes;
-    uint64_t size, step;
-    uLong crcs[MAX_PIECES];
-} pieces;
-
-static void crc_pieces(void *context, int64_t first, int64_t last)
-{
-    pieces *p = context;
-    for (int64_t i = first; i < last; i++) {
-        uint64_t at = (uint64_t)i * p->step, left = p->size - at;
-        p->crcs[i] = crc32_z(0, p->bytes + at, left < p->step ? left : p->step);
-    }
-}
-
-uint32_t ltap_zip_crc(uint32_t crc, const void *bytes, uint64_t size, int threads)
-{
-    if (size == 0)
-        return crc;
-    if (threads < 2 || size < 2 * PIECE_BYTES)
-        return (uint32_t)crc32_z(crc, bytes, size);
-    pieces p = {.bytes = bytes, .size = size, .step = PIECE_BYTES};
-    while ((size + p.step - 1) / p.step > MAX_PIECES)
-        p.step *= 2;
-    int64_t n = (int64_t)((size + p.step - 1) / p.step);
-    ltap_parallel_for(threads, n, 1, crc_pieces, &p);
-    uLong whole = crc;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t left = size - (uint64_t)i * p.step;
-        whole = crc32_combine(whole, p.crcs[i], (z_off_t)(left < p.step ? left : p.step));
-    }
-    return (uint32_t)whole;
-}
+#define STEP_BYTES (1u << 30) /* zlib counts in unsigned int */
 
 static ltap_status check_crc(const ltap_zip_entry *entry, uint32_t crc, ltap_error *error)
 {
@@ -56,11 +18,9 @@ static ltap_status check_crc(const ltap_zip_entry *entry, uint32_t crc, ltap_err
                          entry->crc);
 }
 
-ltap_status ltap_zip_check(const ltap_zip *zip, const ltap_zip_entry *entry, int threads,
-                           ltap_error *error)
+ltap_status ltap_zip_check(const ltap_zip *zip, const ltap_zip_entry *entry, ltap_error *error)
 {
-    return check_crc(entry, ltap_zip_crc(0, zip->bytes + entry->data_offset, entry->bytes, threads),
-                     error);
+    return check_crc(entry, ltap_zip_crc(0, zip->bytes + entry->data_offset, entry->bytes), error);
 }
 
 static voidpf take_for_zlib(voidpf opaque, uInt items, uInt size)
@@ -114,7 +74,7 @@ static ltap_status inflate_into(const ltap_zip *zip, const ltap_zip_entry *entry
                              "zip: the deflated bytes of '%s' are damaged or not of their declared "
                              "size",
                              entry->name);
-    return check_crc(entry, ltap_zip_crc(0, out, entry->bytes, 1), error);
+    return check_crc(entry, ltap_zip_crc(0, out, entry->bytes), error);
 }
 
 ltap_status ltap_zip_inflate(const ltap_zip *zip, const ltap_zip_entry *entry, ltap_memory *memory,

@@ -3,7 +3,6 @@
  */
 #include "base/error.h"
 #include "base/map.h"
-#include "base/parallel.h"
 #include "codec/npy.h"
 #include "codec/safetensors.h"
 #include "codec/zip.h"
@@ -38,7 +37,7 @@ static ltap_status add_entry(ltap_arrays *arrays, const ltap_zip *zip, const lta
     if (n >= 4 && memcmp(name + n - 4, ".npy", 4) == 0)
         LTAP_TRY(ltap_arena_text(&arrays->arena, name, n - 4, &name, error));
     if (!entry->deflated) {
-        LTAP_TRY(ltap_zip_check(zip, entry, ltap_parallel_processors(), error));
+        LTAP_TRY(ltap_zip_check(zip, entry, error));
         return add_npy(arrays, name, zip->bytes + entry->data_offset, entry->bytes,
                        entry->data_offset, error);
     }
