@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Makes the small ONNX models in tests/cli/data.
+
+Needs PyTorch 1.13 with torchvision's habits (Debian's python3-torch) and onnx; only for those who
+change the models. Run it anywhere. Each model is for one kind of session in tests/cli.
+"""
+import os
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from torch import nn
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+F, I = TensorProto.FLOAT, TensorProto.INT64
+
+
+class Block(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.conv1 = nn.Conv2d(n, n, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(n)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(n, n, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(n)
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + x)
+
+
+class Tiny(nn.Module):
+    """A residual network in miniature, with torchvision's names."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, stride=2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU(inplace=True)
+        self.layer1 = nn.Sequential(Block(4), Block(4))
+        self.layer2 = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.ReLU())
+        self.layer3 = nn.Sequential(nn.Conv2d(6, 8, 3, stride=2, padding=1), nn.ReLU())
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.layer1(self.relu(self.bn1(self.conv1(x))))
+        x = self.avgpool(self.layer3(self.layer2(x)))
+        return self.fc(torch.flatten(x, 1))
+
+
+def export(name, size, axes=None):
+    torch.manual_seed(1)
+    network = Tiny().eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 2)
+            module.bias.data.uniform_(-0.5, 0.5)
+    torch.onnx.export(network, torch.zeros(size), os.path.join(DATA, name), input_names=["x"],
+                      output_names=["scores"], dynamic_axes=axes, opset_version=13)
+
+
+def value(name, shape, dtype=F):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def node(op, inputs, outputs, **attributes):
+    return helper.make_node(op, inputs.split(), outputs.split(), name="n_" + outputs.split()[0],
+                            **attributes)
+
+
+def save(name, nodes, inputs, outputs, weights=()):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(weights))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8,
+                              producer_name="hand", producer_version="1")
+    onnx.save(model, os.path.join(DATA, name))
+
+
+def main():
+    os.makedirs(DATA, exist_ok=True)
+    export("tiny.onnx", (1, 3, 32, 32))
+    export("free.onnx", (1, 3, 32, 32), {"x": {0: "batch", 2: "height", 3: "width"},
+                                         "scores": {0: "batch"}})
+    export("pair.onnx", (2, 3, 16, 16))
+    # Two inputs that share a batch, and one that has none.
+    save("two.onnx", [node("Add", "a b", "sum"), node("Mul", "sum c", "y"), node("Relu", "a", "r")],
+         [value("a", ["batch", 4]), value("b", ["batch", 4]), value("c", [4])],
+         [value("y", ["batch", 4])])
+    # An operator that nobody has, beside a branch that does not need it.
+    save("detector.onnx", [node("Relu", "x", "backbone"), node("Abs", "backbone", "neck"),
+                           node("FindThings", "backbone", "things", domain="nobody"),
+                           node("Relu", "things", "head")],
+         [value("x", [1, 3, 4, 4])], [value("head", None), value("neck", [1, 3, 4, 4])])
+    # Values whose first axis does not follow the batch.
+    save("whole.onnx", [node("Relu", "x", "rows"),
+                        node("ReduceMean", "rows", "average", axes=[0], keepdims=1),
+                        node("ReduceMean", "rows", "number", keepdims=0)],
+         [value("x", ["batch", 3, 4, 4])],
+         [value("rows", None), value("average", None), value("number", None)])
+    save("grey.onnx", [node("Relu", "x", "y")], [value("x", [1, 1, 4, 4])],
+         [value("y", [1, 1, 4, 4])])
+    save("words.onnx", [node("Cast", "ids", "y", to=F)], [value("ids", [1, 4], I)],
+         [value("y", [1, 4])])
+    save("ratio.onnx", [node("Div", "x x", "y")], [value("x", [1, 4])], [value("y", [1, 4])])
+    # A first axis that is free, but no batch.
+    save("sequence.onnx", [node("Softmax", "x", "y", axis=0)], [value("x", ["length", 2])],
+         [value("y", ["length", 2])])
+
+
+main()
