@@ -108,7 +108,8 @@ def draw_picture(seed, width=SIZE, height=SIZE):
     for _ in range(rng.integers(2, 8)):
         label = int(rng.integers(1, len(CLASSES)))
         radius = rng.uniform(0.11, 0.27) * min(w, h)
-        centre = rng.uniform(0.4 * radius, w - 0.4 * radius), rng.uniform(0.4 * radius, h - 0.4 * radius)
+        margin = 0.4 * radius
+        centre = rng.uniform(margin, w - margin), rng.uniform(margin, h - margin)
         mask = stencil(rng, CLASSES[label], w, h, centre, radius)
         if mask.sum() < 0.5 * radius * radius:
             continue
@@ -252,7 +253,8 @@ def train(model, arguments):
         optimizer.step()
         schedule.step()
         if step % 50 == 0 or step == arguments.steps - 1:
-            print(f"step {step:5d}  loss {loss.item():.4f}  {time.time() - started:.0f} s", flush=True)
+            seconds = time.time() - started
+            print(f"step {step:5d}  loss {loss.item():.4f}  {seconds:.0f} s", flush=True)
     return model.eval()
 
 
@@ -301,6 +303,8 @@ def export(model):
 
 
 def write_readme(ious, aux, arguments, count):
+    size = os.path.getsize(FILE)
+    steps, batch, seed = arguments.steps, arguments.batch, arguments.seed
     rows = "\n".join(f"| {c} | {i:.4f} | {a:.4f} |" for c, i, a in zip(CLASSES, ious, aux))
     with open(os.path.join(HERE, "README.md"), "w") as file:
         file.write(f"""# The embedded model
@@ -308,7 +312,7 @@ def write_readme(ious, aux, arguments, count):
 `shapes-deeplabv3.onnx` is a small DeepLabV3: a residual backbone (`backbone.layer1` to
 `backbone.layer4`, the last two dilated), atrous spatial pyramid pooling and a head (`classifier`),
 and an auxiliary head on `backbone.layer3` (`aux_classifier`). {count:,} parameters, float32,
-{os.path.getsize(FILE):,} bytes. Convolutions and BatchNorms keep their own values (`training=PRESERVE`); batch,
+{size:,} bytes. Convolutions and BatchNorms keep their own values (`training=PRESERVE`); batch,
 height and width are free.
 
 It finds {", ".join(CLASSES[1:-1])} and {CLASSES[-1]} in pictures that `train.py` draws itself.
@@ -323,7 +327,7 @@ Measured on 400 unseen drawings of 128x128 (intersection over union):
 {rows}
 | **mean** | **{np.mean(ious):.4f}** | **{np.mean(aux):.4f}** |
 
-Made by `models/train.py` ({arguments.steps} steps of {arguments.batch} pictures, seed {arguments.seed},
+Made by `models/train.py` ({steps} steps of {batch} pictures, seed {seed},
 PyTorch {torch.__version__}); `models/pictures` holds drawings from other seeds. Both are under the
 project's licence. `models/train.py --check` compares the file with PyTorch by onnxruntime.
 """)

@@ -2,8 +2,8 @@
  *
  * Weights are computed in double, rounded to 22 bits after the point, and not normalised again. The
  * horizontal pass comes first and is rounded to 8 bits; a pass whose size does not change is left
- * out. Source: Pillow's documented behaviour and its Resample.c, versions up to 12.1; 12.2 swaps
- * the passes for pictures over 100 times as high as wide. Only the asked-for window is computed.
+ * out. Source: the behaviour of Pillow up to 12.1 (newer versions swap the passes where
+ * the height shrinks most; docs/preprocessing.md). Only the asked-for window is computed.
  */
 #include "image/resize.h"
 #include "base/checked.h"

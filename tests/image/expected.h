@@ -1,4 +1,4 @@
-/* Written by make_pictures.py: what Pillow and torchvision make of the pictures. */
+/* By make_pictures.py: what Pillow and torchvision make of the pictures. */
 #ifndef LTAP_TESTS_IMAGE_EXPECTED_H
 #define LTAP_TESTS_IMAGE_EXPECTED_H
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes the small pictures of these tests, and expected.h: what Pillow and torchvision make of them.
+"""Makes the pictures of these tests, and expected.h: what Pillow and torchvision make of them.
 
 Developers only (Debian's python3-pil, -numpy, -torchvision); the results are committed.
 """
@@ -197,7 +197,7 @@ def write_expected():
         steps.append('    {"%s", {%s}, %d, %d, 0x%016xu},' %
                      (name, quoted, result.shape[2], result.shape[1], fnv(result.tobytes())))
     with open(os.path.join(HERE, "expected.h"), "w") as file:
-        file.write("""/* Written by make_pictures.py: what Pillow and torchvision make of the pictures. */
+        file.write("""/* By make_pictures.py: what Pillow and torchvision make of the pictures. */
 #ifndef LTAP_TESTS_IMAGE_EXPECTED_H
 #define LTAP_TESTS_IMAGE_EXPECTED_H
 

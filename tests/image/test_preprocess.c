@@ -231,7 +231,7 @@ static void steps_are_told_in_words(void **state)
     for (size_t i = 0; i < N(rows); i++) {
         ltap_preprocess p = {0};
         ltap_text steps[LTAP_PREPROCESS_MAX_STEPS];
-        char told[1024] = "";
+        char told[4096] = "";
         for (size_t k = 0; k < 4 && rows[i].words[k]; k++)
             set_word(&p, rows[i].words[k]);
         size_t n = ltap_preprocess_describe(&p, rows[i].width, rows[i].height, steps);
