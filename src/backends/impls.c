@@ -1,9 +1,19 @@
 /* All fast rows, in the order in which they are tried. */
 #include "backends/impl.h"
 
+#ifdef LTAP_HAVE_DNNL
+#include "backends/dnnl/rows.h"
+#endif
 #include "backends/simd/rows.h"
 
 static const ltap_impl *const rows[] = {
+#ifdef LTAP_HAVE_DNNL
+    &ltap_dnnl_conv,
+    &ltap_dnnl_gemm,
+    &ltap_dnnl_matmul,
+    &ltap_dnnl_average_pool,
+    &ltap_dnnl_global_average_pool,
+#endif
     &ltap_impl_simd_concat,
     &ltap_impl_simd_resize,
     NULL,
