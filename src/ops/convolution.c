@@ -179,7 +179,7 @@ static ltap_status conv_reference(const ltap_call *call, ltap_error *error)
     c.in_plane = ltap_number_product(c.window.in, 0, LTAP_WINDOW_AXES);
     c.out_plane = ltap_number_product(c.window.out, 0, LTAP_WINDOW_AXES);
     flatten(&c.window);
-    if (ltap_tensor_count(c.y) > 0)
+    if (ltap_tensor_count(c.y) > 0 && c.y->data)
         ltap_parallel_for(call->threads, c.x->dims[0] * c.groups * c.blocks, 1, compute_blocks, &c);
     return LTAP_OK;
 }

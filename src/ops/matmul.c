@@ -120,7 +120,7 @@ static ltap_status matmul_reference(const ltap_call *call, ltap_error *error)
 {
     matmul m;
     ltap_tensor *y = &call->outputs[0];
-    if (!describe(call, &m) || ltap_tensor_count(y) == 0)
+    if (!describe(call, &m) || ltap_tensor_count(y) == 0 || !y->data)
         return LTAP_OK;
     ltap_tensor a = batch_axes(&m.a), b = batch_axes(&m.b);
     ltap_dims_strides(&a, &m.batch, m.a_strides);
@@ -214,7 +214,7 @@ static ltap_status gemm_reference(const ltap_call *call, ltap_error *error)
         p.c_row = strides[0];
         p.c_column = strides[1];
     }
-    if (ltap_tensor_count(y) > 0)
+    if (ltap_tensor_count(y) > 0 && y->data)
         ltap_parallel_for(call->threads, ltap_product_tasks(&p), 1, compute_gemm, &p);
     return LTAP_OK;
 }

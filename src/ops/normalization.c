@@ -89,7 +89,7 @@ static void normalize_span(const span_norm *n, int64_t span)
     int64_t offset = span * n->span;
     double mean = n->centre ? span_mean(n, offset, 0, false) : 0;
     double inverse = 1 / sqrt(span_mean(n, offset, mean, true) + n->epsilon);
-    for (int64_t at = 0; at < n->span; at += LTAP_RUN) {
+    for (int64_t at = 0; at < n->span && n->y->data; at += LTAP_RUN) {
         int64_t count = n->span - at < LTAP_RUN ? n->span - at : LTAP_RUN;
         load(n->x, offset + at, count, x);
         n->factors(n, n->scale, span, at, count, scale);
@@ -316,7 +316,7 @@ static ltap_status batch_reference(const ltap_call *call, ltap_error *error)
 {
     const ltap_tensor *x = &call->inputs[0];
     ltap_call copy = *call;
-    if (ltap_tensor_count(x) > 0)
+    if (ltap_tensor_count(x) > 0 && ltap_call_wants(call, 0))
         ltap_parallel_for(call->threads, x->dims[0] * (x->rank > 1 ? x->dims[1] : 1), 1,
                           batch_planes, &copy);
     return LTAP_OK;

@@ -122,7 +122,8 @@ static void store_run(const pool *p, const pool_run *run, int64_t task, int64_t 
 {
     const ltap_window *w = &p->window;
     int64_t offset = task * w->out[2] + column;
-    p->number->store(run->values, count, p->y->data, offset, 1);
+    if (p->y->data)
+        p->number->store(run->values, count, p->y->data, offset, 1);
     if (!p->indices)
         return;
     int64_t size = w->in[0] * w->in[1] * w->in[2], plane = task / w->out[1] / w->out[0] * size;
@@ -177,7 +178,7 @@ static ltap_status compute(const ltap_call *call, pool *p)
     p->y = &call->outputs[0];
     p->number = ltap_number_find(p->x->dtype);
     uint64_t count = ltap_tensor_count(p->y);
-    if (count > 0)
+    if (count > 0 && (p->y->data || p->indices))
         ltap_parallel_for(call->threads, (int64_t)count / p->window.out[2], 4, compute_rows, p);
     return LTAP_OK;
 }

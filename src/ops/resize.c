@@ -161,7 +161,7 @@ static ltap_status resize_reference(const ltap_call *call, ltap_error *error)
     uint64_t count = ltap_tensor_count(y);
     resizer z = {.x = x->data, .y = y->data, .n_rows = 1};
     void *block;
-    if (count == 0)
+    if (count == 0 || !y->data)
         return LTAP_OK;
     LTAP_TRY(ltap_resize_read(call, &z.resize, error));
     z.number = ltap_number_find(x->dtype);

@@ -149,7 +149,7 @@ static ltap_status compute(const ltap_call *call, softmax_end end)
                  .axis = 1,
                  .inner = 1,
                  .end = end};
-    if (count == 0)
+    if (count == 0 || !s.y)
         return LTAP_OK;
     if (x->rank > 0) {
         s.axis = x->dims[at];

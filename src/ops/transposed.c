@@ -185,7 +185,7 @@ static ltap_status transposed_reference(const ltap_call *call, ltap_error *error
     c.taps = ltap_number_product(c.window.kernel, 0, LTAP_WINDOW_AXES);
     c.in_plane = ltap_number_product(c.window.out, 0, LTAP_WINDOW_AXES);
     uint64_t count = ltap_tensor_count(c.y);
-    if (count > 0)
+    if (count > 0 && c.y->data)
         ltap_parallel_for(call->threads, (int64_t)count / c.window.in[2], 1, compute_rows, &c);
     return LTAP_OK;
 }
