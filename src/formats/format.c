@@ -59,9 +59,9 @@ static const char *find_foreign(const ltap_source *source)
     return NULL;
 }
 
-/* The first bytes, when all of them are printable; text holds SHOWN + 1. */
 #define SHOWN 12
-static bool first_text(const ltap_source *source, char *text)
+/* Printable bytes at the beginning, up to SHOWN; text holds one more. */
+static size_t first_text(const ltap_source *source, char text[SHOWN + 1])
 {
     size_t count = 0;
     while (count < source->size && count < SHOWN && source->data[count] >= ' ' &&
@@ -69,7 +69,13 @@ static bool first_text(const ltap_source *source, char *text)
         count++;
     memcpy(text, source->data, count);
     text[count] = '\0';
-    return count >= 4 || count == source->size;
+    return count;
+}
+
+static bool is_text(const ltap_source *source)
+{
+    char text[SHOWN + 1];
+    return first_text(source, text) == (source->size < SHOWN ? source->size : SHOWN);
 }
 
 static ltap_status refuse(const ltap_source *source, ltap_error *error)
@@ -79,7 +85,8 @@ static ltap_status refuse(const ltap_source *source, ltap_error *error)
     const char *what = find_foreign(source);
     if (what)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, 0, "this is %s", what);
-    if (first_text(source, text))
+    enum { MIN_TEXT = 4 };
+    if (first_text(source, text) >= MIN_TEXT || is_text(source))
         return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
                              "not a model (a text that starts with '%s'); " READS, text);
     return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
@@ -102,7 +109,7 @@ ltap_status ltap_format_load(ltap_source *source, ltap_graph **graph, ltap_error
             best = formats[i];
         }
     }
-    if (!best || (sure < 2 && find_foreign(source)))
+    if (!best || (sure < 2 && (find_foreign(source) || is_text(source))))
         return refuse(source, error);
     return best->load(source, graph, error);
 }

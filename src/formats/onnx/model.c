@@ -41,10 +41,37 @@ static ltap_status describe(ltap_onnx *load, const ltap_proto_model *proto, ltap
     return ltap_arena_format(load->arena, &graph->version, error, "opset %" PRId64, graph->opset);
 }
 
+static bool is_known(const ltap_graph *graph, uint32_t value)
+{
+    const ltap_value *at = ltap_graph_at(graph, value);
+    uint32_t found;
+    if (at->producer != LTAP_NO_NODE || at->is_input || at->constant)
+        return true;
+    for (const ltap_graph *around = graph->parent; around; around = around->parent)
+        if (ltap_graph_find(around, at->name, &found))
+            return true;
+    return false;
+}
+
+/* Where a graph that could not be linked goes wrong: the first node that uses what nobody makes, or
+ * the graph itself. */
+static uint64_t find_trouble(const ltap_graph *graph)
+{
+    for (size_t i = 0; i < graph->nodes.count; i++) {
+        const ltap_node *node = ltap_graph_node(graph, (uint32_t)i);
+        for (size_t k = 0; k < node->n_inputs; k++)
+            if (node->inputs[k] != LTAP_NO_VALUE && !is_known(graph, node->inputs[k]))
+                return node->span.offset;
+    }
+    return graph->span.offset;
+}
+
 /* Outer graphs first: an inner one may look for names around it. */
 static ltap_status link_all(ltap_graph *graph, ltap_error *error)
 {
-    LTAP_TRY(ltap_graph_link(graph, error));
+    ltap_status status = ltap_graph_link(graph, error);
+    if (status != LTAP_OK)
+        return ltap_onnx_locate(error, status, find_trouble(graph));
     for (ltap_graph *child = graph->children; child; child = child->sibling)
         LTAP_TRY(link_all(child, error));
     return LTAP_OK;
@@ -106,32 +133,26 @@ static ltap_status load_onnx(ltap_source *source, ltap_graph **graph, ltap_error
 }
 
 /* Fields of ModelProto by number: their wire type; 0xff is none. */
-static const uint8_t model_types[] = {0xff, 0, 2, 2, 2, 0, 2, 2, 2};
+static const uint8_t model_types[] = {0xff, 0,    2,    2,    2,    0,    2,    2,    2,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 2,    0xff, 0xff, 0xff,
+                                      0xff, 0xff, 2,    0xff, 0xff, 0xff, 0xff, 2,    2};
 
-static bool is_model_field(uint32_t number, unsigned type)
-{
-    if (number < sizeof(model_types))
-        return model_types[number] == type;
-    return type == 2 && (number == 14 || number == 20 || number == 25 || number == 26);
-}
-
-/* A model begins with a few fields that only a model has; ir_version is a small number. */
+/* A model begins with a few fields that only a model has; ir_version is a small number. Fields that
+ * may be of a later version speak neither for nor against. */
 static int probe_onnx(const ltap_source *source)
 {
-    enum { LOOK_AT = 8, MAX_IR_VERSION = 1000 };
+    enum { LOOK_AT = 8, MAX_IR_VERSION = 1000, IR_VERSION = 1 };
     ltap_wire wire = {source->data, source->size};
     uint64_t at = 0, value = 0;
     uint32_t number = 0;
     unsigned type = 0;
     int sure = 0;
-    for (int i = 0; i < LOOK_AT && at < wire.size; i++) {
-        if (!ltap_wire_peek(&wire, &at, &number, &type, &value))
-            return sure;
-        if (!is_model_field(number, type) || (number == 1 && value > MAX_IR_VERSION))
-            return i == 0 ? 0 : sure;
-        if (number == 1 && sure < 2)
-            sure++;
-        sure += i > 0 && sure < 2;
+    for (int i = 0; i < LOOK_AT && ltap_wire_peek(&wire, &at, &number, &type, &value); i++) {
+        if (number >= sizeof(model_types))
+            continue;
+        if (model_types[number] != type || (number == IR_VERSION && value > MAX_IR_VERSION))
+            return sure > 0 ? sure - 1 : 0;
+        sure += sure < 2;
     }
     return sure;
 }

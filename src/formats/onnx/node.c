@@ -60,6 +60,21 @@ static ltap_status read_draft(ltap_onnx_scope *scope, const ltap_proto_node *pro
     return LTAP_OK;
 }
 
+static ltap_status check_outputs(const ltap_graph *graph, const ltap_node *node, ltap_error *error)
+{
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] == LTAP_NO_VALUE)
+            continue;
+        const ltap_value *value = ltap_graph_at(graph, node->outputs[i]);
+        if (value->is_input || value->constant)
+            return ltap_error_at(error, LTAP_ERROR_FORMAT, node->span.offset,
+                                 "the value '%s' is made by %s and is also %s", value->name,
+                                 ltap_node_text(graph, node).text,
+                                 value->is_input ? "an input" : "a weight");
+    }
+    return LTAP_OK;
+}
+
 static ltap_status read_body(ltap_onnx_scope *scope, const ltap_proto_node *proto,
                              ltap_onnx_draft *draft, ltap_error *error)
 {
@@ -75,6 +90,7 @@ static ltap_status read_body(ltap_onnx_scope *scope, const ltap_proto_node *prot
         return ltap_onnx_function_inline(draft, function, error);
     if (node->domain[0] == '\0')
         LTAP_TRY(ltap_onnx_opset_translate(draft, error));
+    LTAP_TRY(check_outputs(scope->graph, node, error));
     return ltap_graph_node_add(scope->graph, node, NULL, error);
 }
 
