@@ -1,0 +1,11 @@
+#!/bin/sh
+# Fills corpora for the fuzz targets from the tests' data: fuzz/make_corpus.sh FOLDER
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+folder=${1:?usage: fuzz/make_corpus.sh FOLDER}
+for target in wire onnx; do
+    mkdir -p "$folder/$target"
+    cp "$here"/tests/formats/data/*.onnx "$folder/$target/"
+done
+# Models that multiply on purpose cost seconds each.
+rm -f "$folder/onnx/wrong_bomb.onnx"
