@@ -103,6 +103,8 @@ ltap_status ltap_scopes_torchscript(const ltap_layers *layers, const ltap_flow *
 ltap_status ltap_scopes_calls(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
                               ltap_error *error);
 
+/* Modules of torch.nn that run one operation each call (and Sequential, whose children do). */
+bool ltap_class_runs_once(const char *class_name);
 /* "onnx::Conv_193", "193": a weight that the exporter made anew. */
 bool ltap_name_renamed(const char *name);
 /* How the TorchScript exporter cuts a qualified name: offset of the last part that is not all

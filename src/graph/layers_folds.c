@@ -1,5 +1,5 @@
-/* What exporters fold together: BatchNorms into the convolution before them, and two activations in
- * a row into one. A module whose own value is gone is known all the same, and says so.
+/* BatchNorms that an exporter folded into the convolution before them. A module whose own value is
+ * gone is known all the same, and says so.
  *
  * Evidence: the TorchScript exporter renames weight and bias of a convolution that it folded into
  * (weight normalisation renames the weight only). The dynamo exporter names the rewriting rule,
@@ -139,101 +139,6 @@ ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error)
         if (module->folded_by != NULL && module->n_calls > 0 && module->calls[0].n_nodes == 1)
             LTAP_TRY(fold_around(layers, module, ltap_graph_node(graph, module->calls[0].nodes[0]),
                                  error));
-    }
-    return LTAP_OK;
-}
-
-/* Rules that take nothing away that a module hands out. */
-static bool rule_is_harmless(const char *rule, size_t bytes)
-{
-    static const char *const harmless[] = {"FuseBatchNorm", "RemoveOptionalBias"};
-    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-        if (bytes >= strlen(harmless[i]) && strncmp(rule, harmless[i], strlen(harmless[i])) == 0)
-            return true;
-    return false;
-}
-
-static bool was_merged(const ltap_node *node)
-{
-    const char *rules = ltap_node_property(node, rule_key);
-    while (rules != NULL && *rules != '\0') {
-        rules += strspn(rules, ", ");
-        size_t bytes = strcspn(rules, ",");
-        if (bytes > 0 && !rule_is_harmless(rules, bytes))
-            return true;
-        rules += bytes;
-    }
-    return false;
-}
-
-/* What a merged node reads may be the value before an operation that a module ended with. */
-static ltap_status doubt_ends(ltap_tree *tree, uint32_t place, uint32_t value, ltap_error *error)
-{
-    ltap_layers *layers = tree->layers;
-    uint32_t producer = ltap_graph_at(layers->graph, value)->producer;
-    if (producer == LTAP_NO_NODE || tree->flow->place[producer] == LTAP_NO_NODE)
-        return LTAP_OK;
-    for (uint32_t c = tree->call_of[tree->flow->place[producer]]; c != LTAP_NO_CALL;
-         c = ltap_tree_at(tree, c)->parent) {
-        const ltap_tree_call *call = ltap_tree_at(tree, c);
-        ltap_module *module = ltap_layers_at(layers, call->module);
-        if (place >= call->begin && place < call->end)
-            return LTAP_OK;
-        ltap_module_call *to = ltap_module_call_at(module, call->begin);
-        if (to == NULL || to->n_outputs == 0 || to->outputs[to->n_outputs - 1] != value)
-            continue;
-        LTAP_TRY(ltap_arena_format(&layers->arena, &to->doubt, error,
-                                   "the exporter merged an operation after '%s' with the next one "
-                                   "of its kind: whether '%s' ends before or after it is not in "
-                                   "the file",
-                                   ltap_graph_at(layers->graph, value)->name, module->path));
-    }
-    return LTAP_OK;
-}
-
-/* A module of one operation: nothing is inside, and its class is an activation's. */
-static bool is_activation(const ltap_module *module)
-{
-    static const char prefix[] = "torch.nn.modules.activation.";
-    return module->class_name != NULL && strncmp(module->class_name, prefix, strlen(prefix)) == 0;
-}
-
-/* The merged operation was a call of some activation beside it: later calls cannot be counted. */
-static ltap_status doubt_counts(ltap_tree *tree, uint32_t place, ltap_error *error)
-{
-    ltap_layers *layers = tree->layers;
-    for (uint32_t m = 0; m < layers->modules.count; m++) {
-        ltap_module *module = ltap_layers_at(layers, m);
-        size_t before = 0;
-        while (before < module->n_calls && module->calls[before].first < place)
-            before++;
-        bool own = module->n_calls == 1 && module->calls[0].first == place;
-        if (!is_activation(module) || own || module->doubt != NULL)
-            continue;
-        module->first_doubtful = before;
-        LTAP_TRY(ltap_arena_format(&layers->arena, &module->doubt, error,
-                                   "the exporter merged two activations in a row into one: how "
-                                   "often '%s' was called is not in the file",
-                                   module->path));
-    }
-    return LTAP_OK;
-}
-
-ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
-{
-    const ltap_graph *graph = tree->layers->graph;
-    bool counted = false;
-    for (uint32_t place = 0; place < tree->flow->n_order; place++) {
-        const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
-        if (!was_merged(node))
-            continue;
-        for (size_t i = 0; i < node->n_inputs; i++)
-            if (node->inputs[i] != LTAP_NO_VALUE)
-                LTAP_TRY(doubt_ends(tree, place, node->inputs[i], error));
-        const char *rules = ltap_node_property(node, rule_key);
-        if (!counted && strstr(rules, "FuseSuccessive") != NULL)
-            LTAP_TRY(doubt_counts(tree, place, error));
-        counted |= strstr(rules, "FuseSuccessive") != NULL;
     }
     return LTAP_OK;
 }

@@ -95,19 +95,20 @@ static uint32_t count_turns(const ltap_tree *tree, uint32_t begin, uint32_t end,
     return count;
 }
 
-static bool class_is(const ltap_scope *scope, const char *prefix)
+static bool begins(const char *text, const char *prefix)
 {
-    return scope->class_name != NULL && strncmp(scope->class_name, prefix, strlen(prefix)) == 0;
+    return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Modules of torch.nn run their operations once each call; of a Sequential, each child once. */
-static bool runs_once(const ltap_scope *scope)
+bool ltap_class_runs_once(const char *name)
 {
-    if (class_is(scope, "torch.nn.modules.container."))
-        return class_is(scope, "torch.nn.modules.container.Sequential");
-    return class_is(scope, "torch.nn.modules.") && !class_is(scope, "torch.nn.modules.rnn.") &&
-           !class_is(scope, "torch.nn.modules.transformer.") &&
-           !class_is(scope, "torch.nn.modules.activation.MultiheadAttention");
+    if (name == NULL || !begins(name, "torch.nn.modules."))
+        return false;
+    if (begins(name, "torch.nn.modules.container."))
+        return strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+    return !begins(name, "torch.nn.modules.rnn.") &&
+           !begins(name, "torch.nn.modules.transformer.") &&
+           !begins(name, "torch.nn.modules.activation.MultiheadAttention");
 }
 
 static run_cut find_cut(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
@@ -118,7 +119,8 @@ static run_cut find_cut(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t 
         return (run_cut){n, false};
     uint32_t length = period(tree, begin, end, depth);
     if (turns == 0)
-        return (run_cut){length, length < n && !runs_once(scope_at(tree, begin, depth))};
+        return (run_cut){
+            length, length < n && !ltap_class_runs_once(scope_at(tree, begin, depth)->class_name)};
     if (n % turns == 0 && n / turns % length == 0)
         return (run_cut){n / turns, false};
     return touching ? (run_cut){0, false} : (run_cut){n, true};

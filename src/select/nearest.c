@@ -106,15 +106,24 @@ static void rank(board *ranking, candidate found)
         ranking->limit = ranking->best[ranking->room - 1].distance;
 }
 
+/* How many letters may be wrong in a name of a length. */
+static int near_enough(size_t bytes)
+{
+    return bytes < 24 ? (int)(bytes + 2) / 3 : 8;
+}
+
 static void consider(board *ranking, const char *name, uint32_t module)
 {
     size_t bytes = strlen(name), parts = count_parts(name), mine = count_parts(ranking->wanted);
     const char *a = ranking->wanted, *b = name;
     int found = distance(a, ranking->bytes, b, bytes, ranking->limit), whole = found;
-    if (found > 0 && parts != mine && ranking->limit > 0) {
+    if (found > 0 && parts != mine && ranking->limit > 0 && module != LTAP_NO_MODULE) {
         a = parts < mine ? tail(a, ranking->bytes, parts) : a;
         b = parts > mine ? tail(b, bytes, mine) : b;
-        found = 1 + distance(a, strlen(a), b, strlen(b), ranking->limit - 1);
+        int limit = near_enough(strlen(a));
+        limit = limit < ranking->limit ? limit : ranking->limit - 1;
+        found = distance(a, strlen(a), b, strlen(b), limit);
+        found = found <= limit ? found + 1 : ranking->limit + 1;
     }
     if (whole <= found) {
         found = whole;
@@ -156,7 +165,7 @@ ltap_status ltap_nearest(const ltap_search *search, const char *name, const char
     *count = 0;
     if (ranking.room > sizeof ranking.best / sizeof *ranking.best)
         ranking.room = sizeof ranking.best / sizeof *ranking.best;
-    ranking.limit = ranking.bytes < 24 ? (int)(ranking.bytes + 2) / 3 : 8;
+    ranking.limit = near_enough(ranking.bytes);
     if (ranking.bytes <= MAX_NAME)
         consider_all(search, &ranking);
     for (size_t i = 0; i < ranking.count; i++) {

@@ -82,10 +82,13 @@ static ltap_status hint_inside(const ltap_search *search, const char *name, ltap
 {
     const ltap_layers *layers = search->layers;
     size_t n = strlen(name), listed = 0;
+    const char *last = NULL;
     for (uint32_t m = 0; m < layers->modules.count && listed < 3; m++) {
         const ltap_module *module = ltap_layers_at(layers, m);
-        if (module->n_calls == 0 || strncmp(module->path, name, n) != 0 || module->path[n] != '.')
+        if (module->n_calls == 0 || strncmp(module->path, name, n) != 0 || module->path[n] != '.' ||
+            (last != NULL && strncmp(module->path, last, strlen(last)) == 0))
             continue;
+        last = module->path;
         LTAP_TRY(ltap_text_format(
             text, error, "%s'%s'",
             listed == 0 ? "; it is not called as a module in this file, but what is in it is: "
