@@ -1,5 +1,11 @@
 /* Features out: .npz, .npy, .safetensors, or a folder of .npy files.
  *
+ * .npz: members "<key>.npy", stored, not deflated, arrays aligned to 64 bytes; the key is the name
+ * byte for byte, with only '%', control characters, backslash, a leading '/' and '..'
+ * percent-encoded. Folder: files "<name>.npy", encoded likewise, and every '/' as %2F. .npy: one
+ * array, without a name. .safetensors: names as they are; the format for bfloat16 and float8, which
+ * numpy lacks.
+ *
  * Nothing is seen under the final name before ltap_writer_commit: the file is written beside it
  * under a temporary name and renamed. Rows may be appended in pieces, member by member in any
  * interleaving, so that a thousand pictures never have to be in memory at once.
@@ -17,22 +23,23 @@ typedef struct ltap_writer ltap_writer;
 
 /* Zero-initialise for defaults. */
 typedef struct ltap_writer_options {
-    int force;          /* 1: replace what is there */
+    int force;          /* 1: replace what is there; a folder only if it holds just .npy files */
     const char *format; /* NULL: by the path's suffix; "npz", "npy", "safetensors", "folder" */
 } ltap_writer_options;
 
 /* A member: its key, type and full shape. dtype and dims are what will have been appended in all.
  */
 typedef struct ltap_writer_member {
-    const char *name;   /* copied; npz keys are these bytes with only '%', control characters,
-                           backslash, a leading '/' and '..' percent-encoded */
+    const char *name;   /* UTF-8, copied */
     ltap_tensor tensor; /* data ignored */
 } ltap_writer_member;
 
 /* path: by suffix .npz, .npy (one member), .safetensors; ending in '/': a folder; "-": standard
- * output (options->format decides, default npz). members: copied; names must differ.
- * writer: yours to close. Errors: exists (without force), unwritable, unknown suffix, a type that
- * the format lacks, a full disk. */
+ * output (options->format decides, default npz), gathered in a temporary file in TMPDIR or /tmp.
+ * members: copied; names must differ, in an .npz also 'a' from 'a.npy', which numpy takes for one.
+ * writer: yours to close; one thread at a time. Errors: exists (without force), unwritable, unknown
+ * suffix, a type that the format lacks, a full disk; a closed pipe is LTAP_ERROR_FILE and raises no
+ * signal. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_writer_open(const char *path,
                                                     const ltap_writer_member *members,
                                                     size_t n_members,

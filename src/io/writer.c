@@ -72,11 +72,11 @@ static ltap_status check_tensor(const ltap_writer_member *member, uint64_t *byte
     if (tensor->rank < 0 || tensor->rank > LTAP_MAX_RANK ||
         !ltap_dims_count(tensor->rank, tensor->dims, &count) ||
         !ltap_dtype_bytes(tensor->dtype, count, bytes))
-        return ltap_error_set(
-            error, LTAP_ERROR_ARGUMENT, "'%s': a %s of shape %s cannot be written", member->name,
-            ltap_dtype_name(tensor->dtype),
-            tensor->rank < 0 || tensor->rank > LTAP_MAX_RANK ? "unknown"
-                                                             : ltap_shape_text(tensor).text);
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "'%s': %s of shape %s cannot be written",
+                              member->name, ltap_dtype_name(tensor->dtype),
+                              tensor->rank < 0 || tensor->rank > LTAP_MAX_RANK
+                                  ? "unknown"
+                                  : ltap_shape_text(tensor).text);
     return LTAP_OK;
 }
 

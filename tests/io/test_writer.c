@@ -250,66 +250,75 @@ typedef struct refusal {
     const char *message;
 } refusal;
 
+#define MEMBER(name, dtype, rank, a, b)                                                            \
+    {                                                                                              \
+        name,                                                                                      \
+        {                                                                                          \
+            dtype, rank, {a, b}, NULL                                                              \
+        }                                                                                          \
+    }
+
+static const refusal refusals[] = {
+    {"x.dat", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "x.dat: no format has this suffix"},
+    {"npz", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "no format has this suffix"},
+    {".", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "end its name with '/'"},
+    {"x.npz", {{0}}, 0, {.format = "hdf5"}, LTAP_ERROR_ARGUMENT, "no output format 'hdf5'"},
+    {"x.npy", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "holds one array, not 0"},
+    {"x.npy",
+     {MEMBER("a", LTAP_INT8, 0, 0, 0), MEMBER("b", LTAP_INT8, 0, 0, 0)},
+     2,
+     {0},
+     LTAP_ERROR_ARGUMENT,
+     "holds one array, not 2"},
+    {"x.npz",
+     {MEMBER("a", LTAP_INT8, 0, 0, 0), MEMBER("a", LTAP_INT8, 0, 0, 0)},
+     2,
+     {0},
+     LTAP_ERROR_ARGUMENT,
+     "two members are named 'a'"},
+    {"x.npz",
+     {MEMBER("a", LTAP_INT8, 0, 0, 0), MEMBER("a.npy", LTAP_INT8, 0, 0, 0)},
+     2,
+     {0},
+     LTAP_ERROR_ARGUMENT,
+     "the names 'a' and 'a.npy' cannot be told apart"},
+    {"x.npz", {MEMBER("\xFF", LTAP_INT8, 0, 0, 0)}, 1, {0}, LTAP_ERROR_ARGUMENT, "not UTF-8"},
+    {"x.npz", {{0}}, 1, {0}, LTAP_ERROR_ARGUMENT, "no name"},
+    {"x.npz",
+     {MEMBER("a", LTAP_INT8, 2, -1, 4)},
+     1,
+     {0},
+     LTAP_ERROR_ARGUMENT,
+     "'a': int8 of shape ?x4"},
+    {"x.npz",
+     {MEMBER("a", LTAP_BFLOAT16, 0, 0, 0)},
+     1,
+     {0},
+     LTAP_ERROR_UNSUPPORTED,
+     "'a': numpy has no type for bfloat16; write .safetensors"},
+    {"x/", {MEMBER("a", LTAP_FLOAT8E5M2, 0, 0, 0)}, 1, {0}, LTAP_ERROR_UNSUPPORTED, "'a': "},
+    {"x.safetensors",
+     {MEMBER("a", LTAP_COMPLEX128, 0, 0, 0)},
+     1,
+     {0},
+     LTAP_ERROR_UNSUPPORTED,
+     "complex128"},
+    {"-", {{0}}, 0, {.format = "folder"}, LTAP_ERROR_ARGUMENT, "standard output"},
+    {"no/x.npz", {{0}}, 0, {0}, LTAP_ERROR_FILE, "no/x.npz"},
+    {"no/x/", {{0}}, 0, {0}, LTAP_ERROR_FILE, "no/x/ cannot be made"},
+    {"", {{0}}, 0, {.format = "folder"}, LTAP_ERROR_FILE, "empty"},
+    {"./", {{0}}, 0, {0}, LTAP_ERROR_FILE, "current folder"},
+};
+
 static void what_cannot_be_written_is_refused_before_anything_is_made(void **state)
 {
-    const refusal rows[] = {
-        {"x.dat", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "x.dat: no format has this suffix"},
-        {"npz", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "no format has this suffix"},
-        {".", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "end its name with '/'"},
-        {"x.npz", {{0}}, 0, {.format = "hdf5"}, LTAP_ERROR_ARGUMENT, "no output format 'hdf5'"},
-        {"x.npy", {{0}}, 0, {0}, LTAP_ERROR_ARGUMENT, "holds one array, not 0"},
-        {"x.npy",
-         {member("a", LTAP_INT8, 0, 0, 0), member("b", LTAP_INT8, 0, 0, 0)},
-         2,
-         {0},
-         LTAP_ERROR_ARGUMENT,
-         "holds one array, not 2"},
-        {"x.npz",
-         {member("a", LTAP_INT8, 0, 0, 0), member("a", LTAP_INT8, 0, 0, 0)},
-         2,
-         {0},
-         LTAP_ERROR_ARGUMENT,
-         "two members are named 'a'"},
-        {"x.npz",
-         {member("a", LTAP_INT8, 0, 0, 0), member("a.npy", LTAP_INT8, 0, 0, 0)},
-         2,
-         {0},
-         LTAP_ERROR_ARGUMENT,
-         "the names 'a' and 'a.npy' cannot be told apart"},
-        {"x.npz", {member("\xFF", LTAP_INT8, 0, 0, 0)}, 1, {0}, LTAP_ERROR_ARGUMENT, "not UTF-8"},
-        {"x.npz", {{0}}, 1, {0}, LTAP_ERROR_ARGUMENT, "no name"},
-        {"x.npz",
-         {member("a", LTAP_INT8, 2, -1, 4)},
-         1,
-         {0},
-         LTAP_ERROR_ARGUMENT,
-         "'a': a int8 of shape ?x4"},
-        {"x.npz",
-         {member("a", LTAP_BFLOAT16, 0, 0, 0)},
-         1,
-         {0},
-         LTAP_ERROR_UNSUPPORTED,
-         "'a': numpy has no type for bfloat16; write .safetensors"},
-        {"x/", {member("a", LTAP_FLOAT8E5M2, 0, 0, 0)}, 1, {0}, LTAP_ERROR_UNSUPPORTED, "'a': "},
-        {"x.safetensors",
-         {member("a", LTAP_COMPLEX128, 0, 0, 0)},
-         1,
-         {0},
-         LTAP_ERROR_UNSUPPORTED,
-         "complex128"},
-        {"-", {{0}}, 0, {.format = "folder"}, LTAP_ERROR_ARGUMENT, "standard output"},
-        {"no/x.npz", {{0}}, 0, {0}, LTAP_ERROR_FILE, "no/x.npz"},
-        {"no/x/", {{0}}, 0, {0}, LTAP_ERROR_FILE, "no/x/ cannot be made"},
-        {"", {{0}}, 0, {.format = "folder"}, LTAP_ERROR_FILE, "empty"},
-        {"./", {{0}}, 0, {0}, LTAP_ERROR_FILE, "current folder"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         ltap_error error = {0};
-        ltap_status status =
-            write_all(rows[i].path, rows[i].members, rows[i].n_members, &rows[i].options, &error);
-        if (status != rows[i].status || !strstr(error.message, rows[i].message))
-            fail_msg("%s: status %d, '%s'; expected '%s'", rows[i].path, status, error.message,
-                     rows[i].message);
+        ltap_status status = write_all(refusals[i].path, refusals[i].members, refusals[i].n_members,
+                                       &refusals[i].options, &error);
+        if (status != refusals[i].status || !strstr(error.message, refusals[i].message))
+            fail_msg("%s: status %d, '%s'; expected '%s'", refusals[i].path, status, error.message,
+                     refusals[i].message);
         assert_string_equal(listing("."), "");
     }
 }
