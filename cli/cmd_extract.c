@@ -5,6 +5,7 @@
 #include "cli/extract.h"
 #include "cli/follow.h"
 #include "cli/interrupt.h"
+#include "cli/text.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,9 +74,8 @@ static void tell_unsupported(const cli_extraction *x)
     char names[512] = "";
     size_t n = ltap_getter_layers_count(x->getter);
     for (size_t i = 0; i < n && i < 4; i++) {
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof(names) - used, "%s'%s'", i > 0 ? ", " : "",
-                 ltap_getter_layers_at(x->getter, i)->layer);
+        cli_text_add(names, sizeof(names), "%s'%s'", i > 0 ? ", " : "",
+                     ltap_getter_layers_at(x->getter, i)->layer);
     }
     cli_report_note(&x->talk,
                     "layertap: %s needs operators that layertap does not have: %s; %s%s %s not "
@@ -227,6 +227,8 @@ static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_err
 static ltap_status run_all(cli_extraction *x, ltap_error *error)
 {
     ltap_status status = ltap_run_new(x->getter, &x->run, error);
+    if (status == LTAP_OK && has(x, "png"))
+        status = cli_folder_make(cli_arguments_value(x->arguments, "png"), error);
     int64_t rows = 0;
     cli_batch batch = {0};
     x->pictures = (cli_pictures){.folder = cli_arguments_value(x->arguments, "png"),

@@ -103,11 +103,13 @@ static void print_ports(const listing *list)
 static void print_head(const listing *list)
 {
     const ltap_model_info *info = ltap_model_info_get(list->model.model);
-    printf("%s: %s, %s%s%s; %s parameters", info->name, info->format, info->version,
-           info->producer[0] ? ", from " : "", info->producer,
-           cli_text_count(info->n_parameters, " ").text);
-    if (list->shapes)
-        printf(", %s multiply-adds", cli_text_count(ltap_shapes_mult_adds(list->shapes), " ").text);
+    printf("%s: %s, %s%s%s", info->name, info->format, info->version,
+           info->producer[0] ? ", from " : "", info->producer);
+    if (info->n_parameters > 0)
+        printf("; %s parameters", cli_text_count(info->n_parameters, " ").text);
+    if (list->shapes && ltap_shapes_mult_adds(list->shapes) > 0)
+        printf("%s %s multiply-adds", info->n_parameters > 0 ? "," : ";",
+               cli_text_count(ltap_shapes_mult_adds(list->shapes), " ").text);
     putchar('\n');
     print_ports(list);
     putchar('\n');
@@ -160,6 +162,8 @@ static ltap_status print_table(const listing *list, ltap_error *error)
     }
     cli_table_free(table);
     const char *unsupported = ltap_model_info_get(model)->unsupported;
+    if (status == LTAP_OK)
+        status = cli_report_flush(error);
     if (status == LTAP_OK && unsupported[0])
         cli_report_note(&list->talk,
                         "%s needs operators that layertap does not have: %s; layers that do not "

@@ -64,7 +64,9 @@ static ltap_status print_table(const cli_extraction *x, ltap_error *error)
 static ltap_text duration(double seconds)
 {
     ltap_text text;
-    if (seconds < 1)
+    if (seconds < 0.01)
+        snprintf(text.text, sizeof(text.text), "%.1f ms", seconds * 1000);
+    else if (seconds < 1)
         snprintf(text.text, sizeof(text.text), "%.0f ms", seconds * 1000);
     else if (seconds < 100)
         snprintf(text.text, sizeof(text.text), "%.1f s", seconds);
@@ -72,6 +74,14 @@ static ltap_text duration(double seconds)
         snprintf(text.text, sizeof(text.text), "%.0f min %.0f s", floor(seconds / 60),
                  fmod(seconds, 60));
     return text;
+}
+
+/* Modules, and operations that are modules, at the top of the layer tree; in a file without modules
+ * every operation. Loose operations have the file's own names there: "/Flatten". */
+static int is_at_top(const ltap_layer *layer)
+{
+    int is_work = layer->kind == LTAP_LAYER_MODULE || layer->kind == LTAP_LAYER_NODE;
+    return is_work && layer->depth == 0 && layer->name[0] != '/';
 }
 
 /* "; layer4, avgpool, fc were not needed": what was pruned at the top of the layer tree. */
@@ -82,40 +92,43 @@ static void not_needed(const cli_extraction *x, char *text, size_t size)
     text[0] = 0;
     for (size_t i = 0; i < ltap_model_layers_count(model); i++) {
         const ltap_layer *layer = ltap_model_layers_at(model, i);
-        int is_work = layer->kind == LTAP_LAYER_MODULE || layer->kind == LTAP_LAYER_NODE;
-        if (!is_work || layer->depth > 0 || ltap_getter_keeps(x->getter, i))
+        if (!is_at_top(layer) || ltap_getter_keeps(x->getter, i))
             continue;
-        size_t used = strlen(text);
         if (n++ < NAMES_SHOWN)
-            snprintf(text + used, size - used, "%s%s", n == 1 ? "; " : ", ", layer->name);
+            cli_text_add(text, size, "%s%s", n == 1 ? "; " : ", ", layer->name);
     }
-    size_t used = strlen(text);
     if (n > NAMES_SHOWN)
-        snprintf(text + used, size - used, " and %zu more were not needed", n - NAMES_SHOWN);
+        cli_text_add(text, size, " and %zu more were not needed", n - NAMES_SHOWN);
     else if (n > 0)
-        snprintf(text + used, size - used, n == 1 ? " was not needed" : " were not needed");
+        cli_text_add(text, size, n == 1 ? " was not needed" : " were not needed");
+}
+
+static void tell_written(const cli_extraction *x, const char *path, char *text, size_t size)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < x->n_outputs; i++)
+        bytes += x->outputs[i].bytes;
+    const char *name = strcmp(path, "-") == 0 ? "standard output" : path;
+    if (is_separate(x))
+        cli_text_add(text, size, "wrote %zu file%s (%s)", x->n_outputs,
+                     x->n_outputs == 1 ? "" : "s", cli_text_bytes(bytes).text);
+    else
+        cli_text_add(text, size, "wrote %s (%s)", name, cli_text_bytes(bytes).text);
 }
 
 static void print_closing(const cli_extraction *x)
 {
-    char pruned[1024], what[1200];
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < x->n_outputs; i++)
-        bytes += x->outputs[i].bytes;
+    char text[2048] = "", pruned[1024];
+    ltap_text time = duration(cli_seconds() - x->began);
     const char *path = cli_arguments_value(x->arguments, "output");
-    if (!path)
-        snprintf(what, sizeof(what), "nothing written (-o OUT.npz keeps the features),");
-    else if (is_separate(x))
-        snprintf(what, sizeof(what), "wrote %zu file%s (%s)", x->n_outputs,
-                 x->n_outputs == 1 ? "" : "s", cli_text_bytes(bytes).text);
-    else
-        snprintf(what, sizeof(what), "wrote %.1000s (%s)",
-                 strcmp(path, "-") == 0 ? "standard output" : path, cli_text_bytes(bytes).text);
-    not_needed(x, pruned, sizeof(pruned));
     if (x->pictures.n_written > 0)
         cli_report_note(&x->talk, "wrote %zu picture%s in %s", x->pictures.n_written,
                         x->pictures.n_written == 1 ? "" : "s", x->pictures.folder);
-    cli_report_note(&x->talk, "%s in %s%s", what, duration(cli_seconds() - x->began).text, pruned);
+    if (path)
+        tell_written(x, path, text, sizeof(text));
+    not_needed(x, pruned, sizeof(pruned));
+    cli_report_note(&x->talk, "%s in %s%s%s", path ? text : "done", time.text,
+                    path ? "" : ", nothing written (-o OUT.npz keeps the features)", pruned);
     if (x->talk.verbose)
         cli_report_note(&x->talk, "loading and pruning %s, forward %s, writing %s",
                         duration(x->load_seconds).text, duration(x->forward_seconds).text,

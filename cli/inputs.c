@@ -3,6 +3,7 @@
  * whole items. All lanes move in step. A lane that holds one whole item while others hold many
  * gives that item to every forward. */
 #include "cli/inputs.h"
+#include "cli/model.h"
 #include "cli/preprocess.h"
 #include "cli/stage.h"
 #include "cli/text.h"
@@ -39,11 +40,6 @@ struct cli_inputs {
 
 /* --- lanes ----------------------------------------------------------------------------------- */
 
-static int is_batch_name(const char *name)
-{
-    return name && (strstr(name, "batch") || strcmp(name, "N") == 0 || strcmp(name, "n") == 0);
-}
-
 static int has_only(const cli_feed *feed, cli_item_kind kind)
 {
     for (size_t i = 0; i < feed->n_items; i++) {
@@ -62,7 +58,7 @@ static int goes_by_rows(const cli_feed *feed, int batch_given)
         return 0;
     if (port->dims[0].size >= 0)
         return port->rank == 4 && port->dims[0].size > 0;
-    return port->rank == 4 || batch_given || is_batch_name(port->dims[0].symbol);
+    return batch_given || cli_model_is_batch(port);
 }
 
 static int64_t item_rows(const cli_item *item)
@@ -78,6 +74,14 @@ static int64_t feed_rows(const cli_feed *feed)
     return rows;
 }
 
+/* One item for an input whose first axis is fixed, and is no batch: every forward gets it. */
+static int stays(const lane *l)
+{
+    const ltap_port *port = l->feed->port;
+    return l->feed->n_items == 1 &&
+           (port->rank == 0 || (port->rank > 0 && port->dims[0].size >= 0));
+}
+
 /* Rows are only split where every lane can be: else an array goes whole, as its file has it. */
 static void choose_ways(cli_inputs *inputs)
 {
@@ -88,7 +92,7 @@ static void choose_ways(cli_inputs *inputs)
         const ltap_port *port = l->feed->port;
         l->by_rows = goes_by_rows(l->feed, inputs->options.batch_given);
         l->fixed = l->by_rows && port->rank > 0 && port->dims[0].size > 0 ? port->dims[0].size : 0;
-        all &= l->by_rows && !(fixed > 0 && l->fixed > 0 && fixed != l->fixed);
+        all &= (l->by_rows || stays(l)) && !(fixed > 0 && l->fixed > 0 && fixed != l->fixed);
         fixed = l->fixed > 0 ? l->fixed : fixed;
     }
     for (size_t i = 0; i < inputs->n_lanes; i++) {
@@ -123,14 +127,15 @@ static ltap_status check_counts(cli_inputs *inputs, ltap_error *error)
         inputs->lead = l->constant ? inputs->lead : i - 1;
     }
     inputs->units = most;
+    const lane *lead = &inputs->lanes[inputs->lead];
     for (size_t i = 0; i < inputs->n_lanes; i++) {
-        const lane *l = &inputs->lanes[i], *lead = &inputs->lanes[inputs->lead];
-        if (!l->constant && l->units != inputs->units)
+        const lane *l = &inputs->lanes[i];
+        if (!l->constant && l->units != lead->units)
             return cli_error_set(error, LTAP_ERROR_INPUT,
                                  "the input '%s' has %lld %s, '%s' has %lld; they go together",
-                                 l->feed->port->name, (long long)l->units,
-                                 l->by_rows ? "rows" : "files", lead->feed->port->name,
-                                 (long long)lead->units);
+                                 lead->feed->port->name, (long long)lead->units,
+                                 lead->by_rows ? "rows" : "files", l->feed->port->name,
+                                 (long long)l->units);
     }
     return LTAP_OK;
 }
@@ -235,10 +240,10 @@ static void tell_picture(cli_inputs *inputs, const cli_item *item)
     size_t n = ltap_preprocess_describe(&inputs->preprocess, item->width, item->height, steps);
     char line[LTAP_PREPROCESS_MAX_STEPS * 64] = "";
     for (size_t i = 0; i < n; i++) {
-        size_t used = strlen(line);
-        snprintf(line + used, sizeof(line) - used, ", %s", steps[i].text);
+        cli_text_add(line, sizeof(line), ", %s", steps[i].text);
     }
-    cli_report_note(talk, "%s: %dx%d%s", item->label, item->width, item->height, line);
+    const char *name = strcmp(item->label, "-") == 0 ? "standard input" : item->label;
+    cli_report_note(talk, "%s: %dx%d%s", name, item->width, item->height, line);
 }
 
 static ltap_status stage(cli_inputs *inputs, lane *l, ltap_error *error)

@@ -81,7 +81,7 @@ ltap_status cli_json_print(json_t *document, ltap_error *error)
 {
     if (!document)
         return cli_error_memory(error);
-    int result = json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    int result = json_dumpf(document, stdout, JSON_REAL_PRECISION(17));
     json_decref(document);
     fputc('\n', stdout);
     (void)result; /* a full disk is seen, and told better, by the flush */
@@ -92,7 +92,7 @@ void cli_json_print_error(const ltap_error *error)
 {
     json_t *document = json_pack("{s:{s:s, s:o}}", "error", "code", ltap_status_name(error->code),
                                  "message", cli_json_text(error->message));
-    ltap_error ignored;
+    ltap_error ignored; /* standard error has the line, too */
     if (cli_json_print(document, &ignored) != LTAP_OK)
-        fputs("layertap: standard output cannot be written\n", stderr);
+        clearerr(stdout);
 }

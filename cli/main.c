@@ -39,12 +39,12 @@ static const cli_option extract_options[] = {
     {"preprocess", 0, "P", "imagenet, segmentation, none; default: what the model says",
      "imagenet segmentation none", NULL},
     {"resize", 0, "SIZE", "short side to SIZE pixels, or HxW, or off", NULL,
-     "its steps: 256|HxW|off, HxW|off, bicubic, 255"},
+     "its steps: SIZE, HxW or off; bilinear, bicubic; 255"},
     {"crop", 0, "SIZE", "the middle SIZE x SIZE pixels, or HxW, or off", NULL, ""},
     {"filter", 0, "FILTER", "how to resize: bilinear, bicubic", "bilinear bicubic", ""},
     {"scale", 0, "X", "divide pixels by X (255)", NULL, ""},
     {"mean", 0, "A,B,C", "subtract a number per channel, after scaling", NULL,
-     "its steps: A,B,C A,B,C|off; order rgb|bgr; turn by EXIF"},
+     "its steps: A,B,C; rgb or bgr; turn as EXIF says"},
     {"std", 0, "A,B,C", "divide by a number per channel, or off", NULL, ""},
     {"order", 0, "ORDER", "order of channels: rgb, bgr", "rgb bgr", ""},
     {"exif", 0, NULL, "turn pictures as their EXIF orientation says", NULL, ""},
@@ -61,7 +61,7 @@ static const cli_option extract_options[] = {
     {"backend", 0, "NAME", "reference: plain C kernels only", "reference", ""},
     {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
     {"json", 0, NULL, "one JSON document instead of the table", NULL,
-     "JSON instead of the table; no notes; more notes"},
+     "one document; no notes; more notes"},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, ""},
     {"verbose", 'v', NULL, "more notes: every picture, every stage's time", NULL, ""},
     {"help", 'h', NULL, "this text", NULL, NULL},
@@ -209,6 +209,7 @@ static int version(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing, not a death */
     if (argc < 2) {
         cli_help_overview(stderr);
         return CLI_MISUSED;

@@ -84,6 +84,15 @@ static void picture_size(const ltap_model *model, int *height, int *width)
         ltap_preprocess_size(&preprocess, 224, 224, width, height);
 }
 
+int cli_model_is_batch(const ltap_port *port)
+{
+    if (port->rank < 1)
+        return 0;
+    const char *name = port->dims[0].symbol ? port->dims[0].symbol : "";
+    return port->rank == 4 || strstr(name, "batch") || strcmp(name, "N") == 0 ||
+           strcmp(name, "n") == 0;
+}
+
 int cli_model_choose(const ltap_model *model, const ltap_port *port, ltap_tensor *tensor,
                      int *complete)
 {
@@ -97,7 +106,7 @@ int cli_model_choose(const ltap_model *model, const ltap_port *port, ltap_tensor
         int64_t size = port->dims[i].size;
         tensor->dims[i] = size >= 0 ? size : is_picture ? picture[i] : 1;
         chosen |= size < 0;
-        *complete &= size >= 0 || is_picture || i == 0;
+        *complete &= size >= 0 || is_picture || (i == 0 && cli_model_is_batch(port));
     }
     return chosen;
 }

@@ -27,6 +27,9 @@ LTAP_MUST_USE ltap_status cli_model_memory(const cli_arguments *arguments, uint6
 int cli_model_choose(const ltap_model *model, const ltap_port *port, ltap_tensor *tensor,
                      int *complete);
 
+/* 1 when the port's first axis is a batch: of pictures, or called "batch" or "N". */
+int cli_model_is_batch(const ltap_port *port);
+
 /* 1 when the tensor's type and shape are what the port allows. */
 int cli_model_allows(const ltap_port *port, const ltap_tensor *tensor);
 

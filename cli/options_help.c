@@ -1,9 +1,10 @@
 /* --help, on one screen: the usage line, a sentence, a line an option. Options that belong together
  * (the single steps of preprocessing, say) share a line; the man page tells each apart. */
 #include "cli/options.h"
+#include "cli/text.h"
 #include <string.h>
 
-enum { NAME_WIDTH = 28 };
+enum { NAME_WIDTH = 30 };
 
 static size_t spelled(char *text, size_t size, const cli_option *option, int with_argument)
 {
@@ -26,8 +27,7 @@ static size_t print_line(FILE *out, const cli_option *options, size_t n_options)
     size_t taken = 1;
     while (shared && taken < n_options && options[taken].row && !options[taken].row[0]) {
         spelled(one, sizeof(one), &options[taken++], 0);
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof(names) - used, ", %s", one);
+        cli_text_add(names, sizeof(names), ", %s", one);
     }
     const char *help = shared ? options[0].row : options[0].help;
     const char *indent = options[0].letter ? "  " : "      ";

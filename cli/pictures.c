@@ -170,7 +170,7 @@ static const ltap_tensor *picture_input(const cli_pictures *pictures, const cli_
 ltap_status cli_pictures_add(cli_pictures *pictures, const ltap_features *features,
                              const cli_batch *batch, ltap_error *error)
 {
-    ltap_status status = cli_folder_make(pictures->folder, error);
+    ltap_status status = LTAP_OK;
     for (int64_t row = 0; status == LTAP_OK && row < batch->rows; row++) {
         size_t part = (size_t)row < batch->n_origins ? (size_t)row : 0;
         const cli_origin *origin = &batch->origins[part];

@@ -25,6 +25,15 @@ ltap_status cli_error_memory(ltap_error *error)
     return cli_error_set(error, LTAP_ERROR_MEMORY, "there is no memory left");
 }
 
+const char *cli_error_system(int number)
+{
+    static _Thread_local char text[128];
+    snprintf(text, sizeof(text), "%s", strerror(number));
+    if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
+        text[0] = (char)(text[0] - 'A' + 'a');
+    return text;
+}
+
 void cli_error_prefix(ltap_error *error, const char *what)
 {
     char message[sizeof(error->message)];
@@ -32,12 +41,18 @@ void cli_error_prefix(ltap_error *error, const char *what)
     memcpy(error->message, message, sizeof(message));
 }
 
-static void print_plain(FILE *out, const char *text)
+/* In one piece, so that lines of several processes do not mix. */
+static void print_line(const char *before, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        fputc(byte < 0x20 || byte == 0x7f ? '?' : byte, out);
+    char line[LTAP_ERROR_MESSAGE_BYTES * 2 + 64];
+    int n = snprintf(line, sizeof(line) - 1, "%s%s", before, text);
+    size_t length = (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
+    for (size_t i = strlen(before); i < length; i++) {
+        unsigned char byte = (unsigned char)line[i];
+        line[i] = byte < 0x20 || byte == 0x7f ? '?' : line[i];
     }
+    line[length] = '\n';
+    fwrite(line, 1, length + 1, stderr);
 }
 
 bool cli_report_colours(FILE *out)
@@ -52,9 +67,8 @@ int cli_report_error(const cli_talk *talk, const ltap_error *error)
     if (talk->json)
         cli_json_print_error(error);
     fflush(stdout);
-    fputs(cli_report_colours(stderr) ? "\033[1;31mlayertap:\033[0m " : "layertap: ", stderr);
-    print_plain(stderr, error->message);
-    fputc('\n', stderr);
+    print_line(cli_report_colours(stderr) ? "\033[1;31mlayertap:\033[0m " : "layertap: ",
+               error->message);
     return error->code == LTAP_ERROR_ARGUMENT ? CLI_MISUSED : CLI_FAILED;
 }
 
@@ -67,8 +81,7 @@ void cli_report_note(const cli_talk *talk, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    print_plain(stderr, text);
-    fputc('\n', stderr);
+    print_line("", text);
 }
 
 ltap_status cli_report_flush(ltap_error *error)
@@ -76,6 +89,6 @@ ltap_status cli_report_flush(ltap_error *error)
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_error_set(error, LTAP_ERROR_FILE, "standard output: %s",
-                             errno ? strerror(errno) : "not all of it could be written");
+                             errno ? cli_error_system(errno) : "not all of it could be written");
     return LTAP_OK;
 }

@@ -21,6 +21,10 @@ LTAP_MUST_USE ltap_status cli_error_memory(ltap_error *error);
 /* Puts "what: " before the message. */
 void cli_error_prefix(ltap_error *error, const char *what);
 
+/* What the system says of an errno, in lower case as all messages are. Lives until the next call of
+ * the same thread. */
+const char *cli_error_system(int number);
+
 /* "layertap: message" on standard error, and with --json the document {"error": ...} on standard
  * output; gives the exit status. */
 int cli_report_error(const cli_talk *talk, const ltap_error *error);

@@ -1,7 +1,8 @@
 /* What is asked for. A JSON file is Python's dictionary, {"layer4": "out"}: in its order, which
  * jansson keeps, and with no quoting of '=' to think about. */
 #include "cli/request.h"
-#include "cli/model.h"
+#include "cli/text.h"
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static ltap_status add_typed(cli_request *request, const char *text, ltap_error 
 static ltap_status load_json(const char *path, json_t **document, ltap_error *error)
 {
     json_error_t where;
+    errno = 0;
     if (strcmp(path, "-") == 0)
         *document = json_loadf(stdin, JSON_REJECT_DUPLICATES, &where);
     else
@@ -52,7 +54,7 @@ static ltap_status load_json(const char *path, json_t **document, ltap_error *er
     if (*document)
         return LTAP_OK;
     if (where.line < 0)
-        return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path, where.text);
+        return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path, cli_error_system(errno));
     return cli_error_set(error, LTAP_ERROR_FORMAT, "%s: line %d, column %d: %s", path, where.line,
                          where.column, where.text);
 }
@@ -128,52 +130,69 @@ static int has_name(const cli_request *request, const char *name)
     return 0;
 }
 
-/* 1 when the layer has a value of its own that can be computed. */
-static ltap_status is_own(const ltap_model *model, const char *name,
-                          const ltap_getter_options *options, int *own, ltap_error *error)
+/* Layers that --all leaves out for one reason. */
+typedef struct left_out {
+    char names[512];
+    size_t n;
+} left_out;
+
+enum { NAMES_SHOWN = 6 };
+
+static void leave_out(left_out *list, const char *name)
+{
+    if (list->n < NAMES_SHOWN)
+        cli_text_add(list->names, sizeof(list->names), "%s%s", list->n > 0 ? ", " : "", name);
+    else if (list->n == NAMES_SHOWN)
+        cli_text_add(list->names, sizeof(list->names), ", ...");
+    list->n++;
+}
+
+typedef struct sieve {
+    const ltap_model *model;
+    const ltap_getter_options *options;
+    left_out folded, impossible;
+} sieve;
+
+/* own: 1 when the layer has a value of its own that can be computed. */
+static ltap_status judge(sieve *s, const char *name, int *own, ltap_error *error)
 {
     const ltap_return_layer layer = {name, NULL};
     ltap_getter *getter = NULL;
-    ltap_status status = ltap_getter_new(model, &layer, 1, options, &getter, error);
-    if (status == LTAP_ERROR_MEMORY || status == LTAP_ERROR_INTERNAL)
+    ltap_status status = ltap_getter_new(s->model, &layer, 1, s->options, &getter, error);
+    if (status == LTAP_ERROR_MEMORY || status == LTAP_ERROR_INTERNAL ||
+        status == LTAP_ERROR_ARGUMENT)
         return status;
-    *own = status == LTAP_OK && !ltap_getter_layers_at(getter, 0)->folded;
+    int folded = status == LTAP_OK && ltap_getter_layers_at(getter, 0)->folded;
+    *own = status == LTAP_OK && !folded;
+    if (folded)
+        leave_out(&s->folded, name);
+    else if (status != LTAP_OK)
+        leave_out(&s->impossible, name);
     ltap_getter_free(getter);
     return LTAP_OK;
-}
-
-static void list_name(char *list, size_t size, size_t n, const char *name)
-{
-    enum { SHOWN = 6 };
-    size_t used = strlen(list);
-    if (n < SHOWN)
-        snprintf(list + used, size - used, "%s%s", n > 0 ? ", " : "", name);
-    else if (n == SHOWN)
-        snprintf(list + used, size - used, ", ...");
 }
 
 ltap_status cli_request_add_all(cli_request *request, const ltap_model *model,
                                 const ltap_getter_options *options, const cli_talk *talk,
                                 ltap_error *error)
 {
-    char left_out[1024] = "";
-    size_t n_left_out = 0;
+    sieve s = {.model = model, .options = options};
     for (size_t i = 0; i < ltap_model_layers_count(model); i++) {
         const char *name = ltap_model_layers_at(model, i)->name;
         int own = 0;
         if (has_name(request, name))
             continue;
-        ltap_status status = is_own(model, name, options, &own, error);
+        ltap_status status = judge(&s, name, &own, error);
         if (status == LTAP_OK && own)
             status = add(request, name, strlen(name), NULL, error);
-        else if (status == LTAP_OK)
-            list_name(left_out, sizeof(left_out), n_left_out++, name);
         if (status != LTAP_OK)
             return status;
     }
-    if (n_left_out > 0)
-        cli_report_note(talk, "left out, for no value of their own can be had: %zu (%s)",
-                        n_left_out, left_out);
+    if (s.folded.n > 0)
+        cli_report_note(talk, "left out, for the exporter folded their own value away: %s",
+                        s.folded.names);
+    if (s.impossible.n > 0)
+        cli_report_note(talk, "left out, for layertap cannot compute them: %s", s.impossible.names);
     if (request->n_layers == 0)
         return cli_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
                              "%s: no layer has a value of its own that can be computed",

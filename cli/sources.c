@@ -59,7 +59,7 @@ static ltap_status read_head(cli_sources *sources, const char *path, unsigned ch
     if (file)
         fclose(file);
     if (failed)
-        return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path, strerror(reason));
+        return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path, cli_error_system(reason));
     return LTAP_OK;
 }
 
@@ -118,9 +118,8 @@ static ltap_status no_member(const reader *read, const char *path, const ltap_ar
 {
     char names[512] = "";
     for (size_t i = 0; i < ltap_arrays_count(arrays) && i < 8; i++) {
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-                 ltap_arrays_at(arrays, i)->name);
+        cli_text_add(names, sizeof(names), "%s%s", i > 0 ? ", " : "",
+                     ltap_arrays_at(arrays, i)->name);
     }
     const char *wanted = read->sources->feeds[0].port->name;
     return cli_error_set(error, LTAP_ERROR_INPUT,
@@ -258,8 +257,7 @@ static ltap_status unknown_input(const reader *read, const char *text, const cha
     cli_nearest_init(&nearest, text, (size_t)(equals - text));
     for (size_t i = 0; i < ltap_model_inputs_count(read->model); i++) {
         const char *name = ltap_model_inputs_at(read->model, i)->name;
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "", name);
+        cli_text_add(names, sizeof(names), "%s%s", i > 0 ? ", " : "", name);
         cli_nearest_offer(&nearest, name);
     }
     return cli_error_set(error, LTAP_ERROR_INPUT, "no input '%.*s'; %s%s%sthe inputs are: %s",

@@ -86,5 +86,6 @@ ltap_status cli_folder_make(const char *path, ltap_error *error)
     if (reason == EEXIST && stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         return LTAP_OK;
     return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path,
-                         reason == EEXIST ? "it is there, and is no folder" : strerror(reason));
+                         reason == EEXIST ? "it is there, and is no folder"
+                                          : cli_error_system(reason));
 }

@@ -3,6 +3,7 @@
 #include "cli/text.h"
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +56,13 @@ ltap_text cli_text_number(double number)
     return text;
 }
 
-static void append(ltap_text *text, const char *piece)
+void cli_text_add(char *text, size_t size, const char *format, ...)
 {
-    size_t used = strlen(text->text);
-    snprintf(text->text + used, sizeof(text->text) - used, "%s", piece);
+    size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
 }
 
 ltap_text cli_text_port(const ltap_port *port)
@@ -66,16 +70,17 @@ ltap_text cli_text_port(const ltap_port *port)
     ltap_text text;
     snprintf(text.text, sizeof(text.text), "%s[", ltap_dtype_name(port->dtype));
     if (port->rank < 0)
-        append(&text, "...");
+        cli_text_add(text.text, sizeof(text.text), "...");
     for (int i = 0; i < port->rank; i++) {
-        char number[32];
         const ltap_port_dim *dim = &port->dims[i];
-        snprintf(number, sizeof(number), "%lld", (long long)dim->size);
-        if (i > 0)
-            append(&text, ",");
-        append(&text, dim->size >= 0 ? number : dim->symbol ? dim->symbol : "?");
+        const char *comma = i > 0 ? "," : "";
+        if (dim->size >= 0)
+            cli_text_add(text.text, sizeof(text.text), "%s%lld", comma, (long long)dim->size);
+        else
+            cli_text_add(text.text, sizeof(text.text), "%s%s", comma,
+                         dim->symbol ? dim->symbol : "?");
     }
-    append(&text, "]");
+    cli_text_add(text.text, sizeof(text.text), "]");
     return text;
 }
 

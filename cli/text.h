@@ -18,6 +18,9 @@ ltap_text cli_text_tensor(const ltap_tensor *tensor);
 /* The part of a path after its last '/', with or without its last suffix. */
 ltap_text cli_text_base(const char *path, int keep_suffix);
 
+/* Appends as printf does; what does not fit is cut off. */
+void cli_text_add(char *text, size_t size, const char *format, ...) LTAP_PRINTF(3, 4);
+
 /* "1x3x224x224" -> dims; "scalar" or "" is rank 0. Returns 0 where the text is no shape. */
 int cli_text_parse_shape(const char *text, ltap_tensor *tensor);
 /* "512M", "2G", "1024", in units of 1024. Returns 0 where the text is no size. */
