@@ -32,10 +32,6 @@
 #define GELU_TANH(T, W, x)                                                                         \
     (x * (T)0.5 * (1 + tanh((T)SQRT_TWO_BY_PI * (x + (T)0.044715 * x * x * x))))
 #define SHRINK(T, W, x) (x < -b ? x + a : x <= b ? 0 : x - a)
-#define SHRINK_INT(T, W, x)                                                                        \
-    ((double)x < -s->params[1]  ? (double)x + s->params[0]                                         \
-     : (double)x > s->params[1] ? (double)x - s->params[0]                                         \
-                                : 0)
 
 /* A float activation: its kernels, table row, and operator. */
 #define ACTIVATION(id, onnx_name, EXPR, attr0, default0, attr1, default1)                          \
@@ -69,7 +65,16 @@ static const ltap_pointwise relu_pointwise = {
 LTAP_POINTWISE_OP(relu, "Relu", 1, LTAP_OP_UNARY)
 
 LTAP_EACH_FLOAT(LTAP_UNARY_KERNEL, shrink, SHRINK)
-LTAP_EACH_INT(LTAP_UNARY_KERNEL, shrink, SHRINK_INT)
+#define SHRINK_INT_KERNEL(tag, dtype, T, W, id)                                                    \
+    static void id##_##tag(const ltap_stretch *s)                                                  \
+    {                                                                                              \
+        const double a = s->params[0], b = s->params[1];                                           \
+        for (int64_t i = 0; i < s->n; i++) {                                                       \
+            const double x = (double)((const T *)s->src[0])[i], y = SHRINK(double, W, x);          \
+            ltap_store_doubles(dtype, s->dst, i, 1, &y);                                           \
+        }                                                                                          \
+    }
+LTAP_EACH_INT(SHRINK_INT_KERNEL, shrink)
 static const ltap_pointwise shrink_pointwise = {
     .kernels = {LTAP_EACH_NUMBER(LTAP_KERNEL_ROW, shrink)},
     .params = {{"bias", 0}, {"lambd", 0.5}},
