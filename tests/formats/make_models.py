@@ -100,7 +100,7 @@ def opsets():
     save("softmax1_unknown", [node("Relu", "x", "a"), node("Hardmax", "a", "y", axis=2)], 11)
     save("softmax13", [node("Softmax", "x", "y", axis=1)], 13)
     save("upsample7", [node("Upsample", "x", "y", mode="nearest", scales=[1.0, 1.0, 2.0, 2.0])], 7)
-    save("upsample9", [node("Upsample", "x s", "y", mode="bilinear")], 9,
+    save("upsample9", [node("Upsample", "x s", "y", mode="linear")], 9,
          weights=[f32("s", 1, 1, 2, 2)])
     save("resize10", [node("Resize", "x s", "y", mode="linear")], 10,
          weights=[f32("s", 1, 1, 2, 2)])
@@ -115,8 +115,10 @@ def opsets():
          weights=bn)
     save("batchnorm9_dead", [node("BatchNormalization", "x s b m v", "y d1 d2 d3 d4")], 9,
          weights=bn)
-    save("batchnorm9_used", [node("BatchNormalization", "x s b m v", "y d1 d2 d3 d4")], 9,
-         weights=bn, outputs=[value("y"), value("d2")])
+    save("batchnorm9_empty", [optional("BatchNormalization", "x s b m v", "y - -")], 9, weights=bn)
+    save("batchnorm14_dead", [node("BatchNormalization", "x s b m v", "y d1 d2")], 14, weights=bn)
+    save("batchnorm14_used", [node("BatchNormalization", "x s b m v", "y d1 d2")], 14, weights=bn,
+         outputs=[value("y"), value("d2")])
     save("batchnorm14", [node("BatchNormalization", "x s b m v", "y", training_mode=0)], 14,
          weights=bn)
     save("batchnorm14_training",
@@ -125,7 +127,7 @@ def opsets():
          [value("x", [1, 4, 2, 2])], weights=[f32("s", 1, 2), f32("b", 3, 4)])
     save("dropout7", [node("Dropout", "x", "y", ratio=0.3)], 7)
     save("dropout7_mask", [node("Dropout", "x", "y m")], 9, outputs=[value("y"), value("m")])
-    save("dropout10_mask", [node("Dropout", "x", "y m")], 10,
+    save("dropout12_mask", [node("Dropout", "x", "y m")], 12,
          outputs=[value("y"), value("m", None, B)])
     save("dropout13", [node("Dropout", "x r t", "y m")], 13,
          weights=[weight("r", np.float32(0.5)), weight("t", np.array(False))])
@@ -136,7 +138,7 @@ def opsets():
     save("roialign10", [node("RoiAlign", "x r i", "y")], 10,
          [value("x"), value("r"), value("i", None, I)])
     save("scatter9", [node("Scatter", "x i u", "y", axis=1)], 10,
-         [value("x"), value("i", None, I), value("u")])
+         [value("x", [2, 3]), value("i", [2, 2], I), value("u", [2, 2])])
     save("dft17", [node("DFT", "x", "y", axis=2)], 17)
 
 

@@ -1,11 +1,16 @@
 /* Drafts of nodes: changing attributes and inputs, adding constants and helper nodes.
  *
- * Arrays are copied before they are changed: attributes may be shared with a function's call.
+ * A draft's arrays are its own, in the arena; they grow by being copied there.
  */
 #include "base/error.h"
 #include "formats/onnx/opset.h"
-#include <stdlib.h>
 #include <string.h>
+
+void ltap_draft_rename(ltap_onnx_draft *draft, const char *op_type)
+{
+    draft->node.op_type = op_type;
+    draft->node.translated = true;
+}
 
 const ltap_attr *ltap_draft_attr(const ltap_onnx_draft *draft, const char *name)
 {
@@ -19,6 +24,7 @@ void ltap_draft_drop(ltap_onnx_draft *draft, const char *name)
     for (size_t i = 0; i < draft->node.n_attrs; i++)
         if (strcmp(attrs[i].name, name) != 0)
             attrs[kept++] = attrs[i];
+    draft->node.translated |= kept < draft->node.n_attrs;
     draft->node.n_attrs = kept;
 }
 
@@ -34,6 +40,7 @@ static ltap_status set_attr(ltap_onnx_draft *draft, const ltap_attr *attr, ltap_
     memcpy((ltap_attr *)block + count, attr, sizeof(*attr));
     draft->node.attrs = block;
     draft->node.n_attrs = count + 1;
+    draft->node.translated = true;
     return LTAP_OK;
 }
 
@@ -82,6 +89,7 @@ ltap_status ltap_draft_set_input(ltap_onnx_draft *draft, size_t index, uint32_t 
         node->n_inputs = index + 1;
     }
     node->inputs[index] = value;
+    node->translated = true;
     return LTAP_OK;
 }
 
@@ -158,6 +166,7 @@ const ltap_tensor *ltap_draft_constant(const ltap_onnx_draft *draft, size_t inde
 
 ltap_status ltap_draft_refuse(ltap_onnx_draft *draft, const char *why, ltap_error *error)
 {
+    draft->node.translated = true;
     return ltap_arena_format(draft->scope->load->arena, &draft->node.op_type, error, "%s %s",
                              draft->node.op_type, why);
 }
@@ -173,12 +182,13 @@ ltap_status ltap_draft_cut_outputs(ltap_onnx_draft *draft, size_t index, const c
         ltap_onnx_draft rest = *draft;
         rest.node.outputs += index;
         rest.node.n_outputs -= index;
-        rest.node.translated = true;
         LTAP_TRY(ltap_draft_refuse(&rest, what, error));
         LTAP_TRY(ltap_graph_node_add(draft->scope->graph, &rest.node, NULL, error));
     }
-    if (node->n_outputs > index)
+    if (node->n_outputs > index) {
         node->n_outputs = index;
+        node->translated = true;
+    }
     return LTAP_OK;
 }
 

@@ -48,6 +48,14 @@ static ltap_status read_texts(ltap_onnx_scope *scope, const ltap_proto_node *pro
     return LTAP_OK;
 }
 
+/* Without omitted ones at the end: they are as good as not there. */
+static size_t count_given(const uint32_t *values, size_t count)
+{
+    while (count > 0 && values[count - 1] == LTAP_NO_VALUE)
+        count--;
+    return count;
+}
+
 static ltap_status read_draft(ltap_onnx_scope *scope, const ltap_proto_node *proto,
                               ltap_onnx_draft *draft, ltap_error *error)
 {
@@ -55,8 +63,8 @@ static ltap_status read_draft(ltap_onnx_scope *scope, const ltap_proto_node *pro
     LTAP_TRY(ltap_onnx_attrs_read(scope, proto->attrs, &node->attrs, &node->n_attrs, error));
     LTAP_TRY(read_values(scope, proto->inputs, &node->inputs, error));
     LTAP_TRY(read_values(scope, proto->outputs, &node->outputs, error));
-    node->n_inputs = proto->inputs.count;
-    node->n_outputs = proto->outputs.count;
+    node->n_inputs = count_given(node->inputs, proto->inputs.count);
+    node->n_outputs = count_given(node->outputs, proto->outputs.count);
     return LTAP_OK;
 }
 

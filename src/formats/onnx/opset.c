@@ -9,7 +9,7 @@
  *   Resize                           10 (asymmetric, two inputs), 11-12 (empty inputs for omitted
  *                                    ones), Upsample                                opset_resize.c
  *   Softmax, LogSoftmax, Hardmax     13: per axis; before, flattened to a matrix   opset_softmax.c
- *   BatchNormalization               `spatial` until 8, outputs until 13              opset_norm.c
+ *   BatchNormalization               `spatial` until 8, training by outputs until 13  opset_norm.c
  *   GroupNormalization               21: scale and bias per channel; before, per group
  *   Dropout, RoiAlign 16, GridSample 20, Scatter 11, Scan 9
  *
@@ -33,9 +33,7 @@ ltap_status ltap_onnx_opset_translate(ltap_onnx_draft *draft, ltap_error *error)
     for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
         for (const ltap_onnx_rule *rule = families[i]; rule->op; rule++)
             if (strcmp(rule->op, op) == 0 && opset >= rule->from &&
-                (rule->before == 0 || opset < rule->before)) {
-                draft->node.translated = true;
+                (rule->before == 0 || opset < rule->before))
                 return rule->apply(draft, error);
-            }
     return LTAP_OK;
 }

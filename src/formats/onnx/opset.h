@@ -22,7 +22,8 @@ extern const ltap_onnx_rule ltap_onnx_input_rules[], ltap_onnx_resize_rules[],
 
 ltap_status ltap_onnx_opset_translate(ltap_onnx_draft *draft, ltap_error *error);
 
-/* draft.c: what rules are made of. */
+/* draft.c: what rules are made of. Whatever changes the draft marks it as translated. */
+void ltap_draft_rename(ltap_onnx_draft *draft, const char *op_type);
 const ltap_attr *ltap_draft_attr(const ltap_onnx_draft *draft, const char *name);
 void ltap_draft_drop(ltap_onnx_draft *draft, const char *name);
 ltap_status ltap_draft_set_int(ltap_onnx_draft *draft, const char *name, int64_t number,

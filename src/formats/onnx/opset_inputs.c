@@ -83,7 +83,7 @@ static ltap_status roi_align_mode(ltap_onnx_draft *draft, ltap_error *error)
 
 static ltap_status scatter(ltap_onnx_draft *draft, ltap_error *error)
 {
-    draft->node.op_type = "ScatterElements";
+    ltap_draft_rename(draft, "ScatterElements");
     return LTAP_OK;
 }
 

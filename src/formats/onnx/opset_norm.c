@@ -2,14 +2,16 @@
 #include "base/error.h"
 #include "formats/onnx/opset.h"
 
-/* Until 13 the running statistics could be handed out, which meant training; exporters listed them
- * without meaning it, and runtimes ignore them. So the first output is what it is at inference. */
+/* Until 13 a node that hands out its statistics is in training: it normalizes by the batch. */
 static ltap_status batch_norm(ltap_onnx_draft *draft, ltap_error *error)
 {
+    for (size_t i = 1; i < draft->node.n_outputs; i++)
+        if (draft->node.outputs[i] != LTAP_NO_VALUE)
+            return ltap_draft_refuse(draft, "in training mode", error);
     if (ltap_node_int(&draft->node, "spatial", 1) == 0)
         return ltap_draft_refuse(draft, "with spatial=0", error);
     ltap_draft_drop(draft, "spatial");
-    return ltap_draft_cut_outputs(draft, 1, "statistics", error);
+    return LTAP_OK;
 }
 
 static ltap_status batch_norm_new(ltap_onnx_draft *draft, ltap_error *error)
@@ -88,12 +90,12 @@ static ltap_status dropout(ltap_onnx_draft *draft, ltap_error *error)
         return ltap_draft_refuse(draft, "in training mode", error);
     if (draft->node.n_outputs > 1)
         LTAP_TRY(ltap_onnx_scope_uses(draft->scope, draft->proto->outputs.items[1], &mask, error));
-    /* Before 10 the mask had the input's type. */
-    if (mask && draft->scope->opset < 10)
+    /* Before 12 nothing says what the mask is at inference. */
+    if (mask && draft->scope->opset < 12)
         LTAP_TRY(ltap_draft_cut_outputs(draft, 1, "mask", error));
     else if (mask)
         LTAP_TRY(full_mask(draft, error));
-    draft->node.op_type = "Identity";
+    ltap_draft_rename(draft, "Identity");
     draft->node.attrs = NULL;
     draft->node.n_attrs = 0;
     draft->node.n_inputs = draft->node.n_inputs > 0;

@@ -10,7 +10,7 @@
 /* X, scales -> X, (no roi), scales; the old coordinates. */
 static ltap_status asymmetric(ltap_onnx_draft *draft, uint32_t scales, ltap_error *error)
 {
-    draft->node.op_type = "Resize";
+    ltap_draft_rename(draft, "Resize");
     LTAP_TRY(ltap_draft_set_input(draft, 1, LTAP_NO_VALUE, error));
     LTAP_TRY(ltap_draft_set_input(draft, 2, scales, error));
     const char *mode = ltap_node_string(&draft->node, "mode", "nearest");

@@ -30,7 +30,7 @@ static ltap_status as_matrix(ltap_onnx_draft *draft, int64_t axis, ltap_error *e
     LTAP_TRY(ltap_draft_add(&op, &flat, 1, &result, error));
     ltap_onnx_draft read_shape = ltap_draft_helper(draft, "Shape");
     LTAP_TRY(ltap_draft_add(&read_shape, &x, 1, &shape, error));
-    draft->node.op_type = "Reshape";
+    ltap_draft_rename(draft, "Reshape");
     draft->node.attrs = NULL;
     draft->node.n_attrs = 0;
     /* A 0 in the shape is an empty axis here, not "as in the input". */
