@@ -8,15 +8,12 @@
 
 static const ltap_impl *const rows[] = {
 #ifdef LTAP_HAVE_DNNL
-    &ltap_dnnl_conv,
-    &ltap_dnnl_gemm,
-    &ltap_dnnl_matmul,
-    &ltap_dnnl_average_pool,
-    &ltap_dnnl_global_average_pool,
+    &ltap_dnnl_exact_conv,   &ltap_dnnl_conv,
+    &ltap_dnnl_gemm,         &ltap_dnnl_matmul,
+    &ltap_dnnl_average_pool, &ltap_dnnl_global_average_pool,
 #endif
-    &ltap_impl_simd_concat,
-    &ltap_impl_simd_resize,
-    NULL,
+    &ltap_impl_simd_concat,  &ltap_impl_simd_max_pool,
+    &ltap_impl_simd_resize,  NULL,
 };
 
 const ltap_impl *const *ltap_impls(void)

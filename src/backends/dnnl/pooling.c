@@ -5,7 +5,7 @@
  * not here: see simd/max_pool.c.
  */
 #include "backends/dnnl/memory.h"
-#include "backends/dnnl/primitive.h"
+#include "backends/dnnl/row.h"
 #include "backends/dnnl/rows.h"
 #include "ops/window.h"
 

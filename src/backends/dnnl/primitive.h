@@ -1,11 +1,9 @@
-/* What all oneDNN rows share: describing tensors, making a primitive, packing weights, running.
+/* oneDNN primitives: from the description of an operation to something that runs.
  *
- * A row fills an ltap_dnnl_job: the operation, and for each of its arguments where the data comes
- * from. Everything else is done here. No other folder sees a oneDNN type.
- *
- * Nothing is shared by kernels but oneDNN's own process-wide cache of generated code: each kernel
- * has its engine; memory objects and the stream live for one run, since a kernel is run by many
- * threads.
+ * An ltap_dnnl_job says what is computed, and for each argument where its data comes from. An
+ * ltap_dnnl_primitive is the job made ready, immutable, run by any number of threads at once:
+ * memory objects and the stream live for one run only. Nothing is shared but oneDNN's own
+ * process-wide cache of generated code.
  */
 #ifndef LTAP_BACKENDS_DNNL_PRIMITIVE_H
 #define LTAP_BACKENDS_DNNL_PRIMITIVE_H
@@ -13,8 +11,7 @@
 #include "backends/impl.h"
 #include <dnnl.h>
 
-#define LTAP_DNNL_MAX_ARGS  4
-#define LTAP_DNNL_MAX_CHAIN 8
+#define LTAP_DNNL_MAX_ARGS 4
 
 typedef enum ltap_dnnl_place {
     LTAP_DNNL_INPUT,  /* the node's input `index`, as it lies */
@@ -26,7 +23,7 @@ typedef struct ltap_dnnl_arg {
     int arg; /* DNNL_ARG_SRC, ... */
     ltap_dnnl_place place;
     size_t index;
-    dnnl_memory_desc_t desc; /* as it lies in the graph */
+    dnnl_memory_desc_t desc; /* in a job: as it lies in the graph; in a primitive: as it wants it */
 } ltap_dnnl_arg;
 
 typedef struct ltap_dnnl_job {
@@ -40,47 +37,35 @@ typedef struct ltap_dnnl_job {
     size_t n_args;
 } ltap_dnnl_job;
 
-/* Fills a job; false with `why` where oneDNN is not to be used. */
-typedef bool (*ltap_dnnl_describe)(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why);
+typedef struct ltap_dnnl_primitive {
+    dnnl_engine_t engine; /* borrowed */
+    dnnl_primitive_t primitive;
+    char detail[64]; /* the implementation that oneDNN chose */
+    size_t n_args;
+    ltap_dnnl_arg args[LTAP_DNNL_MAX_ARGS];
+    const void *packed[LTAP_DNNL_MAX_ARGS]; /* of packed arguments; borrowed from packs */
+    dnnl_memory_desc_t scratch;
+    uint64_t scratch_bytes;
+} ltap_dnnl_primitive;
 
-/* float32, all dims of all inputs and outputs at least 1 and below 2^31. */
+/* float32, all dims of all inputs and of output 0 at least 1 and below 2^31. */
 bool ltap_dnnl_fits(const ltap_query *query, ltap_why *why);
 
 /* Adds an argument to a job. */
 void ltap_dnnl_add(ltap_dnnl_job *job, int arg, ltap_dnnl_place place, size_t index,
                    const dnnl_memory_desc_t *desc);
 
-/* The functions of a row, given its describe. */
-bool ltap_dnnl_accepts(const ltap_query *query, ltap_dnnl_describe describe, ltap_why *why);
-ltap_status ltap_dnnl_prepare(const ltap_query *query, ltap_dnnl_describe describe,
-                              ltap_kernel *kernel, ltap_error *error);
-/* Channels last for input 0 and outputs of two spatial axes. */
-void ltap_dnnl_layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out);
-size_t ltap_dnnl_fuses(const ltap_query *query);
-ltap_status ltap_dnnl_run(const ltap_kernel *kernel, const void *const *inputs,
-                          void *const *outputs, void *scratch, ltap_error *error);
-void ltap_dnnl_release(ltap_kernel *kernel, ltap_memory *memory);
+/* Whether oneDNN has a real implementation of a job, on this many threads. */
+bool ltap_dnnl_has(const ltap_dnnl_job *job, int threads, ltap_why *why);
 
-/* A row from its describe function; layouts_of: ltap_dnnl_layouts, or NULL for plain. */
-#define LTAP_DNNL_ROW(id, operator, title, layouts_of)                                             \
-    static bool id##_accepts(const ltap_query *query, ltap_why *why)                               \
-    {                                                                                              \
-        return ltap_dnnl_accepts(query, id##_describe, why);                                       \
-    }                                                                                              \
-    static ltap_status id##_prepare(const ltap_query *query, ltap_kernel *kernel,                  \
-                                    ltap_error *error)                                             \
-    {                                                                                              \
-        return ltap_dnnl_prepare(query, id##_describe, kernel, error);                             \
-    }                                                                                              \
-    const ltap_impl ltap_dnnl_##id = {                                                             \
-        .op = operator,                                                                            \
-        .name = title,                                                                             \
-        .accepts = id##_accepts,                                                                   \
-        .layouts = layouts_of,                                                                     \
-        .fuses = ltap_dnnl_fuses,                                                                  \
-        .prepare = id##_prepare,                                                                   \
-        .run = ltap_dnnl_run,                                                                      \
-        .release = ltap_dnnl_release,                                                              \
-    };
+/* Makes a primitive for this many threads, packs its constants, marks them in packed_inputs. On
+ * error, clear it all the same. */
+ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_job *job, int threads,
+                                     dnnl_engine_t engine, ltap_dnnl_primitive *primitive,
+                                     uint32_t *packed_inputs, ltap_error *error);
+void ltap_dnnl_primitive_clear(ltap_dnnl_primitive *primitive);
+/* The calling thread has its number of threads set as when it was made. */
+ltap_status ltap_dnnl_primitive_run(const ltap_dnnl_primitive *primitive, const void *const *inputs,
+                                    void *const *outputs, void *scratch, ltap_error *error);
 
 #endif

@@ -2,7 +2,7 @@
  * packed.
  */
 #include "backends/dnnl/memory.h"
-#include "backends/dnnl/primitive.h"
+#include "backends/dnnl/row.h"
 #include "backends/dnnl/rows.h"
 
 /* The bias as one number per column; false where it is something else. */
