@@ -4,8 +4,9 @@
 #
 # In a session, "$ " begins a command, what follows is its output; "[exit 1]" ends it where the
 # status is not 0; lines that begin with "# " are comments. In a Markdown file, only fenced blocks
-# whose first line begins with "$ layertap" are a session. Times are not compared. With UPDATE=1 the
-# session is written anew with what was printed: read the diff before you believe it.
+# whose first line begins with "$ layertap" are a session, and statuses are not shown. With UPDATE=1 a
+# session that is no Markdown is written anew with what was printed: read the diff before you believe
+# it.
 set -u
 root=$(cd "$2" && pwd)
 tool=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -16,25 +17,36 @@ mkdir "$work/bin" "$work/dir"
 ln -s "$tool" "$work/bin/layertap"
 ln -s "$root/tests/cli/npy.sh" "$work/bin/npy"
 cd "$work/dir" || exit 1
-ln -s "$root"/tests/cli/data/*.onnx "$root"/models/*.onnx "$root"/models/pictures/* .
+is_document=0
+case $session in
+*.md) is_document=1
+      ln -s "$root/models" . ;;
+*) ln -s "$root"/tests/cli/data/*.onnx "$root"/models/*.onnx "$root"/models/pictures/* . ;;
+esac
 PATH=$work/bin:$PATH LC_ALL=C
 export PATH LC_ALL
 unset NO_COLOR
 
-plain() { sed -E 's/ in [0-9.]+ (ms|s)/ in * ms/; s/[[:space:]]+$//'; }
+# Times are not compared, nor blanks at the ends of lines, nor blank lines at the end, which separate
+# one command from the next.
+plain() {
+    sed -E 's/ in [0-9.]+ (ms|s)/ in * ms/; s/[[:space:]]+$//' |
+        awk '/./ { while (held-- > 0) print ""; held = 0; print; next } { held++ }'
+}
 
-# Command substitution drops blank lines at the end, which separate one command from the next.
 finish() {
     [ -n "$command" ] || return 0
-    got=$(eval "$command" 2>&1 </dev/null; status=$?; [ $status -eq 0 ] || echo "[exit $status]")
-    printf '$ %s\n' "$command" >>"$work/new"
-    [ -z "$got" ] || printf '%s\n' "$got" >>"$work/new"
-    echo >>"$work/new"
-    printf '%s\n' "$expected" | plain >"$work/expected"
-    printf '%s\n' "$got" | plain >"$work/got"
-    cmp -s "$work/expected" "$work/got" && return
+    { (eval "$command") 2>&1 </dev/null; echo "[exit $?]"; } | awk -v document=$is_document '
+        NR > 1 { print last } { last = $0 }
+        END { if (sub(/\[exit 0\]$/, "", last) || (document && sub(/\[exit [0-9]*\]$/, "", last)))
+                  printf "%s", last
+              else print last }' >"$work/raw"
+    { printf '$ %s\n' "$command"; plain <"$work/raw"; echo; } >>"$work/new"
+    plain <"$work/raw" >"$work/got"
+    plain <"$work/expected" >"$work/wanted"
+    cmp -s "$work/wanted" "$work/got" && return
     printf '$ %s\n' "$command"
-    diff -u "$work/expected" "$work/got" | sed 1,2d
+    diff -u "$work/wanted" "$work/got" | sed 1,2d
     bad=$((bad + 1))
 }
 
@@ -44,23 +56,21 @@ case $session in
 *) cat "$session" ;;
 esac >"$work/session"
 
-bad=0 command= expected= count=0
+bad=0 command= count=0
 while IFS= read -r line; do
     case $line in
-    '$ '*)
-        finish
-        command=${line#\$ } expected= count=$((count + 1)) ;;
-    '# '*) finish; command=; printf '%s\n' "$line" >>"$work/new" ;;
-    *) expected=$(printf '%s\n%s.' "$expected" "$line") && expected=${expected%.}
-       [ "$expected" = "
-$line" ] && expected=$line ;;
+    '$ '*) finish
+           command=${line#\$ } count=$((count + 1)) && : >"$work/expected" ;;
+    '# '*) finish
+           command=
+           printf '%s\n' "$line" >>"$work/new" ;;
+    *) printf '%s\n' "$line" >>"$work/expected" ;;
     esac
-    expected=$(printf '%s' "$expected")
 done <"$work/session"
 finish
 
-if [ "${UPDATE:-0}" = 1 ]; then
-    sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$work/new" >"$session"
+if [ "${UPDATE:-0}" = 1 ] && [ $is_document = 0 ]; then
+    cat "$work/new" >"$session"
     exit 0
 fi
 [ $count -gt 0 ] || { echo "no commands in $session"; exit 1; }
