@@ -41,6 +41,9 @@ typedef struct ltap_module {
      * call's output is the value after it. */
     bool folded;
     const char *folded_by; /* path of the module folded in, where the file tells; else NULL */
+    /* The convolution at its end that a BatchNorm was folded into, where the file does not show
+     * whether the module ends before or after that BatchNorm; else NULL. Then `folded` is true. */
+    const char *folded_within;
     /* Nothing of its own is left (Dropout, Identity, a folded BatchNorm), yet its place in a chain
      * proves its value: the value is this one, `note` says why. */
     uint32_t elided_value; /* LTAP_NO_VALUE: not elided */

@@ -111,6 +111,9 @@ bool ltap_name_renamed(const char *name);
  * digits; 0 where there is none. */
 size_t ltap_name_cut(const char *name, size_t bytes);
 
+/* The number N of a child "parent.N"; false where the child is not such. */
+bool ltap_name_number(const char *parent, const char *path, uint32_t *number);
+
 /* Path of the module behind calls [begin, end) at a depth, below a module of a given path ("" at
  * the top). path: from the layers' arena. */
 ltap_status ltap_tree_path(ltap_tree *tree, const ltap_tree_call *piece, const char *parent,

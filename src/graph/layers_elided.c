@@ -20,22 +20,6 @@ typedef struct child_call {
     const ltap_module *module;
 } child_call;
 
-/* The number N of "parent.N"; false where the child is not such. */
-static bool child_number(const char *parent, const char *path, uint32_t *number)
-{
-    size_t above = strlen(parent);
-    if (strncmp(path, parent, above) != 0 || path[above] != '.')
-        return false;
-    const char *digits = path + above + 1;
-    size_t n = strspn(digits, "0123456789");
-    if (n == 0 || n > 6 || digits[n] != '\0')
-        return false;
-    *number = 0;
-    for (size_t i = 0; i < n; i++)
-        *number = *number * 10 + (uint32_t)(digits[i] - '0');
-    return true;
-}
-
 /* The calls right inside `parent`, if they are the numbered children of a chain, each called once,
  * in order, and nothing else runs in it. */
 static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *chain, bool *good,
@@ -53,7 +37,8 @@ static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *cha
             break;
         if (call->parent != parent || child.module->folded_by != NULL)
             continue;
-        if (call->begin != place || !child_number(module->path, child.module->path, &child.number))
+        if (call->begin != place ||
+            !ltap_name_number(module->path, child.module->path, &child.number))
             return LTAP_OK;
         child.call = ltap_module_call_at(child.module, call->begin);
         if (child.call == NULL || child.call->n_outputs != 1 || child.call->n_inputs != 1)

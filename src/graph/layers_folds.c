@@ -75,27 +75,77 @@ ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, co
     return ltap_vector_push(&tree->calls, &call, error);
 }
 
-/* The call of the module that a node runs in, innermost first; NULL outside of all. */
-static ltap_module_call *call_around(const ltap_layers *layers, uint32_t node, ltap_module **module)
+/* Whether a BatchNorm may have stood right behind a module as the next of numbered children: no
+ * such child is left in the file. */
+static ltap_status next_is_missing(ltap_layers *layers, const char *parent, const char *path,
+                                   bool *missing, ltap_error *error)
 {
-    uint32_t m = layers->module_of_node[node];
-    if (m == LTAP_NO_MODULE)
-        return NULL;
-    *module = ltap_layers_at(layers, m);
-    return &(*module)->calls[layers->call_of_node[node]];
+    uint32_t number, module;
+    const char *next;
+    *missing = ltap_name_number(parent, path, &number);
+    if (!*missing)
+        return LTAP_OK;
+    LTAP_TRY(ltap_arena_format(&layers->arena, &next, error, "%s%s%u", parent,
+                               parent[0] != '\0' ? "." : "", (unsigned)number + 1));
+    *missing = !ltap_layers_find(layers, next, &module);
+    return LTAP_OK;
 }
 
-static void fold_torchscript(ltap_layers *layers, const ltap_node *node)
+static const ltap_tree_call *call_above(const ltap_tree *tree, const ltap_tree_call *call)
 {
-    ltap_module *module;
-    if (!is_convolution(node) || !renamed_initializer(layers->graph, node, 1) ||
-        !renamed_initializer(layers->graph, node, 2))
-        return;
-    layers->folded_node[node->index] = 1;
-    ltap_module_call *call = call_around(layers, node->index, &module);
-    if (call != NULL && call->n_outputs > 0 &&
-        call->outputs[call->n_outputs - 1] == node->outputs[0])
+    return call->parent == LTAP_NO_CALL ? NULL : ltap_tree_at(tree, call->parent);
+}
+
+static const char *path_of(const ltap_tree *tree, const ltap_tree_call *call)
+{
+    return call != NULL ? ltap_layers_at(tree->layers, call->module)->path : "";
+}
+
+static bool hands_out(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
+{
+    const ltap_module_call *its =
+        call == NULL ? NULL
+                     : ltap_module_call_at(ltap_layers_at(tree->layers, call->module), call->begin);
+    return its != NULL && its->n_outputs > 0 && its->outputs[its->n_outputs - 1] == value;
+}
+
+/* The modules that end with a folded convolution: does the BatchNorm stand inside or behind each?
+ * Its place is that of a numbered child that is missing, the innermost such; but where a module
+ * runs more than the convolution and is itself followed by a missing number, that place is as good.
+ * All modules below the place may have ended before it. */
+static ltap_status doubt_ends(ltap_tree *tree, const ltap_tree_call *convolution, uint32_t value,
+                              ltap_error *error)
+{
+    const ltap_tree_call *inner = convolution, *around = call_above(tree, inner);
+    for (; hands_out(tree, around, value); inner = around, around = call_above(tree, inner)) {
+        bool inside, behind;
+        LTAP_TRY(next_is_missing(tree->layers, path_of(tree, around), path_of(tree, inner), &inside,
+                                 error));
+        LTAP_TRY(next_is_missing(tree->layers, path_of(tree, call_above(tree, around)),
+                                 path_of(tree, around), &behind, error));
+        if (inside && !(behind && around->end - around->begin > 1))
+            return LTAP_OK;
+        ltap_module *module = ltap_layers_at(tree->layers, around->module);
         module->folded = true;
+        module->folded_within = path_of(tree, convolution);
+    }
+    return LTAP_OK;
+}
+
+static ltap_status fold_torchscript(ltap_tree *tree, const ltap_node *node, ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    uint32_t place = tree->flow->place[node->index];
+    if (place == LTAP_NO_NODE || !is_convolution(node) ||
+        !renamed_initializer(layers->graph, node, 1) ||
+        !renamed_initializer(layers->graph, node, 2))
+        return LTAP_OK;
+    layers->folded_node[node->index] = 1;
+    uint32_t around = tree->call_of[place];
+    if (around == LTAP_NO_CALL || !hands_out(tree, ltap_tree_at(tree, around), node->outputs[0]))
+        return LTAP_OK;
+    ltap_layers_at(layers, ltap_tree_at(tree, around)->module)->folded = true;
+    return doubt_ends(tree, ltap_tree_at(tree, around), node->outputs[0], error);
 }
 
 static bool is_inside(const char *path, const char *module)
@@ -133,7 +183,7 @@ ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error)
     const ltap_graph *graph = layers->graph;
     bool torchscript = strcmp(layers->exporter, "TorchScript exporter") == 0;
     for (uint32_t n = 0; torchscript && n < graph->nodes.count; n++)
-        fold_torchscript(layers, ltap_graph_node(graph, n));
+        LTAP_TRY(fold_torchscript(tree, ltap_graph_node(graph, n), error));
     for (uint32_t m = 0; m < layers->modules.count; m++) {
         const ltap_module *module = ltap_layers_at(layers, m);
         if (module->folded_by != NULL && module->n_calls > 0 && module->calls[0].n_nodes == 1)

@@ -9,6 +9,21 @@
 #include "base/error.h"
 #include <string.h>
 
+bool ltap_name_number(const char *parent, const char *path, uint32_t *number)
+{
+    size_t above = strlen(parent);
+    if (above > 0 && (strncmp(path, parent, above) != 0 || path[above] != '.'))
+        return false;
+    const char *digits = path + above + (above > 0);
+    size_t n = strspn(digits, "0123456789");
+    if (n == 0 || n > 6 || digits[n] != '\0')
+        return false;
+    *number = 0;
+    for (size_t i = 0; i < n; i++)
+        *number = *number * 10 + (uint32_t)(digits[i] - '0');
+    return true;
+}
+
 /* Length of the longest proper prefix of the component, at a dot, that the parent's path ends with:
  * "convs.0.0" inside "classifier.0.convs.0" -> length of "convs.0". 0: none. */
 static size_t shared_part(const char *component, const char *parent)

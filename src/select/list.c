@@ -80,7 +80,7 @@ static ltap_status choose_name(listing *list, const char *const *prefixes, const
 {
     *chosen = NULL;
     for (size_t i = 0; name != NULL && name[0] != '\0' && prefixes[i] != NULL; i++) {
-        bool good;
+        bool good = false;
         const char *text;
         LTAP_TRY(ltap_arena_format(list->arena, &text, error, "%s%s", prefixes[i], name));
         LTAP_TRY(resolves(list, text, value, &good, error));

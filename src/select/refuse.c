@@ -107,6 +107,14 @@ ltap_status ltap_refuse_folded(const ltap_search *search, const ltap_module *mod
     if (module->n_calls > 1)
         LTAP_TRY(ltap_arena_format(search->arena, &number, error, "#%u",
                                    (unsigned)(call == LTAP_BARE ? 0 : call)));
+    if (module->folded_within != NULL)
+        return ltap_error_set(
+            error, LTAP_ERROR_FOLDED_LAYER,
+            "'%s' ends with '%s', into which the exporter folded a BatchNorm; %s does not show whether "
+            "'%s' ends before or after it; '%s%s:folded' is the value after it; to keep both, export "
+            "with training=TrainingMode.PRESERVE",
+            module->path, module->folded_within, search->model_name, module->path, module->path,
+            number);
     if (module->folded_by != NULL)
         return ltap_error_set(
             error, LTAP_ERROR_FOLDED_LAYER,

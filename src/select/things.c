@@ -62,12 +62,22 @@ static void find_output(const ltap_search *search, const char *name, ltap_things
     }
 }
 
-/* Made-up names are not the file's, and cannot be asked for. */
+static bool is_port(const ltap_thing *thing)
+{
+    return strcmp(thing->kind, "input") == 0 || strcmp(thing->kind, "output") == 0;
+}
+
+/* Made-up names are not the file's, and cannot be asked for. An input's own value says nothing new.
+ */
 static void find_value(const ltap_search *search, const char *name, ltap_things *things)
 {
     uint32_t value;
-    if (name[0] != '\1' && ltap_graph_find(search->layers->graph, name, &value))
-        add_value(search, "value", NULL, value, things);
+    if (name[0] == '\1' || !ltap_graph_find(search->layers->graph, name, &value))
+        return;
+    for (size_t i = 0; i < things->count; i++)
+        if (is_port(&things->items[i]) && things->items[i].value == value)
+            return;
+    add_value(search, "value", NULL, value, things);
 }
 
 static bool position_in(const char *text, const ltap_vector *list, uint32_t *value)

@@ -1,0 +1,168 @@
+"""What PyTorch itself says about a network: the output of every call of every module, and which
+modules cannot have a value of their own in an export that folds.
+
+Nothing is listed by hand. A forward runs under hooks and under a dispatch mode that sees every
+operation with its tensors; from that follow
+- identities: leaf modules that hand out the very tensor they were given (Dropout in eval, Identity);
+- folds: products whose value goes into one normalisation in eval mode and nowhere else. The modules
+  that hand out that value lose it (`before`), and the modules that compute the normalisation and
+  nothing more are absorbed (`absorbed`).
+"""
+import collections
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+CONVOLUTIONS = {"convolution", "mkldnn_convolution", "cudnn_convolution", "_convolution"}
+NORMS = {"native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training",
+         "_native_batch_norm_legit", "batch_norm"}
+PRODUCTS = {"addmm"}
+
+Call = collections.namedtuple("Call", "path number tensors dictionary")
+Operation = collections.namedtuple("Operation", "name reads writes transposed modules")
+
+
+def tensors_of(value):
+    return [t for t in tree_flatten(value)[0] if isinstance(t, torch.Tensor)]
+
+
+def key(tensor):
+    return tensor.data_ptr(), tuple(tensor.shape)
+
+
+class Recorder(TorchDispatchMode):
+    """Every operation with the tensors that it reads and writes. All are kept alive, so that no
+    address means two tensors."""
+
+    def __init__(self, running):
+        super().__init__()
+        self.operations, self.kept, self.running, self.paused = [], [], running, False
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if self.paused:
+            return result
+        reads, writes = tensors_of((args, kwargs or {})), tensors_of(result)
+        self.kept += reads + writes
+        name = function.__name__.split(".")[0]
+        if not reads or name in ("detach", "alias"):
+            return result
+        self.operations.append(Operation(
+            name, [key(t) for t in reads], [key(t) for t in writes],
+            len(args) > 6 and args[6] is True, tuple(self.running)))
+        return result
+
+
+class Truth:
+    """calls: in order of execution. identities, before, absorbed: sets of module paths."""
+
+    def __init__(self, model, example, exporter):
+        self.calls, self.identities, self.before, self.absorbed = [], set(), set(), set()
+        self.exporter = exporter
+        self.names = {}
+        for name, module in model.named_modules():
+            self.names[module] = name
+            if hasattr(module, "inplace"):
+                module.inplace = False
+        self.leaves = {m for m in self.names if not list(m.children())}
+        self.given = {}
+        running, handles = [], []
+        for module in self.names:
+            handles.append(module.register_forward_pre_hook(
+                lambda m, inputs: running.append(self.names[m])))
+            handles.append(module.register_forward_hook(
+                lambda m, inputs, output: self.after(m, inputs, output)))
+        self.recorder = recorder = Recorder(running)
+        with torch.no_grad(), recorder:
+            model(example)
+        for handle in handles:
+            handle.remove()
+        self.counts = collections.Counter(call.path for call in self.calls)
+        self.derive(recorder.operations)
+
+    def after(self, module, inputs, output):
+        self.recorder.running.pop()
+        self.recorder.paused = True
+        if self.names[module] != "":
+            self.keep(self.names[module], module, inputs, output)
+        self.recorder.paused = False
+
+    def keep(self, path, module, inputs, output):
+        tensors = tensors_of(output)
+        number = sum(1 for call in self.calls if call.path == path)
+        self.calls.append(Call(path, number, [t.detach().clone().numpy() for t in tensors],
+                               not isinstance(output, torch.Tensor)))
+        given = {key(t) for t in tensors_of(inputs)}
+        if module in self.leaves and tensors and all(key(t) in given for t in tensors):
+            self.identities.add(path)
+        self.given.setdefault(path, []).append([key(t) for t in tensors])
+
+    def foldable(self, operation):
+        """Which operations an exporter folds a following BatchNorm into."""
+        if operation.name in CONVOLUTIONS:
+            return self.exporter == "dynamo" or not operation.transposed
+        return self.exporter == "dynamo" and operation.name in PRODUCTS
+
+    def derive(self, operations):
+        if self.exporter == "preserve":
+            return
+        readers = collections.defaultdict(list)
+        for operation in operations:
+            for read in set(operation.reads):
+                readers[read].append(operation)
+        lost, norms = set(), []
+        for operation in operations:
+            value = operation.writes[0] if operation.writes else None
+            if self.foldable(operation) and len(readers[value]) == 1 and \
+                    readers[value][0].name in NORMS:
+                lost.add(value)
+                norms.append(readers[value][0])
+        for path, given in self.given.items():
+            if any(value in lost for values in given for value in values):
+                self.before.add(path)
+        if self.exporter == "dynamo":
+            return
+        inside = collections.defaultdict(set)
+        for operation in operations:
+            for path in operation.modules:
+                inside[path].add(id(operation))
+        absorbed = {id(norm) for norm in norms}
+        self.absorbed = {path for path, ids in inside.items() if path and ids <= absorbed}
+
+    def derived(self, path):
+        return path in self.identities or path in self.before or path in self.absorbed
+
+    def right_reason(self, path, code, message):
+        if path in self.before:
+            return code == "folded_layer" and "folded" in message and ":folded'" in message
+        if path in self.absorbed:
+            return code == "unknown_layer" and "BatchNorm" in message and ":folded'" in message
+        return code == "unknown_layer" and path in message
+
+
+def shake(model, example, seed=0):
+    """Random weights with BatchNorm statistics that are not trivial and keep values in range: those
+    of a batch of noise, then disturbed."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(tensor, low, high):
+        tensor.copy_(torch.rand(tensor.shape, generator=generator) * (high - low) + low)
+
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    with torch.no_grad():
+        for norm in norms:
+            uniform(norm.weight, 0.5, 1.5)
+            uniform(norm.bias, -0.3, 0.3)
+            norm.momentum = 1.0
+            norm.train()
+        if norms:
+            model(example.repeat(4, 1, 1, 1) + torch.randn(
+                4, *example.shape[1:], generator=generator) * 0.5)
+        for norm in norms:
+            norm.momentum = 0.1
+            uniform_scale = torch.rand(norm.running_var.shape, generator=generator) + 0.5
+            norm.running_mean += torch.randn(norm.running_mean.shape, generator=generator) * \
+                0.2 * norm.running_var.sqrt()
+            norm.running_var *= uniform_scale
+    return model.eval()
