@@ -65,11 +65,11 @@ static ltap_status resolves(listing *list, const char *name, uint32_t value, boo
     ltap_selection selection;
     ltap_arena_clear(list->scratch);
     ltap_arena_init(list->scratch, list->arena->memory);
+    ltap_error refusal;
     ltap_status status =
-        ltap_select(list->layers, "", name, LTAP_CALLS_REFUSE, list->scratch, &selection, NULL);
+        ltap_select(list->layers, "", name, LTAP_CALLS_REFUSE, list->scratch, &selection, &refusal);
     if (status == LTAP_ERROR_MEMORY)
-        return ltap_select(list->layers, "", name, LTAP_CALLS_REFUSE, list->scratch, &selection,
-                           error);
+        return ltap_error_set(error, status, "%s", refusal.message);
     *good = status == LTAP_OK && selection.value == value;
     return LTAP_OK;
 }
