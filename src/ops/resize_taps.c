@@ -43,14 +43,14 @@ static int64_t clamped(double index, int64_t size)
     return index < (double)(size - 1) ? (int64_t)index : size - 1;
 }
 
-/* The two neighbours, both always taken in, as PyTorch does: an Inf beside the edge counts. */
+/* The two neighbours, both always taken in, as PyTorch does: it matters for Inf beside the edge. */
 static void fill_linear(const ltap_resize *r, int axis, int64_t o, double place, ltap_taps *taps)
 {
     if (place < 0)
         place = 0;
     int64_t low = clamped(floor(place), r->in[axis]);
     int64_t high = low + 1 < r->in[axis] ? low + 1 : low;
-    double weight = low == high ? 0 : rounded(r, place - (double)low);
+    double weight = rounded(r, fmin(place - (double)low, 1));
     taps->indices[o] = low;
     taps->indices[taps->n + o] = high;
     taps->weights[o] = rounded(r, 1 - weight);
