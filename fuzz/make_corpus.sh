@@ -7,5 +7,7 @@ for target in wire onnx; do
     mkdir -p "$folder/$target"
     cp "$here"/tests/formats/data/*.onnx "$folder/$target/"
 done
+mkdir -p "$folder/image"
+cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each.
 rm -f "$folder/onnx/wrong_bomb.onnx"

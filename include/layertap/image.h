@@ -1,6 +1,7 @@
 /* Pictures in: decode, resize, crop, scale, normalise, with the same bits as Pillow + torchvision.
  *
- * JPEG (grey, colour, CMYK), PNG (grey, palette, colour, alpha dropped, 16-bit by its high byte).
+ * JPEG (grey, colour, CMYK), PNG (grey, palette, colour, alpha dropped, 16-bit by its high byte),
+ * WebP (lossy, lossless, alpha dropped, the first frame of an animation).
  * The arithmetic is that of Pillow's antialiased 8-bit resize and torchvision's transforms.
  */
 #ifndef LAYERTAP_IMAGE_H

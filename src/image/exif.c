@@ -1,8 +1,8 @@
 /* EXIF orientation: the one tag that changes pixels, read only on request.
  *
- * Finds the TIFF block in a JPEG's APP1 segment or a PNG's eXIf chunk, and in it tag 0x0112 of the
- * first directory. Whatever is odd counts as "no orientation", as everywhere else. Orientations in
- * XMP texts are not read.
+ * Finds the TIFF block in a JPEG's APP1 segment, a PNG's eXIf chunk or a WebP's EXIF chunk, and in
+ * it tag 0x0112 of the first directory. Whatever is odd counts as "no orientation", as everywhere
+ * else. Orientations in XMP texts are not read.
  */
 #include "base/error.h"
 #include "image/image.h"
@@ -52,6 +52,32 @@ static uint32_t read_number(const uint8_t *bytes, int n, bool big)
     for (int i = 0; i < n; i++)
         value = value << 8 | bytes[big ? i : n - 1 - i];
     return value;
+}
+
+/* A chunk counts where the header announces it, with or without the six bytes of a JPEG's segment.
+ */
+const uint8_t *ltap_webp_exif(const uint8_t *bytes, size_t size, size_t *exif_bytes)
+{
+    const size_t first = 12;
+    const uint8_t announced = 0x08;
+    if (size < 30 || memcmp(bytes + first, "VP8X", 4) != 0 || !(bytes[first + 8] & announced))
+        return NULL;
+    uint64_t end = (uint64_t)read_number(bytes + 4, 4, false) + 8;
+    if (end < size)
+        size = (size_t)end;
+    for (size_t at = first; at < size && size - at >= 8;) {
+        const uint8_t *p = bytes + at;
+        uint64_t length = read_number(p + 4, 4, false);
+        if (length > size - at - 8)
+            return NULL;
+        if (memcmp(p, "EXIF", 4) == 0) {
+            size_t prefix = length >= 6 && memcmp(p + 8, "Exif\0\0", 6) == 0 ? 6 : 0;
+            *exif_bytes = (size_t)length - prefix;
+            return p + 8 + prefix;
+        }
+        at += 8 + (size_t)(length + (length & 1));
+    }
+    return NULL;
 }
 
 int ltap_exif_orientation(const uint8_t *tiff, size_t size)

@@ -15,21 +15,43 @@
 static const ltap_image_format formats[] = {
     {"JPEG", "\xff\xd8\xff", 3, ltap_jpeg_decode, ltap_jpeg_exif},
     {"PNG", "\x89PNG\r\n\x1a\n", 8, ltap_png_decode, ltap_png_exif},
+#ifdef LTAP_HAVE_WEBP
+    {"WebP", "RIFF????WEBP", 12, ltap_webp_decode, ltap_webp_exif},
+#endif
 };
 
 /* Known by sight only. */
 typedef struct stranger {
-    const char *name;
-    size_t offset;
     const char *magic;
+    const char *message;
 } stranger;
 
+#define CONVERT "; JPEG, PNG and WebP are read: convert it first"
+
 static const stranger strangers[] = {
-    {"a WebP picture", 8, "WEBP"},      {"a GIF picture", 0, "GIF8"},
-    {"a TIFF picture", 0, "II*"},       {"a TIFF picture", 0, "MM"},
-    {"a BMP picture", 0, "BM"},         {"an AVIF or HEIC picture", 4, "ftyp"},
-    {"a JPEG XL picture", 0, "\xff\n"}, {"a PDF document", 0, "%PDF-"},
+#ifndef LTAP_HAVE_WEBP
+    {"RIFF????WEBP",
+     "a WebP picture, and this layertap was built without WebP: install libwebp-dev "
+     "and build it again, or convert the picture to PNG"},
+#endif
+    {"GIF8", "a GIF picture" CONVERT},
+    {"II*", "a TIFF picture" CONVERT},
+    {"MM", "a TIFF picture" CONVERT},
+    {"BM", "a BMP picture" CONVERT},
+    {"????ftyp", "an AVIF or HEIC picture" CONVERT},
+    {"\xff\n", "a JPEG XL picture" CONVERT},
+    {"%PDF-", "a PDF document" CONVERT},
 };
+
+static bool begins(const uint8_t *bytes, size_t size, const char *magic, size_t magic_bytes)
+{
+    if (size < magic_bytes)
+        return false;
+    for (size_t i = 0; i < magic_bytes; i++)
+        if (magic[i] != '?' && bytes[i] != (uint8_t)magic[i])
+            return false;
+    return true;
+}
 
 static ltap_status refuse_stranger(const uint8_t *bytes, size_t size, ltap_error *error)
 {
@@ -37,31 +59,29 @@ static ltap_status refuse_stranger(const uint8_t *bytes, size_t size, ltap_error
     size_t n = size < 4 ? size : 4;
     bool printable = true;
     if (size == 0)
-        return ltap_error_set(error, LTAP_ERROR_FORMAT, "not a JPEG, PNG or array file (empty)");
+        return ltap_error_set(error, LTAP_ERROR_FORMAT,
+                              "not a JPEG, PNG, WebP or array file (empty)");
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         const stranger *s = &strangers[i];
-        size_t length = strlen(s->magic);
-        if (size >= s->offset + length && memcmp(bytes + s->offset, s->magic, length) == 0)
-            return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                                  "%s; JPEG and PNG are read: convert it first", s->name);
+        if (begins(bytes, size, s->magic, strlen(s->magic)))
+            return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "%s", s->message);
     }
     for (size_t i = 0; i < n; i++)
         printable = printable && bytes[i] >= 0x20 && bytes[i] < 0x7f;
     if (printable)
         return ltap_error_set(error, LTAP_ERROR_FORMAT,
-                              "not a JPEG, PNG or array file (starts with '%.*s')", (int)n,
+                              "not a JPEG, PNG, WebP or array file (starts with '%.*s')", (int)n,
                               (const char *)bytes);
     for (size_t i = 0; i < n; i++)
         snprintf(start + 3 * i, sizeof start - 3 * i, " %02x", bytes[i]);
     return ltap_error_set(error, LTAP_ERROR_FORMAT,
-                          "not a JPEG, PNG or array file (starts with bytes%s)", start);
+                          "not a JPEG, PNG, WebP or array file (starts with bytes%s)", start);
 }
 
 static const ltap_image_format *probe(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (size >= formats[i].magic_bytes &&
-            memcmp(bytes, formats[i].magic, formats[i].magic_bytes) == 0)
+        if (begins(bytes, size, formats[i].magic, formats[i].magic_bytes))
             return &formats[i];
     return NULL;
 }

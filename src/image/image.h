@@ -21,8 +21,8 @@ typedef struct ltap_image_source {
     uint64_t max_pixels;
 } ltap_image_source;
 
-/* A row of the table of formats. decode gives `image` (which has its memory) its size and pixels.
- * exif returns the TIFF block of the EXIF data, or NULL. */
+/* A row of the table of formats. In magic, '?' is any byte. decode gives `image` (which has its
+ * memory) its size and pixels. exif returns the TIFF block of the EXIF data, or NULL. */
 typedef struct ltap_image_format {
     const char *name;
     const char *magic;
@@ -33,8 +33,10 @@ typedef struct ltap_image_format {
 
 ltap_status ltap_jpeg_decode(const ltap_image_source *source, ltap_image *image, ltap_error *error);
 ltap_status ltap_png_decode(const ltap_image_source *source, ltap_image *image, ltap_error *error);
+ltap_status ltap_webp_decode(const ltap_image_source *source, ltap_image *image, ltap_error *error);
 const uint8_t *ltap_jpeg_exif(const uint8_t *bytes, size_t size, size_t *exif_bytes);
 const uint8_t *ltap_png_exif(const uint8_t *bytes, size_t size, size_t *exif_bytes);
+const uint8_t *ltap_webp_exif(const uint8_t *bytes, size_t size, size_t *exif_bytes);
 
 /* Probes by content and decodes, on an account of the caller's; a reference is kept. image: yours
  * to close. */

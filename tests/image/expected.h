@@ -48,6 +48,17 @@ static const struct {
     {"rgba16lace.png", 19, 13, 0x0c93fe5022934aecu, 19, 13, 0x0c93fe5022934aecu},
     {"rgba8.png", 19, 13, 0x421299c88f3fff6du, 19, 13, 0x421299c88f3fff6du},
     {"ycck.jpg", 19, 13, 0xadd901810f82963au, 19, 13, 0xadd901810f82963au},
+#ifdef LTAP_HAVE_WEBP
+    {"animated.webp", 28, 18, 0x67412a22c71ac9bau, 28, 18, 0x67412a22c71ac9bau},
+    {"animated1.webp", 19, 13, 0x81775396003d0e96u, 19, 13, 0x81775396003d0e96u},
+    {"exif5.webp", 19, 13, 0x81775396003d0e96u, 13, 19, 0xf45794c2eb7cfaa2u},
+    {"exif6.webp", 19, 13, 0x25d5a6261bb5a556u, 13, 19, 0x46579fb085040076u},
+    {"exifunsaid.webp", 19, 13, 0x25d5a6261bb5a556u, 19, 13, 0x25d5a6261bb5a556u},
+    {"lossless.webp", 19, 13, 0x81775396003d0e96u, 19, 13, 0x81775396003d0e96u},
+    {"losslessalpha.webp", 19, 13, 0x0a4f9f9b0f4c5f76u, 19, 13, 0x0a4f9f9b0f4c5f76u},
+    {"lossy.webp", 19, 13, 0x25d5a6261bb5a556u, 19, 13, 0x25d5a6261bb5a556u},
+    {"lossyalpha.webp", 19, 13, 0x2b6475b461f73504u, 19, 13, 0x2b6475b461f73504u},
+#endif
     /* clang-format on */
 };
 

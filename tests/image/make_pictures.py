@@ -100,6 +100,45 @@ def adobe_rgb(data):
     return data[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0" + data[4 + length:]
 
 
+def webp(name, mode, **options):
+    rng = np.random.default_rng(len(name))
+    n = len(mode)
+    cells = rng.integers(0, 256, (5, 6, n), dtype=np.uint8)
+    planes = [np.asarray(Image.fromarray(cells[..., c]).resize((WIDTH, HEIGHT), Image.BICUBIC))
+              for c in range(n)]
+    Image.fromarray(np.stack(planes, -1), mode).save(os.path.join(FOLDER, name), "WEBP", **options)
+
+
+def riff(chunks):
+    body = b"WEBP" + b"".join(
+        n + struct.pack("<I", len(d)) + d + b"\0" * (len(d) & 1) for n, d in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def three_bytes(value):
+    return struct.pack("<I", value)[:3]
+
+
+def vp8x(flags, width, height):
+    return b"VP8X", bytes([flags, 0, 0, 0]) + three_bytes(width - 1) + three_bytes(height - 1)
+
+
+def with_exif(exif, flags=8):
+    """A still picture in the extended container, its EXIF chunk behind it."""
+    return lambda data: riff([vp8x(flags, WIDTH, HEIGHT), (data[12:16], data[20:]),
+                              (b"EXIF", exif)])
+
+
+def animation(canvas, offsets):
+    """One frame after another at these offsets (even numbers)."""
+    def change(data):
+        frames = [(b"ANMF", three_bytes(x // 2) + three_bytes(y // 2) + three_bytes(WIDTH - 1) +
+                   three_bytes(HEIGHT - 1) + three_bytes(40) + b"\0" + data[12:])
+                  for x, y in offsets]
+        return riff([vp8x(2, *canvas), (b"ANIM", b"\xff\x80\x40\xff\0\0")] + frames)
+    return change
+
+
 def huge_jpeg(data):
     at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
     return data[:at + 5] + struct.pack(">HH", 65000, 65000) + data[at + 9:]
@@ -138,6 +177,16 @@ def make():
     for orientation in (2, 3, 4, 6):
         jpeg(f"exif{orientation}.jpg", "RGB", exif=b"Exif\0\0" + tiff(orientation, True))
     patched("rgb420.jpg", "huge.jpg", huge_jpeg)
+    webp("lossy.webp", "RGB", quality=70)
+    webp("lossyalpha.webp", "RGBA", quality=70)
+    webp("lossless.webp", "RGB", lossless=True)
+    webp("losslessalpha.webp", "RGBA", lossless=True, exact=True)
+    patched("lossy.webp", "exif6.webp", with_exif(b"Exif\0\0" + tiff(6, True)))
+    patched("lossless.webp", "exif5.webp", with_exif(tiff(5, False)))
+    patched("lossy.webp", "exifunsaid.webp", with_exif(tiff(5, False), flags=0))
+    patched("lossy.webp", "animated.webp", animation((WIDTH + 9, HEIGHT + 5), [(4, 2), (0, 0)]))
+    patched("lossless.webp", "animated1.webp", animation((WIDTH, HEIGHT), [(0, 0)]))
+    patched("lossy.webp", "huge.webp", animation((60000, 60000), [(0, 0)]))
     with open(os.path.join(FOLDER, "notes.txt"), "w") as file:
         file.write("Dear reader, this is not a picture.\n")
 
@@ -177,12 +226,12 @@ STEPS = [
 
 
 def write_expected():
-    rows = []
+    rows, webp_rows = [], []
     for name in sorted(os.listdir(FOLDER)):
         if name.startswith(("huge", "notes")):
             continue
         plain, turn = opened(name), turned(name) if "exif" in name else opened(name)
-        rows.append('    {"%s", %d, %d, 0x%016xu, %d, %d, 0x%016xu},' %
+        (webp_rows if name.endswith(".webp") else rows).append('    {"%s", %d, %d, 0x%016xu, %d, %d, 0x%016xu},' %
                     (name, *plain.size, fnv(plain.tobytes()), *turn.size, fnv(turn.tobytes())))
     steps = []
     for name, words, chain in STEPS:
@@ -213,6 +262,9 @@ static const struct {
 } expected_pictures[] = {
     /* clang-format off */
 %s
+#ifdef LTAP_HAVE_WEBP
+%s
+#endif
     /* clang-format on */
 };
 
@@ -229,7 +281,7 @@ static const struct {
 };
 
 #endif
-""" % ("\n".join(rows), "\n".join(steps)))
+""" % ("\n".join(rows), "\n".join(webp_rows), "\n".join(steps)))
 
 
 if __name__ == "__main__":

@@ -73,15 +73,27 @@ static void what_is_no_picture_is_named(void **state)
         ltap_status status;
         const char *message;
     } rows[] = {
-        {"", 0, LTAP_ERROR_FORMAT, "x: not a JPEG, PNG or array file (empty)"},
+        {"", 0, LTAP_ERROR_FORMAT, "x: not a JPEG, PNG, WebP or array file (empty)"},
         {"Dear reader", 11, LTAP_ERROR_FORMAT,
-         "x: not a JPEG, PNG or array file (starts with 'Dear')"},
+         "x: not a JPEG, PNG, WebP or array file (starts with 'Dear')"},
         {"\0\1\2", 3, LTAP_ERROR_FORMAT,
-         "x: not a JPEG, PNG or array file (starts with bytes 00 01 02)"},
+         "x: not a JPEG, PNG, WebP or array file (starts with bytes 00 01 02)"},
         {"GIF89a", 6, LTAP_ERROR_UNSUPPORTED,
-         "x: a GIF picture; JPEG and PNG are read: convert it first"},
+         "x: a GIF picture; JPEG, PNG and WebP are read: convert it first"},
+        {"\0\0\0\x1c"
+         "ftypavif",
+         12, LTAP_ERROR_UNSUPPORTED,
+         "x: an AVIF or HEIC picture; JPEG, PNG and WebP are read: convert it first"},
+#ifdef LTAP_HAVE_WEBP
+        {"RIFF\x08\0\0\0WEBPVP8 ", 16, LTAP_ERROR_FORMAT,
+         "x: broken WebP: its chunks do not make up a picture"},
+        {"RIFF\x09\0\0\0WEBPVP8 ", 16, LTAP_ERROR_FORMAT,
+         "x: byte 16: the WebP ends too early; it is cut short"},
+#else
         {"RIFF\1\2\3\4WEBPVP8 ", 16, LTAP_ERROR_UNSUPPORTED,
-         "x: a WebP picture; JPEG and PNG are read: convert it first"},
+         "x: a WebP picture, and this layertap was built without WebP: install libwebp-dev and "
+         "build it again, or convert the picture to PNG"},
+#endif
     };
     for (size_t i = 0; i < N(rows); i++) {
         ltap_image *image = NULL;
@@ -153,14 +165,24 @@ static void a_flipped_byte_gives_a_picture_or_one_line(void **state)
 
 static void a_huge_picture_is_refused_before_decoding(void **state)
 {
-    static const char *names[] = {"huge.png", "huge.jpg", "rgb8.png", "rgb420.jpg"};
-    for (size_t i = 0; i < N(names); i++) {
+    static const struct {
+        const char *name;
+        uint64_t max_pixels;
+    } rows[] = {
+        {"huge.png", 0},           {"huge.jpg", 0},
+        {"rgb8.png", 19 * 13 - 1}, {"rgb420.jpg", 19 * 13 - 1},
+#ifdef LTAP_HAVE_WEBP
+        {"huge.webp", 0},          {"lossy.webp", 19 * 13 - 1},
+#endif
+    };
+    for (size_t i = 0; i < N(rows); i++) {
         char path[512];
         ltap_image *image = NULL;
         ltap_error error = {0};
-        ltap_image_options options = {.max_pixels = i < 2 ? 0 : 19 * 13 - 1};
-        assert_int_equal(ltap_image_open(picture_path(names[i], path), &options, &image, &error),
-                         LTAP_ERROR_FORMAT);
+        ltap_image_options options = {.max_pixels = rows[i].max_pixels};
+        assert_int_equal(
+            ltap_image_open(picture_path(rows[i].name, path), &options, &image, &error),
+            LTAP_ERROR_FORMAT);
         assert_non_null(strstr(error.message, "pixels are read"));
     }
 }
