@@ -66,7 +66,8 @@ static ltap_status read_head(cli_sources *sources, const char *path, unsigned ch
 static int is_picture(const unsigned char *head, size_t n)
 {
     return (n >= 3 && memcmp(head, "\xff\xd8\xff", 3) == 0) ||
-           (n >= 8 && memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0);
+           (n >= 8 && memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0) ||
+           (n >= 12 && memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WEBP", 4) == 0);
 }
 
 static ltap_status refuse_file(const char *path, const unsigned char *head, size_t n,
@@ -75,15 +76,12 @@ static ltap_status refuse_file(const char *path, const unsigned char *head, size
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     if (n == 0)
         return cli_error_set(error, LTAP_ERROR_FORMAT, "%s: the file is empty", name);
-    if (n >= 12 && memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WEBP", 4) == 0)
-        return cli_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                             "%s: WebP pictures are not read yet; save it as PNG", name);
     char start[5 * HEAD_BYTES] = "";
     for (size_t i = 0, used = 0; i < n && i < 4; i++)
         used += (size_t)snprintf(start + used, sizeof(start) - used,
                                  head[i] >= 0x20 && head[i] < 0x7f ? "%c" : "\\x%02x", head[i]);
     return cli_error_set(error, LTAP_ERROR_FORMAT,
-                         "%s: not a JPEG, PNG, .npy, .npz or .safetensors file (starts with '%s')",
+                         "%s: not a JPEG, PNG, WebP, .npy, .npz or .safetensors file (starts with '%s')",
                          name, start);
 }
 
