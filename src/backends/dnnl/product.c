@@ -67,6 +67,16 @@ static ltap_tensor widen(const ltap_tensor *t, int rank)
     return wide;
 }
 
+/* All rows of the left side in one matrix: where the right side is one matrix, that is the same
+ * product. */
+static ltap_tensor flatten(const ltap_tensor *t)
+{
+    ltap_tensor flat = {.dtype = t->dtype, .rank = 2, .dims = {1, t->dims[t->rank - 1]}};
+    for (int i = 0; i + 1 < t->rank; i++)
+        flat.dims[0] *= t->dims[i];
+    return flat;
+}
+
 static bool matmul_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why)
 {
     dnnl_memory_desc_t a, b, y;
@@ -76,8 +86,14 @@ static bool matmul_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_wh
     if (query->inputs[0].rank < 2 || query->inputs[1].rank < 2 || rank > 5)
         return ltap_refuse(why, "not two to five axes");
     ltap_tensor left = widen(&query->inputs[0], rank), right = widen(&query->inputs[1], rank);
+    ltap_tensor product = query->outputs[0];
+    if (query->inputs[1].rank == 2 && !query->exact) {
+        left = flatten(&left);
+        right = query->inputs[1];
+        product = flatten(&product);
+    }
     if (!ltap_dnnl_tensor(&left, false, &a) || !ltap_dnnl_tensor(&right, false, &b) ||
-        !ltap_dnnl_tensor(&query->outputs[0], false, &y))
+        !ltap_dnnl_tensor(&product, false, &y))
         return ltap_refuse(why, "oneDNN cannot describe its tensors");
     bool constant = query->inputs[1].data != NULL;
     ltap_dnnl_add(job, DNNL_ARG_SRC, LTAP_DNNL_INPUT, 0, &a);
