@@ -38,6 +38,27 @@ static ltap_status check_output(const cli_extraction *x, ltap_error *error)
     return LTAP_OK;
 }
 
+/* Standard input can be the model, the dictionary, or inputs; once. */
+static ltap_status check_stdin(const cli_extraction *x, ltap_error *error)
+{
+    const cli_arguments *a = x->arguments;
+    int model = a->n_operands > 0 && strcmp(a->operands[0], "-") == 0, inputs = 0, dictionaries = 0;
+    for (size_t i = 1; i < a->n_operands; i++)
+        inputs |= strcmp(a->operands[i], "-") == 0;
+    for (size_t i = 0; i < a->n_given; i++) {
+        const char *name = a->given[i].option->name, *value = a->given[i].value;
+        size_t length = strlen(value);
+        int is_stdin =
+            length > 0 && value[length - 1] == '-' && (length == 1 || value[length - 2] == '=');
+        inputs |= strcmp(name, "input") == 0 && is_stdin;
+        dictionaries += strcmp(name, "layers-from") == 0 && is_stdin;
+    }
+    if (model + inputs + dictionaries > 1)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "standard input can be read once only; '-' stands for two things");
+    return LTAP_OK;
+}
+
 static ltap_status read_calls(const cli_extraction *x, ltap_calls *calls, ltap_error *error)
 {
     const char *text = cli_arguments_value(x->arguments, "calls");
@@ -184,6 +205,19 @@ static ltap_status open_outputs(cli_extraction *x, ltap_error *error)
 
 /* --- the loop -------------------------------------------------------------------------------- */
 
+/* Where several forwards make one output: what to do about a feature that is no rows. */
+static const char *find_cure(const cli_extraction *x, const cli_output *output,
+                             const cli_batch *batch)
+{
+    const cli_feed *lead = cli_inputs_lead(x->inputs);
+    int separate = has(x, "separate");
+    int many_items = !separate && lead && lead->n_items > 1;
+    int is_whole = !output->began && (separate ? batch->ends_item : batch->is_last);
+    if (many_items)
+        return "--separate writes a file per input";
+    return is_whole ? NULL : "a larger --batch runs all rows at once";
+}
+
 static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_features *features,
                         const cli_batch *batch, ltap_error *error)
 {
@@ -191,17 +225,15 @@ static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_featur
     const cli_feed *lead = cli_inputs_lead(x->inputs);
     const cli_item *item = lead ? &lead->items[batch->origins[0].item] : NULL;
     int64_t rows = cli_inputs_rows(x->inputs);
-    int many = !separate && ((lead && lead->n_items > 1) || !batch->is_last || output->began);
-    if (separate) {
+    if (separate)
         rows =
             item && item->kind != CLI_PICTURE && item->tensor.rank > 0 ? item->tensor.dims[0] : 1;
-        many = !batch->ends_item || output->began;
-    }
+    const char *cure = find_cure(x, output, batch);
     ltap_status status = LTAP_OK;
-    if (many && !output->began && cli_inputs_free_batch(x->inputs))
-        status = cli_follow_check(x->model.model, x->getter, batch, error);
+    if (cure && !output->began && cli_inputs_free_batch(x->inputs))
+        status = cli_follow_check(x->model.model, x->getter, batch, cure, error);
     if (status == LTAP_OK)
-        status = cli_output_add(output, features, batch, rows, many, error);
+        status = cli_output_add(output, features, batch, rows, cure, error);
     if (status == LTAP_OK && x->pictures.folder)
         status = cli_pictures_add(&x->pictures, features, batch, error);
     if (status == LTAP_OK && (separate ? batch->ends_item : batch->is_last))
@@ -252,6 +284,8 @@ static ltap_status run_all(cli_extraction *x, ltap_error *error)
 static ltap_status extract(cli_extraction *x, ltap_error *error)
 {
     ltap_status status = check_output(x, error);
+    if (status == LTAP_OK)
+        status = check_stdin(x, error);
     if (status == LTAP_OK)
         status = cli_request_read(x->arguments, &x->request, error);
     if (status == LTAP_OK)

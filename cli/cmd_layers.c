@@ -86,38 +86,38 @@ static void print_ports(const listing *list)
     const ltap_model *model = list->model.model;
     for (size_t i = 0; i < ltap_model_inputs_count(model); i++) {
         const ltap_port *port = ltap_model_inputs_at(model, i);
-        printf("input '%s': %s\n", port->name, cli_text_port(port).text);
+        cli_report_print("input '%s': %s\n", port->name, cli_text_port(port).text);
     }
     for (size_t i = 0; i < ltap_model_outputs_count(model); i++) {
         const ltap_port *port = ltap_model_outputs_at(model, i);
-        printf("output '%s': %s\n", port->name, cli_text_port(port).text);
+        cli_report_print("output '%s': %s\n", port->name, cli_text_port(port).text);
     }
     if (!list->chosen || !list->shapes)
         return;
     fputs("below for", stdout);
     for (size_t i = 0; i < ltap_model_inputs_count(model); i++)
-        printf("%s %s", i > 0 ? "," : "", ltap_shape_text(&list->inputs[i]).text);
+        cli_report_print("%s %s", i > 0 ? "," : "", ltap_shape_text(&list->inputs[i]).text);
     fputs(" (--input-shape chooses other sizes)\n", stdout);
 }
 
 static void print_head(const listing *list)
 {
     const ltap_model_info *info = ltap_model_info_get(list->model.model);
-    printf("%s: %s, %s%s%s", info->name, info->format, info->version,
-           info->producer[0] ? ", from " : "", info->producer);
+    cli_report_print("%s: %s, %s%s%s", info->name, info->format, info->version,
+                     info->producer[0] ? ", from " : "", info->producer);
     if (info->n_parameters > 0)
-        printf("; %s parameters", cli_text_count(info->n_parameters, " ").text);
+        cli_report_print("; %s parameters", cli_text_count(info->n_parameters, " ").text);
     if (list->shapes && ltap_shapes_mult_adds(list->shapes) > 0)
-        printf("%s %s multiply-adds", info->n_parameters > 0 ? "," : ";",
-               cli_text_count(ltap_shapes_mult_adds(list->shapes), " ").text);
+        cli_report_print("%s %s multiply-adds", info->n_parameters > 0 ? "," : ";",
+                         cli_text_count(ltap_shapes_mult_adds(list->shapes), " ").text);
     putchar('\n');
     print_ports(list);
     putchar('\n');
 }
 
-/* In a tree, the part of the name that its parent's does not have. */
-static void put_name(char *cell, size_t size, const ltap_model *model, const ltap_layer *layer,
-                     int tree)
+/* In a tree, the part of the name that its parent's does not have. cell: yours to free. */
+static ltap_status name_cell(const ltap_model *model, const ltap_layer *layer, int tree,
+                             char **cell, ltap_error *error)
 {
     const char *name = layer->name;
     if (tree && layer->parent != LTAP_NO_PARENT) {
@@ -126,7 +126,10 @@ static void put_name(char *cell, size_t size, const ltap_model *model, const lta
         if (strncmp(name, above, length) == 0 && name[length] == '.')
             name += length + 1;
     }
-    snprintf(cell, size, "%*s%s", tree ? 2 * layer->depth : 0, "", name);
+    if (asprintf(cell, "%*s%s", tree ? 2 * layer->depth : 0, "", name) >= 0)
+        return LTAP_OK;
+    *cell = NULL;
+    return cli_error_memory(error);
 }
 
 static ltap_status add_row(const listing *list, cli_table *table, size_t index, ltap_error *error)
@@ -135,15 +138,20 @@ static ltap_status add_row(const listing *list, cli_table *table, size_t index, 
     const ltap_layer *layer = ltap_model_layers_at(model, index);
     const ltap_layer_shape *shape = list->shapes ? ltap_shapes_at(list->shapes, index) : NULL;
     int known = shape && shape->tensor.dtype != LTAP_UNDEFINED;
-    char name[1024];
-    put_name(name, sizeof(name), model, layer, cli_arguments_has(list->arguments, "tree"));
     ltap_text size = {"?"}, parameters = cli_text_count(layer->n_parameters, "");
     ltap_text mult_adds = cli_text_count(known ? shape->mult_adds : 0, "");
     if (known)
         size = ltap_shape_text(&shape->tensor);
-    const char *cells[] = {name,           layer->type, size.text, parameters.text,
-                           mult_adds.text, layer->note};
-    return cli_table_add(table, cells, error);
+    char *name = NULL;
+    ltap_status status =
+        name_cell(model, layer, cli_arguments_has(list->arguments, "tree"), &name, error);
+    if (status == LTAP_OK) {
+        const char *cells[] = {name,           layer->type, size.text, parameters.text,
+                               mult_adds.text, layer->note};
+        status = cli_table_add(table, cells, error);
+    }
+    free(name);
+    return status;
 }
 
 static ltap_status print_table(const listing *list, ltap_error *error)
@@ -175,7 +183,7 @@ static ltap_status print_table(const listing *list, ltap_error *error)
 static ltap_status print_names(const ltap_model *model)
 {
     for (size_t i = 0; i < ltap_model_layers_count(model); i++)
-        puts(ltap_model_layers_at(model, i)->name);
+        cli_report_print("%s\n", ltap_model_layers_at(model, i)->name);
     return LTAP_OK;
 }
 

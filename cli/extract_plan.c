@@ -1,6 +1,7 @@
 /* --dry-run and --explain: the plan of the first batch, without running it. Where no input is
  * given, sizes are chosen as for "layertap layers". */
 #include "cli/extract.h"
+#include "cli/json.h"
 #include "cli/text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,24 @@ static ltap_status choose_tensors(cli_extraction *x, ltap_tensor *tensors, ltap_
 
 static void print_line(void *user, const char *text)
 {
-    (void)user;
-    puts(text);
+    json_t *lines = user;
+    if (lines)
+        json_array_append_new(lines, cli_json_text(text));
+    else
+        cli_report_print("%s\n", text);
+}
+
+static ltap_status explain(cli_extraction *x, const ltap_tensor *tensors, size_t n,
+                           ltap_error *error)
+{
+    json_t *lines = x->talk.json ? json_array() : NULL;
+    ltap_status status = ltap_getter_explain(x->getter, tensors, n, print_line, lines, error);
+    if (status == LTAP_OK && x->talk.json)
+        return cli_json_print(json_pack("{s:i, s:o, s:o}", "layertap", 1, "model",
+                                        cli_json_model(x->model.model), "plan", lines),
+                              error);
+    json_decref(lines);
+    return status;
 }
 
 static ltap_status estimate_file(cli_extraction *x, ltap_error *error)
@@ -84,7 +101,7 @@ ltap_status cli_extract_plan(cli_extraction *x, ltap_error *error)
     } else if (status == LTAP_OK)
         status = choose_tensors(x, tensors, error);
     if (status == LTAP_OK && cli_arguments_has(x->arguments, "explain"))
-        status = ltap_getter_explain(x->getter, tensors, n, print_line, NULL, error);
+        status = explain(x, tensors, n, error);
     else if (status == LTAP_OK)
         status = estimate(x, tensors, n, rows, error);
     free(tensors);

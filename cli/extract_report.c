@@ -17,7 +17,7 @@ static int is_separate(const cli_extraction *x)
 /* --- table ----------------------------------------------------------------------------------- */
 
 static ltap_status add_result(cli_table *table, const cli_output *output, size_t index,
-                              int with_file, ltap_error *error)
+                              const char *file, ltap_error *error)
 {
     const cli_result *result = &output->results[index];
     ltap_text shape = ltap_shape_text(&result->tensor), min = cli_text_number(result->stats.min),
@@ -26,7 +26,7 @@ static ltap_status add_result(cli_table *table, const cli_output *output, size_t
     if (result->stats.n_nan > 0 || result->stats.n_inf > 0)
         snprintf(strange, sizeof(strange), "%llu NaN, %llu Inf",
                  (unsigned long long)result->stats.n_nan, (unsigned long long)result->stats.n_inf);
-    const char *cells[] = {output->path ? output->path : "",
+    const char *cells[] = {file ? file : "",
                            result->layer->name,
                            result->layer->layer,
                            ltap_dtype_name(result->tensor.dtype),
@@ -35,14 +35,14 @@ static ltap_status add_result(cli_table *table, const cli_output *output, size_t
                            max.text,
                            mean.text,
                            strange};
-    return cli_table_add(table, cells + !with_file, error);
+    return cli_table_add(table, cells + !file, error);
 }
 
 static ltap_status print_table(const cli_extraction *x, ltap_error *error)
 {
     static const char *const header[] = {"file", "name", "layer", "type", "shape",
                                          "min",  "max",  "mean",  ""};
-    int with_file = is_separate(x) && x->outputs[0].path;
+    int with_file = is_separate(x);
     const char *output = cli_arguments_value(x->arguments, "output");
     FILE *out = output && strcmp(output, "-") == 0 ? stderr : stdout;
     if (out == stderr && x->talk.quiet)
@@ -50,8 +50,9 @@ static ltap_status print_table(const cli_extraction *x, ltap_error *error)
     cli_table *table = cli_table_new(&"lllllrrrl"[!with_file], header + !with_file);
     ltap_status status = table ? LTAP_OK : cli_error_memory(error);
     for (size_t i = 0; i < x->n_outputs; i++) {
+        const char *path = x->outputs[i].path ? x->outputs[i].path : cli_stems_at(&x->stems, i);
         for (size_t k = 0; status == LTAP_OK && k < x->outputs[i].n_results; k++)
-            status = add_result(table, &x->outputs[i], k, with_file, error);
+            status = add_result(table, &x->outputs[i], k, with_file ? path : NULL, error);
     }
     if (status == LTAP_OK)
         cli_table_print(table, out);

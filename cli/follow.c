@@ -35,7 +35,7 @@ static const ltap_tensor *find_shape(const ltap_model *model, const ltap_shapes 
 }
 
 ltap_status cli_follow_check(const ltap_model *model, const ltap_getter *getter,
-                             const cli_batch *batch, ltap_error *error)
+                             const cli_batch *batch, const char *cure, ltap_error *error)
 {
     size_t n = ltap_model_inputs_count(model);
     ltap_tensor *tensors = calloc(n + 1, sizeof(*tensors));
@@ -54,10 +54,9 @@ ltap_status cli_follow_check(const ltap_model *model, const ltap_getter *getter,
             (tensor->rank == 0 || (tensor->dims[0] >= 0 && tensor->dims[0] != batch->rows + 1)))
             status = cli_error_set(error, LTAP_ERROR_INPUT,
                                    "'%s' has a first axis that does not follow the batch (%s for "
-                                   "%lld rows of input), so rows cannot be appended; --separate "
-                                   "writes a file per input",
+                                   "%lld rows of input), so rows cannot be appended; %s",
                                    layer->layer, ltap_shape_text(tensor).text,
-                                   (long long)batch->rows + 1);
+                                   (long long)batch->rows + 1, cure);
     }
     ltap_shapes_free(shapes);
     free(tensors);

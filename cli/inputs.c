@@ -153,6 +153,25 @@ static void choose_limit(cli_inputs *inputs)
     }
 }
 
+/* Options that were given and change nothing are spoken of. */
+static void tell_useless(const cli_inputs *inputs)
+{
+    static const char *const steps[] = {"preprocess", "resize", "crop",  "filter", "scale",
+                                        "mean",       "std",    "order", "exif"};
+    const cli_inputs_options *options = &inputs->options;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !inputs->has_pictures; i++) {
+        if (cli_arguments_has(options->arguments, steps[i]))
+            cli_report_note(options->talk, "--%s changes nothing: no input is a picture", steps[i]);
+    }
+    for (size_t i = 0; i < inputs->n_lanes; i++) {
+        const lane *l = &inputs->lanes[i];
+        if (options->batch_given && l->fixed > 0 && l->fixed != options->batch)
+            cli_report_note(options->talk,
+                            "--batch changes nothing: the batch of '%s' is fixed at %lld",
+                            l->feed->port->name, (long long)l->fixed);
+    }
+}
+
 static ltap_status choose_preprocess(cli_inputs *inputs, const ltap_model *model, ltap_error *error)
 {
     for (size_t i = 0; i < inputs->n_lanes; i++) {
@@ -186,7 +205,9 @@ static ltap_status open_lanes(cli_inputs *inputs, const ltap_model *model, ltap_
     choose_limit(inputs);
     int64_t most = inputs->limit < inputs->units || n == 0 ? inputs->limit : inputs->units;
     inputs->origins = calloc((size_t)most + 1, sizeof(*inputs->origins));
-    return inputs->origins ? choose_preprocess(inputs, model, error) : cli_error_memory(error);
+    status = inputs->origins ? choose_preprocess(inputs, model, error) : cli_error_memory(error);
+    tell_useless(inputs);
+    return status;
 }
 
 ltap_status cli_inputs_open(const cli_inputs_options *options, const ltap_model *model,

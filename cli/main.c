@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/names.h"
 #include "cli/report.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -112,8 +113,6 @@ static const char extract_details[] =
 
 static int generate(const cli_arguments *arguments)
 {
-    const cli_talk talk = {0};
-    ltap_error error;
     const char *what = arguments->n_operands == 1 ? arguments->operands[0] : "";
     if (strcmp(what, "man") == 0)
         cli_man_print(stdout);
@@ -124,7 +123,7 @@ static int generate(const cli_arguments *arguments)
         }
     } else
         cli_completion_print(stdout, what);
-    return cli_report_flush(&error) == LTAP_OK ? CLI_DONE : cli_report_error(&talk, &error);
+    return CLI_DONE;
 }
 
 const cli_command cli_commands[] = {
@@ -206,8 +205,29 @@ static int version(int argc, char **argv)
     return CLI_DONE;
 }
 
+/* A stream that the parent closed must not become the first file that is opened: its number is
+ * taken by something that refuses. */
+static void hold_standard_streams(void)
+{
+    for (int stream = 0; stream < 3; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return;
+    }
+}
+
+/* What was printed must have arrived. */
+static int finish(int exit_status)
+{
+    const cli_talk talk = {0};
+    ltap_error error;
+    if (exit_status == CLI_DONE && cli_report_flush(&error) != LTAP_OK)
+        return cli_report_error(&talk, &error);
+    return exit_status;
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing, not a death */
     if (argc < 2) {
@@ -216,12 +236,12 @@ int main(int argc, char **argv)
     }
     const char *first = argv[1];
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0)
-        return help(argc - 2, argv + 2);
+        return finish(help(argc - 2, argv + 2));
     int verbose_first = (strcmp(first, "--verbose") == 0 || strcmp(first, "-v") == 0) && argc > 2;
     if (strcmp(verbose_first ? argv[2] : first, "--version") == 0)
-        return version(argc - 1, argv + 1);
+        return finish(version(argc - 1, argv + 1));
     const cli_command *command = find_command(first);
     if (!command)
         return unknown_command(first);
-    return run_command(command, argc - 2, argv + 2);
+    return finish(run_command(command, argc - 2, argv + 2));
 }

@@ -28,7 +28,7 @@ ltap_status cli_stdin_read(void **bytes, size_t *size, ltap_error *error)
         return cli_error_memory(error);
     if (ferror(stdin)) {
         free(data);
-        return cli_error_set(error, LTAP_ERROR_FILE, "standard input: %s", strerror(errno));
+        return cli_error_set(error, LTAP_ERROR_FILE, "standard input: %s", cli_error_system(errno));
     }
     *bytes = data;
     *size = used;

@@ -70,14 +70,14 @@ static ltap_status begin(cli_output *output, const ltap_features *features, cons
 }
 
 static ltap_status check_follows(const ltap_getter_layer *layer, const ltap_tensor *tensor,
-                                 int64_t rows, ltap_error *error)
+                                 int64_t rows, const char *cure, ltap_error *error)
 {
     if (tensor->rank > 0 && tensor->dims[0] == rows)
         return LTAP_OK;
     return cli_error_set(error, LTAP_ERROR_INPUT,
                          "'%s' is %s for %lld rows of input: its first axis does not follow the "
-                         "batch, so rows cannot be appended; --separate writes a file per input",
-                         layer->layer, ltap_shape_text(tensor).text, (long long)rows);
+                         "batch, so rows cannot be appended; %s",
+                         layer->layer, ltap_shape_text(tensor).text, (long long)rows, cure);
 }
 
 static ltap_status check_same(const cli_result *result, const ltap_tensor *tensor,
@@ -131,14 +131,16 @@ static ltap_status append(cli_output *output, size_t index, ltap_tensor tensor, 
 }
 
 ltap_status cli_output_add(cli_output *output, const ltap_features *features,
-                           const cli_batch *batch, int64_t rows, int many, ltap_error *error)
+                           const cli_batch *batch, int64_t rows, const char *cure,
+                           ltap_error *error)
 {
-    int must_follow = many || batch->filled > 0;
+    int must_follow = cure || batch->filled > 0;
+    const char *advice = batch->filled > 0 ? "the model's batch is fixed: fill it" : cure;
     ltap_status status = LTAP_OK;
     for (size_t i = 0; status == LTAP_OK && must_follow && i < output->n_results; i++) {
         const ltap_tensor *tensor = &ltap_features_at(features, i)->tensor;
-        status =
-            check_follows(output->results[i].layer, tensor, batch->rows + batch->filled, error);
+        status = check_follows(output->results[i].layer, tensor, batch->rows + batch->filled,
+                               advice, error);
         if (status == LTAP_OK && output->began)
             status = check_same(&output->results[i], tensor, error);
     }

@@ -27,10 +27,11 @@ LTAP_MUST_USE ltap_status cli_output_init(cli_output *output, char *path, int fo
                                           const ltap_getter *getter, ltap_error *error);
 void cli_output_clear(cli_output *output);
 
-/* What a forward gave. rows: of all forwards together, along axis 0. many: 1 where several items or
- * forwards are appended, so that axis 0 of each feature must follow the batch. */
+/* What a forward gave. rows: of all forwards together, along axis 0. cure: NULL where this forward
+ * is all there is; else axis 0 of each feature must follow the batch, and this is the advice where
+ * it does not. */
 LTAP_MUST_USE ltap_status cli_output_add(cli_output *output, const ltap_features *features,
-                                         const cli_batch *batch, int64_t rows, int many,
+                                         const cli_batch *batch, int64_t rows, const char *cure,
                                          ltap_error *error);
 LTAP_MUST_USE ltap_status cli_output_commit(cli_output *output, ltap_error *error);
 

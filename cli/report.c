@@ -41,16 +41,36 @@ void cli_error_prefix(ltap_error *error, const char *what)
     memcpy(error->message, message, sizeof(message));
 }
 
+static void make_plain(char *text)
+{
+    for (; *text; text++)
+        *text = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+}
+
+void cli_report_print(const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (n < 0)
+        return;
+    int ends = n > 0 && text[n - 1] == '\n';
+    text[ends ? n - 1 : n] = 0;
+    make_plain(text);
+    printf(ends ? "%s\n" : "%s", text);
+    free(text);
+}
+
 /* In one piece, so that lines of several processes do not mix. */
 static void print_line(const char *before, const char *text)
 {
     char line[LTAP_ERROR_MESSAGE_BYTES * 2 + 64];
     int n = snprintf(line, sizeof(line) - 1, "%s%s", before, text);
     size_t length = (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
-    for (size_t i = strlen(before); i < length; i++) {
-        unsigned char byte = (unsigned char)line[i];
-        line[i] = byte < 0x20 || byte == 0x7f ? '?' : line[i];
-    }
+    line[length] = 0;
+    make_plain(line + strlen(before));
     line[length] = '\n';
     fwrite(line, 1, length + 1, stderr);
 }

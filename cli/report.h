@@ -31,6 +31,9 @@ int cli_report_error(const cli_talk *talk, const ltap_error *error);
 /* A line on standard error, unless quiet. */
 void cli_report_note(const cli_talk *talk, const char *format, ...) LTAP_PRINTF(2, 3);
 
+/* printf on standard output, control characters replaced but for the line's end. */
+void cli_report_print(const char *format, ...) LTAP_PRINTF(1, 2);
+
 /* Colours: only on a terminal, and not with NO_COLOR. */
 bool cli_report_colours(FILE *out);
 

@@ -8,8 +8,11 @@
 #include "cli/report.h"
 #include "cli/text.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { HEAD_BYTES = 16 };
 
@@ -51,15 +54,20 @@ static ltap_status read_head(cli_sources *sources, const char *path, unsigned ch
         }
         return status;
     }
-    errno = 0;
-    FILE *file = fopen(path, "rb");
-    *n_head = file ? fread(head, 1, HEAD_BYTES, file) : 0;
-    int failed = !file || ferror(file);
-    int reason = errno;
-    if (file)
-        fclose(file);
+    struct stat about = {0};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int is_regular = file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode);
+    ssize_t n = is_regular ? read(file, head, HEAD_BYTES) : 0;
+    int reason = errno, failed = file < 0 || n < 0;
+    if (file >= 0)
+        close(file);
+    *n_head = n > 0 ? (size_t)n : 0;
     if (failed)
         return cli_error_set(error, LTAP_ERROR_FILE, "%s: %s", path, cli_error_system(reason));
+    if (!is_regular)
+        return cli_error_set(
+            error, LTAP_ERROR_FILE,
+            "%s: not a file but a folder, pipe or device; '-' reads standard input", path);
     return LTAP_OK;
 }
 
@@ -80,9 +88,10 @@ static ltap_status refuse_file(const char *path, const unsigned char *head, size
     for (size_t i = 0, used = 0; i < n && i < 4; i++)
         used += (size_t)snprintf(start + used, sizeof(start) - used,
                                  head[i] >= 0x20 && head[i] < 0x7f ? "%c" : "\\x%02x", head[i]);
-    return cli_error_set(error, LTAP_ERROR_FORMAT,
-                         "%s: not a JPEG, PNG, WebP, .npy, .npz or .safetensors file (starts with '%s')",
-                         name, start);
+    return cli_error_set(
+        error, LTAP_ERROR_FORMAT,
+        "%s: not a JPEG, PNG, WebP, .npy, .npz or .safetensors file (starts with '%s')", name,
+        start);
 }
 
 ltap_status cli_sources_arrays(const cli_sources *sources, const char *label, ltap_arrays **arrays,
