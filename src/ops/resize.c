@@ -9,6 +9,7 @@
 #include "ops/number.h"
 #include "ops/rules.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct resizer {
@@ -46,7 +47,7 @@ static bool find_row(const resizer *z, const int64_t *at, int64_t row, int64_t *
     *weight = 1;
     for (int axis = z->resize.rank - 2; axis >= 0; axis--) {
         const ltap_taps *taps = &z->taps[axis];
-        if (taps->indices[at[axis]] < 0)
+        if (isnan(taps->weights[at[axis]]))
             return false;
         int64_t entry = row % taps->n_taps * taps->n + at[axis];
         row /= taps->n_taps;
@@ -84,7 +85,7 @@ static void interpolate_run(const resizer *z, const int64_t *at, int64_t task, i
             add_row(z, offset, weight, first, count, sums);
     }
     for (int64_t i = 0; i < count && z->resize.crops; i++) {
-        if (!inside || taps->indices[first + i] < 0)
+        if (!inside || isnan(taps->weights[first + i]))
             sums[i] = z->resize.extrapolation;
     }
     z->number->store(sums, count, z->y, task * taps->n + first, 1);
@@ -98,7 +99,7 @@ static void nearest_row(const resizer *z, const int64_t *at, int64_t task)
     bool inside = find_row(z, at, 0, &offset, &weight);
     char *to = z->y + task * taps->n * z->element;
     for (int64_t i = 0; i < taps->n; i++) {
-        if (inside && taps->indices[i] >= 0)
+        if (inside && !isnan(taps->weights[i]))
             memcpy(to + i * z->element, z->x + (offset + taps->indices[i]) * z->element,
                    (size_t)z->element);
         else

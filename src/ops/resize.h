@@ -30,7 +30,8 @@ struct ltap_resize {
     double cubic_a, extrapolation;
 };
 
-/* Output positions of an axis; indices[t * n + o], -1 in tap 0 where o is extrapolated. */
+/* Output positions of an axis; indices[t * n + o]; the weight of tap 0 is NaN where o is
+ * extrapolated. */
 typedef struct ltap_taps {
     int64_t n, n_taps;
     int64_t *indices;

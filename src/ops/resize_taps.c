@@ -94,6 +94,6 @@ void ltap_resize_fill(const ltap_resize *r, int axis, ltap_taps *taps)
             fill_filter(r, axis, o, place, taps);
         }
         if (r->crops && !(place >= 0 && place <= (double)(r->in[axis] - 1)))
-            taps->indices[o] = -1;
+            taps->weights[o] = NAN;
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the cases whose expected numbers come from PyTorch: cases_window.c, cases_product.c,
-cases_norm.c, cases_resize.c. Developers only; needs torch and numpy. Usage: make_cases.py [FOLDER]"""
+cases_norm.c, cases_resize.c, cases_sample.c. Developers only; needs torch and numpy. Usage: make_cases.py [FOLDER]"""
 import re
 import sys
 
@@ -431,7 +431,83 @@ def resizes():
     return f
 
 
+def others():
+    f = Family('sample', 'GridSample, Einsum, and normalizations without parameters.')
+    x = data(1, 2, 3, 4)
+    grid = (data(1, 2, 3, 2) * 0.8).round(2)
+    for mode, name in (('bilinear', 'linear'), ('nearest', 'nearest'), ('bicubic', 'cubic')):
+        for padding in ('zeros', 'border', 'reflection'):
+            corners = padding == 'border'
+            y = F.grid_sample(t(x), t(grid), mode, padding, corners)
+            f.add('GridSample is %s with %s' % (name, padding), 'GridSample', [x, grid], [f4(y)],
+                  mode=name, padding_mode=padding, align_corners=int(corners))
+    x3, grid3 = data(1, 1, 2, 2, 2), (data(1, 1, 2, 2, 3) * 0.8).round(2)
+    f.add('GridSample has three axes', 'GridSample', [x3, grid3],
+          [f4(F.grid_sample(t(x3), t(grid3), align_corners=False))])
+    f.refuse('GridSample refuses a grid of other coordinates', 'GridSample', [x, data(1, 2, 3, 3)],
+             'FORMAT', 'its input is 1x2x3x4 and its grid is 1x2x3x3')
+    f.refuse('GridSample refuses an unknown mode', 'GridSample', [x, grid], 'UNSUPPORTED',
+             "mode 'lanczos'", mode='lanczos')
+    f.refuse('GridSample refuses to sample nothing', 'GridSample',
+             [data(1, 1, 0, 2), data(1, 1, 1, 2)], 'FORMAT', 'has nothing to sample')
+    for name, equation, shapes in [
+            ('multiplies matrices', 'ij,jk->ik', [(2, 3), (3, 2)]),
+            ('transposes', 'ij->ji', [(2, 3)]),
+            ('takes a diagonal', 'ii->i', [(3, 3)]),
+            ('takes a trace', 'ii', [(3, 3)]),
+            ('sums everything', 'ij->', [(2, 3)]),
+            ('implies its output in alphabetical order', 'ba,bc', [(2, 3), (2, 2)]),
+            ('broadcasts an ellipsis', '...ij,...jk->...ik', [(2, 1, 2, 3), (2, 3, 1)]),
+            ('multiplies three', 'i,ij,j->', [(2,), (2, 3), (3,)]),
+            ('has an outer product', 'i,j->ij', [(2,), (3,)]),
+            ('allows spaces', ' i j , j -> i ', [(2, 3), (3,)]),
+            ('goes by runs', 'i,i->', [(300,), (300,)])]:
+        inputs = [data(*s) for s in shapes]
+        y = torch.einsum(equation, *map(t, inputs))
+        f.add('Einsum %s' % name, 'Einsum', inputs, [np.asarray(y.numpy(), 'f4')],
+              equation=equation)
+    a, b = np.array([[1, 2], [3, 1 << 40]]), np.array([5, 7])
+    f.add('Einsum takes integers', 'Einsum', [a, b], [a @ b], equation='ij,j->i')
+    for name, equation, message in [
+            ('too few terms', 'ij->ij', 'not one term for each of 2 inputs'),
+            ('too many terms', 'ij,j,k->i', 'not one term for each of 2 inputs'),
+            ('a term that does not fit', 'ijk,j->i', 'has 3 axes, its input has 2'),
+            ('other sizes', 'ij,i->j', 'has sizes 2 and 3'),
+            ('an unknown output', 'ij,j->k', 'stands twice or in no input'),
+            ('an output twice', 'ij,j->ii', 'stands twice or in no input'),
+            ('other characters', 'i1,j->i', "the character '1'"),
+            ('two outputs', 'ij,j->i->j', 'two outputs'),
+            ('half an arrow', 'ij,j-i', "a '-' without '>'")]:
+        f.refuse('Einsum refuses %s' % name, 'Einsum', [data(2, 3), data(3)], 'FORMAT', message,
+                 equation=equation)
+    x = data(2, 3, 2)
+    x[0, :, 0] = 0
+    for p in (1, 2):
+        norm = t(x).norm(p, 1, keepdim=True)
+        y = t(x) / torch.where(norm == 0, 1, norm)
+        f.add('LpNormalization divides by the norm of power %d' % p, 'LpNormalization', [x],
+              [f4(y)], axis=1, p=p)
+    f.refuse('LpNormalization refuses other powers', 'LpNormalization', [x], 'UNSUPPORTED',
+             'p is 3; expected 1 or 2', p=3)
+    x = data(1, 5, 2, 2)
+    for size in (2, 3):
+        y = F.local_response_norm(t(x), size, 0.3, 0.6, 1.5) if size == 3 else \
+            t(x) / (1.5 + 0.15 * (t(x) ** 2 + F.pad(t(x)[:, 1:] ** 2, (0, 0, 0, 0, 0, 1)))) ** 0.6
+        f.add('LRN of %d channels' % size, 'LRN', [x], [f4(y)], size=size, alpha=0.3, beta=0.6,
+              bias=1.5)
+    f.refuse('LRN refuses to be without a size', 'LRN', [x], 'FORMAT', 'size is 0')
+    x = data(2, 2, 2, 3)
+    for axes in ([0, 2, 3], [-1], [1, 2]):
+        mean, deviation = t(x).mean(axes, keepdim=True), t(x).std(axes, correction=0, keepdim=True)
+        attrs = {} if axes == [0, 2, 3] else {'axes': axes}
+        f.add('MeanVarianceNormalization over %s' % axes, 'MeanVarianceNormalization', [x],
+              [f4((t(x) - mean) / (deviation + 1e-9))], **attrs)
+    f.refuse('MeanVarianceNormalization refuses an axis outside', 'MeanVarianceNormalization',
+             [data(2, 2)], 'FORMAT', 'axis 2 is outside')
+    return f
+
+
 if __name__ == '__main__':
     out = sys.argv[1] if len(sys.argv) > 1 else '.'
-    for family in (windows(), products(), norms(), resizes()):
+    for family in (windows(), products(), norms(), resizes(), others()):
         family.write(out)
