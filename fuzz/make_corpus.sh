@@ -10,4 +10,4 @@ done
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each.
-rm -f "$folder/onnx/wrong_bomb.onnx"
+rm -f "$folder/onnx/wrong_bomb.onnx" "$folder/onnx/wrong_wide.onnx"

@@ -116,7 +116,8 @@ typedef struct ltap_value {
     uint32_t producer; /* node number or LTAP_NO_NODE */
     uint32_t slot;     /* which output of the producer */
     ltap_type type;    /* as far as the file says */
-    const ltap_tensor *constant; /* an initializer's tensor, a view into the mapped file; or NULL */
+    const ltap_tensor *constant; /* an initializer's tensor, a view into the mapped file; or NULL;
+                                    data of LTAP_STRING is an array of ltap_string */
     bool unaligned;              /* constant's data is not aligned to its type: copy before use */
     const char *missing; /* constant's data is NULL for this reason (a file that is not there) */
     bool is_input, is_output;

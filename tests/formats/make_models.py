@@ -410,6 +410,12 @@ def wrong():
          domains=["own"])
     bomb = [function("F%d" % i, *["F%d" % (i + 1)] * 8) for i in range(10)]
     save("wrong_bomb", top, 17, functions=bomb, domains=["own"])
+    # Few nodes, but each call reads the whole body again.
+    wide = [function("F%d" % i, *["F%d" % (i + 1)] * 16) for i in range(3)]
+    wide.append(helper.make_function("own", "F3", ["a"], ["b"], [
+        helper.make_node("G", ["a"], ["b"] + ["%04d" % i for i in range(4000)], domain="own")],
+        [helper.make_opsetid("own", 1)]))
+    save("wrong_wide", top, 17, functions=wide, domains=["own"])
     chain = [function("F%d" % i, "F%d" % (i + 1)) for i in range(60)]
     save("wrong_deep_calls", top, 17, functions=chain, domains=["own"])
     save("wrong_same_function", top, 17, functions=[function("F0", "G"), function("F0", "G")],

@@ -244,13 +244,16 @@ static ltap_status resolve(ltap_onnx_scope *scope, const ltap_proto_attr *proto,
                              "attribute '%s' refers to the attribute '%s' of a function, but is "
                              "not in a function",
                              attr->name, name);
+    LTAP_TRY(ltap_onnx_steps_count(
+        scope->load, scope->call->n_attrs + scope->call->function->proto.default_attrs.count,
+        error));
     for (size_t i = 0; i < scope->call->n_attrs; i++) {
         if (strcmp(scope->call->attrs[i].name, name) != 0)
             continue;
         const char *own = attr->name;
         *attr = scope->call->attrs[i];
         attr->name = own;
-        return LTAP_OK;
+        return ltap_onnx_steps_count(scope->load, attr->span.bytes, error);
     }
     return fill_default(scope, name, attr, dropped, error);
 }

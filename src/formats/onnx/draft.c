@@ -182,6 +182,7 @@ ltap_status ltap_draft_cut_outputs(ltap_onnx_draft *draft, size_t index, const c
         ltap_onnx_draft rest = *draft;
         rest.node.outputs += index;
         rest.node.n_outputs -= index;
+        rest.node.span.bytes = 0;
         LTAP_TRY(ltap_draft_refuse(&rest, what, error));
         LTAP_TRY(ltap_graph_node_add(draft->scope->graph, &rest.node, NULL, error));
     }
@@ -199,6 +200,7 @@ ltap_onnx_draft ltap_draft_helper(const ltap_onnx_draft *draft, const char *op_t
     helper.node.attrs = NULL;
     helper.node.n_attrs = 0;
     helper.node.translated = true;
+    helper.node.span.bytes = 0;
     return helper;
 }
 

@@ -22,7 +22,7 @@ static ltap_status read_function(ltap_onnx *load, ltap_wire_span span, ltap_onnx
     LTAP_TRY(ltap_onnx_text(load, out->proto.name, "function name", &out->name, error));
     LTAP_TRY(ltap_onnx_domain(load, out->proto.domain, &out->domain, error));
     LTAP_TRY(ltap_onnx_text(load, out->proto.overload, "overload", &out->overload, error));
-    LTAP_TRY(ltap_onnx_opsets_read(load, out->proto.opset_imports, &out->opsets, error));
+    LTAP_TRY(ltap_onnx_opset_read(load, out->proto.opset_imports, &out->opset, error));
     LTAP_TRY(ltap_onnx_names_read(load, out->proto.nodes, &out->made, &out->used, error));
     return make_key(load, out->domain, out->name, out->overload, key, error);
 }
@@ -94,6 +94,7 @@ static ltap_status choose_path(const ltap_onnx_draft *draft, const ltap_onnx_fun
         *path = base;
         if (number > 0)
             LTAP_TRY(ltap_arena_format(load->arena, path, error, "%s#%u", base, (unsigned)number));
+        LTAP_TRY(ltap_onnx_steps_count(load, function->made.count, error));
         LTAP_TRY(path_collides(scope, function, *path, &collides, error));
         number++;
     }
@@ -129,6 +130,7 @@ static ltap_status pass_on(ltap_onnx_scope *inner, const ltap_onnx_draft *draft,
     node.attrs = NULL;
     node.n_attrs = 0;
     node.translated = true;
+    node.span.bytes = 0;
     LTAP_TRY(ltap_onnx_node_count(inner->load, draft->node.span.offset, error));
     return ltap_graph_node_add(inner->graph, &node, NULL, error);
 }
@@ -170,33 +172,44 @@ static ltap_status read_body(ltap_onnx_scope *inner, const ltap_onnx_draft *draf
     return LTAP_OK;
 }
 
+static ltap_status inline_call(const ltap_onnx_draft *draft, const ltap_onnx_call *call,
+                               ltap_error *error)
+{
+    const ltap_onnx_scope *scope = draft->scope;
+    ltap_onnx_scope inner;
+    ltap_onnx_scope_init(&inner, scope->load, scope->graph);
+    inner.call = call;
+    inner.depth = scope->depth;
+    inner.used[0] = call->function->used;
+    inner.used[1] = call->function->proto.outputs;
+    inner.opset = call->function->opset ? call->function->opset : scope->opset;
+    call->function->active = true;
+    ltap_status status = read_body(&inner, draft, error);
+    call->function->active = false;
+    ltap_onnx_scope_clear(&inner);
+    return status;
+}
+
 ltap_status ltap_onnx_function_inline(ltap_onnx_draft *draft, ltap_onnx_function *function,
                                       ltap_error *error)
 {
-    const ltap_onnx_scope *scope = draft->scope;
+    ltap_onnx *load = draft->scope->load;
+    const ltap_onnx_call *around = draft->scope->call;
     ltap_onnx_call call = {.function = function,
                            .attrs = draft->node.attrs,
                            .n_attrs = draft->node.n_attrs,
-                           .depth = scope->call ? scope->call->depth + 1 : 1};
-    ltap_onnx_scope inner;
+                           .depth = around ? around->depth + 1 : 1};
     if (function->active || call.depth > LTAP_ONNX_MAX_CALL_DEPTH)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, draft->node.span.offset,
                              function->active ? "the function '%s' calls itself"
                                               : "calls of functions are nested too deep at '%s'",
                              function->name);
+    if (!around)
+        load->before_call = ltap_memory_used(load->source->memory);
     LTAP_TRY(choose_path(draft, function, &call.path, error));
-    ltap_onnx_scope_init(&inner, scope->load, scope->graph);
-    inner.call = &call;
-    inner.depth = scope->depth;
-    inner.used[0] = function->used;
-    inner.used[1] = function->proto.outputs;
-    inner.opsets = function->opsets;
-    inner.opset = ltap_onnx_opset_of(&function->opsets, "");
-    if (inner.opset == 0)
-        inner.opset = scope->opset;
-    function->active = true;
-    ltap_status status = read_body(&inner, draft, error);
-    function->active = false;
-    ltap_onnx_scope_clear(&inner);
-    return status;
+    LTAP_TRY(inline_call(draft, &call, error));
+    uint64_t used = ltap_memory_used(load->source->memory);
+    if (!around && used > load->before_call)
+        load->inlined += used - load->before_call;
+    return LTAP_OK;
 }

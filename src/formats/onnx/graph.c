@@ -217,7 +217,6 @@ ltap_status ltap_onnx_graph_child(ltap_onnx_scope *scope, ltap_wire_span span, l
     ltap_onnx_scope_init(&inner, scope->load, *graph);
     inner.outer = scope;
     inner.call = scope->call;
-    inner.opsets = scope->opsets;
     inner.opset = (*graph)->opset = scope->opset;
     inner.depth = scope->depth + 1;
     ltap_status status = ltap_onnx_graph_fill(&inner, span, error);

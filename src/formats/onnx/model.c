@@ -96,10 +96,10 @@ static ltap_status read_model(ltap_onnx *load, ltap_error *error)
                               error));
     LTAP_TRY(check_model(&proto, load->wire.size, error));
     ltap_onnx_scope_init(&scope, load, load->graph);
-    ltap_status status = ltap_onnx_opsets_read(load, proto.opset_imports, &scope.opsets, error);
+    ltap_status status = ltap_onnx_opset_read(load, proto.opset_imports, &scope.opset, error);
     if (status == LTAP_OK)
         status = ltap_onnx_functions_read(load, proto.functions, error);
-    scope.opset = load->graph->opset = ltap_onnx_opset_of(&scope.opsets, "");
+    load->graph->opset = scope.opset;
     if (status == LTAP_OK)
         status = ltap_onnx_graph_fill(&scope, proto.graphs.items[0], error);
     ltap_onnx_scope_clear(&scope);

@@ -15,6 +15,18 @@ ltap_status ltap_onnx_node_count(ltap_onnx *load, uint64_t offset, ltap_error *e
                          LTAP_ONNX_MAX_NODES);
 }
 
+ltap_status ltap_onnx_steps_count(ltap_onnx *load, uint64_t steps, ltap_error *error)
+{
+    uint64_t used = ltap_memory_used(load->source->memory);
+    uint64_t grown = used > load->before_call ? used - load->before_call : 0;
+    load->steps += steps;
+    if (load->steps <= LTAP_ONNX_MAX_STEPS && load->inlined + grown <= LTAP_ONNX_MAX_INLINED)
+        return LTAP_OK;
+    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                          "the model's functions grow to more than %d MB when they are inlined",
+                          (int)(LTAP_ONNX_MAX_INLINED >> 20));
+}
+
 static ltap_status read_values(ltap_onnx_scope *scope, ltap_wire_list names, uint32_t **values,
                                ltap_error *error)
 {
@@ -108,6 +120,8 @@ ltap_status ltap_onnx_node_read(ltap_onnx_scope *scope, ltap_wire_span span, lta
     ltap_onnx_draft draft = {.scope = scope, .proto = &proto};
     draft.node.span = ltap_onnx_span(span);
     LTAP_TRY(ltap_onnx_node_count(scope->load, span.offset, error));
+    if (scope->call)
+        LTAP_TRY(ltap_onnx_steps_count(scope->load, 1, error));
     LTAP_TRY(ltap_wire_decode(&scope->load->wire, span, &ltap_proto_node_message,
                               &scope->load->scratch, &proto, error));
     LTAP_TRY(read_texts(scope, &proto, &draft.node, error));

@@ -15,23 +15,18 @@
 #define LTAP_ONNX_MAX_CALL_DEPTH  32
 #define LTAP_ONNX_MAX_TYPE_DEPTH  8
 #define LTAP_ONNX_MAX_NODES       1000000
+#define LTAP_ONNX_MAX_INLINED     (UINT64_C(256) << 20) /* bytes that inlined calls may take */
+#define LTAP_ONNX_MAX_STEPS       (UINT64_C(1) << 28)   /* comparisons while inlining */
 #define LTAP_ONNX_MIN_OPSET       7
 
 extern const ltap_format ltap_onnx_format;
-
-/* Imported operator sets, of the model or of a function. */
-typedef struct ltap_onnx_opsets {
-    const char *const *domains; /* "" for ONNX's own */
-    const int64_t *versions;
-    size_t count;
-} ltap_onnx_opsets;
 
 typedef struct ltap_onnx_function {
     ltap_proto_function proto;
     const char *name, *domain, *overload;
     ltap_wire_list made, used; /* names of all outputs and inputs of the nodes in its body */
-    ltap_onnx_opsets opsets;
-    bool active; /* being inlined: a call of it now would be recursion */
+    int64_t opset;             /* of ONNX's own domain, 0: not imported */
+    bool active;               /* being inlined: a call of it now would be recursion */
 } ltap_onnx_function;
 
 /* One load of one file. */
@@ -47,7 +42,10 @@ typedef struct ltap_onnx {
     ltap_map call_paths;   /* paths that calls have taken */
     ltap_vector externals; /* files beside the model that were tried */
     ltap_map external_by_location;
-    uint64_t n_nodes; /* read so far, inlined ones each time */
+    uint64_t n_nodes;     /* read so far, inlined ones each time */
+    uint64_t inlined;     /* bytes that inlined calls have taken */
+    uint64_t before_call; /* bytes in use when the outermost call now being inlined began */
+    uint64_t steps;       /* of comparing names while inlining */
 } ltap_onnx;
 
 /* A call that is being inlined. */
@@ -65,12 +63,11 @@ typedef struct ltap_onnx_scope {
     ltap_graph *graph;                   /* that nodes go to */
     const struct ltap_onnx_scope *outer; /* of a subgraph: the scope around it */
     const ltap_onnx_call *call;          /* NULL outside functions */
-    ltap_onnx_opsets opsets;
-    int64_t opset;          /* of ONNX's own domain, 0: not imported */
-    ltap_map names;         /* names made in this scope -> value of graph */
-    int depth;              /* of subgraphs */
-    ltap_wire_list used[2]; /* names that nodes take; names that are handed out */
-    ltap_map is_used;       /* the same, once somebody asked */
+    int64_t opset;                       /* of ONNX's own domain, 0: not imported */
+    ltap_map names;                      /* names made in this scope -> value of graph */
+    int depth;                           /* of subgraphs */
+    ltap_wire_list used[2];              /* names that nodes take; names that are handed out */
+    ltap_map is_used;                    /* the same, once somebody asked */
     bool has_used;
 } ltap_onnx_scope;
 
@@ -101,9 +98,9 @@ ltap_status ltap_onnx_domain(ltap_onnx *load, ltap_wire_span span, const char **
                              ltap_error *error);
 ltap_status ltap_onnx_properties(ltap_onnx *load, ltap_wire_list list,
                                  const ltap_property **properties, ltap_error *error);
-ltap_status ltap_onnx_opsets_read(ltap_onnx *load, ltap_wire_list list, ltap_onnx_opsets *opsets,
-                                  ltap_error *error);
-int64_t ltap_onnx_opset_of(const ltap_onnx_opsets *opsets, const char *domain); /* 0: not there */
+/* The version of ONNX's own operators among opset imports; 0: not there. */
+ltap_status ltap_onnx_opset_read(ltap_onnx *load, ltap_wire_list list, int64_t *opset,
+                                 ltap_error *error);
 /* Gives an error that knows no place one. */
 ltap_status ltap_onnx_locate(ltap_error *error, ltap_status status, uint64_t offset);
 static inline ltap_span ltap_onnx_span(ltap_wire_span span)
@@ -171,8 +168,9 @@ ltap_status ltap_onnx_graph_child(ltap_onnx_scope *scope, ltap_wire_span span, l
 
 /* node.c */
 ltap_status ltap_onnx_node_read(ltap_onnx_scope *scope, ltap_wire_span span, ltap_error *error);
-/* Counts one more node towards the limit. */
+/* Count towards the limits: one more node; steps of inlining. */
 ltap_status ltap_onnx_node_count(ltap_onnx *load, uint64_t offset, ltap_error *error);
+ltap_status ltap_onnx_steps_count(ltap_onnx *load, uint64_t steps, ltap_error *error);
 
 /* constant.c: a Constant node becomes a constant value. */
 ltap_status ltap_onnx_constant_read(ltap_onnx_scope *scope, const ltap_proto_node *proto,

@@ -63,40 +63,33 @@ ltap_status ltap_onnx_properties(ltap_onnx *load, ltap_wire_list list,
     return LTAP_OK;
 }
 
-ltap_status ltap_onnx_opsets_read(ltap_onnx *load, ltap_wire_list list, ltap_onnx_opsets *opsets,
-                                  ltap_error *error)
+ltap_status ltap_onnx_opset_read(ltap_onnx *load, ltap_wire_list list, int64_t *opset,
+                                 ltap_error *error)
 {
-    void *domains = NULL, *versions = NULL;
-    LTAP_TRY(ltap_arena_take(&load->scratch, list.count, sizeof(char *), &domains, error));
-    LTAP_TRY(ltap_arena_take(&load->scratch, list.count, sizeof(int64_t), &versions, error));
+    *opset = 0;
     for (size_t i = 0; i < list.count; i++) {
         ltap_proto_opset proto;
+        const char *domain = NULL;
         LTAP_TRY(ltap_wire_decode(&load->wire, list.items[i], &ltap_proto_opset_message,
                                   &load->scratch, &proto, error));
-        LTAP_TRY(ltap_onnx_domain(load, proto.domain, (const char **)domains + i, error));
-        ((int64_t *)versions)[i] = proto.version;
-        if (**((const char **)domains + i) == '\0' && proto.version < LTAP_ONNX_MIN_OPSET)
+        LTAP_TRY(ltap_onnx_domain(load, proto.domain, &domain, error));
+        if (domain[0])
+            continue;
+        *opset = proto.version;
+        if (proto.version < LTAP_ONNX_MIN_OPSET)
             return ltap_error_at(error, LTAP_ERROR_UNSUPPORTED, list.items[i].offset,
                                  "the model uses opset %" PRId64
                                  ", layertap reads 7 and newer; convert it with Python's "
                                  "onnx.version_converter.convert_version(model, 13)",
                                  proto.version);
     }
-    *opsets = (ltap_onnx_opsets){domains, versions, list.count};
     return LTAP_OK;
-}
-
-int64_t ltap_onnx_opset_of(const ltap_onnx_opsets *opsets, const char *domain)
-{
-    for (size_t i = opsets->count; i-- > 0;)
-        if (strcmp(opsets->domains[i], domain) == 0)
-            return opsets->versions[i];
-    return 0;
 }
 
 ltap_status ltap_onnx_locate(ltap_error *error, ltap_status status, uint64_t offset)
 {
-    if (status != LTAP_ERROR_FORMAT || !error || error->offset != LTAP_NO_OFFSET)
+    bool about_file = status == LTAP_ERROR_FORMAT || status == LTAP_ERROR_UNSUPPORTED;
+    if (!about_file || !error || error->offset != LTAP_NO_OFFSET)
         return status;
     error->offset = offset;
     return ltap_error_prefix(error, status, "byte %" PRIu64, offset);
