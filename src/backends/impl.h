@@ -8,6 +8,7 @@
 #define LTAP_BACKENDS_IMPL_H
 
 #include "backends/packs.h"
+#include "backends/simd/vector.h"
 #include "ops/op.h"
 #include <stdio.h>
 
@@ -19,6 +20,19 @@ typedef enum ltap_layout {
 } ltap_layout;
 
 #define LTAP_IMPL_MAX_INPUTS 8
+/* Nodes at most that a kernel does after its own, and other tensors that they read. */
+#define LTAP_IMPL_MAX_CHAIN  11
+#define LTAP_IMPL_MAX_EXTRAS 6
+
+/* A pointwise node that a kernel does after its own. */
+typedef struct ltap_link {
+    const ltap_node *node;
+    ltap_vector_map map;
+    float params[2];
+    int n_sources;
+    int sources[2]; /* >= 0: that extra; ~0: what the kernel itself makes; ~i: link i - 1's result
+                     */
+} ltap_link;
 
 /* What a row is asked. Tensors have concrete shapes; constants have data (plain). */
 typedef struct ltap_query {
@@ -29,10 +43,13 @@ typedef struct ltap_query {
     size_t n_outputs;
     bool exact;
     int threads;
-    /* Unary nodes that follow at once and nobody else sees in between: the kernel may do them too.
-     */
-    const ltap_node *const *chain;
-    size_t n_chain;
+    /* Of output 0. Not yet known to accepts. */
+    ltap_layout layout;
+    /* Nodes of output 0's shape that follow, and nobody else sees what is in between: for prepare
+     * of a row that chains. Extras have the shape in which they lie. */
+    const ltap_link *chain;
+    const ltap_tensor *extras;
+    size_t n_chain, n_extras;
     /* n_inputs entries: what a constant input is to packs (its data may be a copy that is made anew
      * for each plan): pass identities[i] as the source of ltap_packs_get. NULL for the others. */
     const void *const *identities;
@@ -73,13 +90,15 @@ struct ltap_impl {
     /* The layouts it wants of its non-constant inputs and gives its outputs. NULL: all plain.
      * constants are always given plain. in: n_inputs, out: n_outputs entries, preset to plain. */
     void (*layouts)(const ltap_query *query, ltap_layout *in, ltap_layout *out);
-    /* How many leading nodes of chain it can take with the very bits of separate ones. NULL: none.
-     */
-    size_t (*fuses)(const ltap_query *query);
-    /* Makes the kernel, packs weights; query->n_chain is what fuses returned. Plain row-major
-     * descriptions in the query, memory in the agreed layouts. */
+    /* Pointwise: takes its inputs channels last where they lie so, and gives its output so. */
+    bool follows;
+    /* Does the query's chain too, with the very bits of separate nodes: its output 0 is then what
+     * the chain's last link makes. */
+    bool chains;
+    /* Makes the kernel, packs weights. Plain row-major descriptions in the query, memory in the
+     * agreed layouts. */
     ltap_status (*prepare)(const ltap_query *query, ltap_kernel *kernel, ltap_error *error);
-    /* inputs and outputs: data pointers, NULL where omitted or packed. */
+    /* inputs and outputs: data pointers, NULL where omitted or packed; extras follow inputs. */
     ltap_status (*run)(const ltap_kernel *kernel, const void *const *inputs, void *const *outputs,
                        void *scratch, ltap_error *error);
     void (*release)(ltap_kernel *kernel, ltap_memory *memory);

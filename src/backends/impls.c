@@ -6,14 +6,23 @@
 #endif
 #include "backends/simd/rows.h"
 
+#define LISTED(id, operator) &ltap_impl_simd_##id,
+
 static const ltap_impl *const rows[] = {
 #ifdef LTAP_HAVE_DNNL
-    &ltap_dnnl_exact_conv,   &ltap_dnnl_conv,
-    &ltap_dnnl_gemm,         &ltap_dnnl_matmul,
-    &ltap_dnnl_average_pool, &ltap_dnnl_global_average_pool,
+    &ltap_dnnl_exact_conv,
+    &ltap_dnnl_conv,
+    &ltap_dnnl_gemm,
+    &ltap_dnnl_matmul,
+    &ltap_dnnl_average_pool,
+    &ltap_dnnl_global_average_pool,
 #endif
-    &ltap_impl_simd_concat,  &ltap_impl_simd_max_pool,
-    &ltap_impl_simd_resize,  NULL,
+    &ltap_impl_simd_concat,
+    &ltap_impl_simd_max_pool,
+    &ltap_impl_simd_resize,
+    &ltap_impl_simd_softmax,
+    &ltap_impl_simd_layer_norm,
+    LTAP_SIMD_POINTWISE(LISTED) NULL,
 };
 
 const ltap_impl *const *ltap_impls(void)

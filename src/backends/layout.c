@@ -91,3 +91,20 @@ void ltap_layout_convert(const ltap_tensor *tensor, const void *src, ltap_layout
     t.row_tiles = (t.rows + TILE - 1) / TILE;
     ltap_parallel_for(threads, dims[0] * t.row_tiles, 4, transpose_strips, &t);
 }
+
+ltap_tensor ltap_layout_told(const ltap_tensor *tensor, ltap_layout layout)
+{
+    static const int to_last[4] = {0, 2, 3, 1};
+    ltap_tensor told = *tensor;
+    int64_t padded[4] = {1, 1, 1, 1};
+
+    told.data = NULL;
+    if (layout == LTAP_LAYOUT_PLAIN)
+        return told;
+    told.rank = 4;
+    for (int i = 0; i < tensor->rank; i++)
+        padded[4 - tensor->rank + i] = tensor->dims[i];
+    for (int i = 0; i < 4; i++)
+        told.dims[i] = padded[to_last[i]];
+    return told;
+}

@@ -43,7 +43,7 @@ static bool lies_channels_last(const ltap_schedule *schedule, uint32_t value)
 }
 
 /* A smaller or constant operand that reads the same in both orders of axes. */
-static bool reads_alike(const ltap_tensor *tensor)
+bool ltap_schedule_reads_alike(const ltap_tensor *tensor)
 {
     ltap_tensor padded = {.rank = 4, .dims = {1, 1, 1, 1}};
 
@@ -71,7 +71,7 @@ static bool can_follow(const ltap_schedule *schedule, const ltap_query *query)
             continue;
         if (tensor->rank == 4 && !tensor->data) {
             any = any || lies_channels_last(schedule, node->inputs[i]);
-        } else if (!reads_alike(tensor)) {
+        } else if (!ltap_schedule_reads_alike(tensor)) {
             return false;
         }
     }
@@ -87,14 +87,12 @@ ltap_status ltap_choose(ltap_schedule *schedule, const ltap_query *query, ltap_c
     for (size_t i = 0; i < query->n_outputs; i++)
         choice->out[i] = LTAP_LAYOUT_PLAIN;
     choice->permuted = false;
-    if (choice->impl) {
-        if (choice->impl->layouts)
-            choice->impl->layouts(query, choice->in, choice->out);
+    if (choice->impl && choice->impl->layouts)
+        choice->impl->layouts(query, choice->in, choice->out);
+    bool follows = !choice->impl || choice->impl->follows;
+    if (!follows || !can_follow(schedule, query))
         return LTAP_OK;
-    }
-    if (!can_follow(schedule, query))
-        return LTAP_OK;
-    choice->permuted = true;
+    choice->permuted = !choice->impl;
     for (size_t i = 0; i < query->n_inputs; i++)
         if (query->inputs[i].rank == 4 && !query->inputs[i].data)
             choice->in[i] = LTAP_LAYOUT_CHANNELS_LAST;

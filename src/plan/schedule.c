@@ -6,11 +6,10 @@
  */
 #include "plan/schedule.h"
 
+#include "backends/layout.h"
 #include "base/error.h"
 
 #include <string.h>
-
-enum { MAX_CHAIN = 8 };
 
 static bool is_constant(const ltap_schedule *schedule, uint32_t value)
 {
@@ -25,35 +24,9 @@ static bool all_constant(const ltap_schedule *schedule, const ltap_node *node)
     return true;
 }
 
-/* Nodes after this one that a kernel could do as well: each the only reader of the one before. */
-static size_t find_chain(const ltap_schedule *schedule, const ltap_node *node,
-                         const ltap_node **chain)
-{
-    const ltap_graph *graph = schedule->request->graph;
-    size_t count = 0;
-
-    if (node->n_outputs != 1)
-        return 0;
-    for (uint32_t value = node->outputs[0]; count < MAX_CHAIN; count++) {
-        const ltap_node *next = NULL;
-        if (schedule->tapped[value] || schedule->uses[value] != 1)
-            break;
-        const ltap_value *made = ltap_graph_at(graph, value);
-        for (size_t i = 0; i < made->n_consumers && !next; i++)
-            if (!schedule->request->keep || schedule->request->keep[made->consumers[i]])
-                next = ltap_graph_node(graph, made->consumers[i]);
-        if (!next || !next->op || !(next->op->flags & LTAP_OP_UNARY) || next->n_outputs != 1 ||
-            next->inputs[0] != value)
-            break;
-        chain[count] = next;
-        value = next->outputs[0];
-    }
-    return count;
-}
-
 /* Constants that this node reads get their data now; so the rows can see and pack them. */
-static ltap_status compute_constants(ltap_schedule *schedule, const ltap_node *node,
-                                     ltap_error *error)
+ltap_status ltap_schedule_constants(ltap_schedule *schedule, const ltap_node *node,
+                                    ltap_error *error)
 {
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i] != LTAP_NO_VALUE && is_constant(schedule, node->inputs[i]))
@@ -85,27 +58,11 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
                           .memory = request->memory};
 }
 
-static const int to_last[4] = {0, 2, 3, 1};
-
-/* The shape as a permuted reference kernel is told it: rank 4, channels last. */
-static ltap_tensor permuted(const ltap_tensor *tensor)
-{
-    ltap_tensor told = {.dtype = tensor->dtype, .rank = 4};
-    int64_t padded[4] = {1, 1, 1, 1};
-
-    for (int i = 0; i < tensor->rank; i++)
-        padded[4 - tensor->rank + i] = tensor->dims[i];
-    for (int i = 0; i < 4; i++)
-        told.dims[i] = padded[to_last[i]];
-    return told;
-}
-
 static ltap_tensor told_shape(const ltap_tensor *tensor, const ltap_choice *choice)
 {
-    ltap_tensor told =
-        choice->permuted && tensor->dtype != LTAP_UNDEFINED ? permuted(tensor) : *tensor;
-    told.data = NULL;
-    return told;
+    bool permuted = choice->permuted && tensor->dtype != LTAP_UNDEFINED;
+
+    return ltap_layout_told(tensor, permuted ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN);
 }
 
 static ltap_status add_inputs(ltap_schedule *schedule, const ltap_query *query,
@@ -123,6 +80,20 @@ static ltap_status add_inputs(ltap_schedule *schedule, const ltap_query *query,
         bool packed = i < 32 && (step->kernel.packed_inputs >> i & 1u);
         if (!packed)
             LTAP_TRY(ltap_schedule_obtain(schedule, value, choice->in[i], &operand->buffer, error));
+    }
+    return LTAP_OK;
+}
+
+/* What the chain reads besides: it lies there already, or is a constant. */
+static ltap_status add_extras(ltap_schedule *schedule, const ltap_chain_plan *found,
+                              ltap_layout layout, ltap_step *step, ltap_error *error)
+{
+    for (size_t i = 0; i < found->n_extras; i++) {
+        ltap_operand *operand = &step->operands[step->n_inputs - found->n_extras + i];
+        uint32_t value = found->values[i];
+        ltap_layout lies = is_constant(schedule, value) ? LTAP_LAYOUT_PLAIN : layout;
+        *operand = (ltap_operand){value, LTAP_NO_BUFFER, lies, found->extras[i]};
+        LTAP_TRY(ltap_schedule_obtain(schedule, value, lies, &operand->buffer, error));
     }
     return LTAP_OK;
 }
@@ -160,28 +131,32 @@ static void count_down(ltap_schedule *schedule, const ltap_node *node)
     }
 }
 
-static ltap_status prepare(ltap_schedule *schedule, ltap_query *query, const ltap_choice *choice,
-                           ltap_step *step, ltap_error *error)
+/* The nodes of the chain become the step's own. */
+static ltap_status keep_chain(ltap_schedule *schedule, const ltap_chain_plan *found,
+                              ltap_step *step, ltap_error *error)
+{
+    void *copy;
+
+    if (!found->n_links)
+        return LTAP_OK;
+    LTAP_TRY(ltap_arena_take(&schedule->plan->arena, found->n_links, sizeof(*step->chain), &copy,
+                             error));
+    const ltap_node **nodes = copy;
+    for (size_t i = 0; i < found->n_links; i++)
+        nodes[i] = found->links[i].node;
+    step->chain = nodes;
+    step->n_chain = found->n_links;
+    step->n_inputs += found->n_extras;
+    return LTAP_OK;
+}
+
+static ltap_status prepare(ltap_schedule *schedule, const ltap_query *query,
+                           const ltap_choice *choice, ltap_step *step, ltap_error *error)
 {
     step->kind = choice->impl ? LTAP_STEP_KERNEL : LTAP_STEP_REFERENCE;
     step->refusals = choice->refusals;
     if (!choice->impl)
         return LTAP_OK;
-    const ltap_node *chain[MAX_CHAIN];
-    query->n_chain = find_chain(schedule, query->node, chain);
-    query->chain = chain;
-    if (query->n_chain && choice->impl->fuses)
-        query->n_chain = choice->impl->fuses(query);
-    else
-        query->n_chain = 0;
-    if (query->n_chain) {
-        void *copy;
-        LTAP_TRY(
-            ltap_arena_take(&schedule->plan->arena, query->n_chain, sizeof(*chain), &copy, error));
-        memcpy(copy, chain, query->n_chain * sizeof(*chain));
-        step->chain = copy;
-        step->n_chain = query->n_chain;
-    }
     step->kernel.impl = choice->impl;
     step->kernel.detail = "";
     LTAP_TRY(choice->impl->prepare(query, &step->kernel, error));
@@ -190,26 +165,37 @@ static ltap_status prepare(ltap_schedule *schedule, ltap_query *query, const lta
     return LTAP_OK;
 }
 
+static ltap_status add_operands(ltap_schedule *schedule, const ltap_query *query,
+                                const ltap_choice *choice, const ltap_chain_plan *found,
+                                ltap_step *step, ltap_error *error)
+{
+    LTAP_TRY(add_inputs(schedule, query, choice, step, error));
+    LTAP_TRY(add_extras(schedule, found, query->layout, step, error));
+    LTAP_TRY(add_outputs(schedule, query, choice, step, error));
+    return ltap_schedule_append(schedule, step, error);
+}
+
 static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, ltap_error *error)
 {
     ltap_step step = {.node = node, .n_inputs = node->n_inputs, .n_outputs = node->n_outputs};
     ltap_choice choice = {.in = schedule->layouts, .out = schedule->layouts + node->n_inputs};
+    ltap_chain_plan found = {.n_links = 0};
     ltap_query query;
     ltap_call call;
 
-    LTAP_TRY(compute_constants(schedule, node, error));
+    LTAP_TRY(ltap_schedule_constants(schedule, node, error));
     make_query(schedule, node, &query, &call);
     if (node->op->cost)
         schedule->plan->mult_adds += node->op->cost(&call);
     LTAP_TRY(ltap_choose(schedule, &query, &choice, error));
+    query.layout = choice.out[0];
+    if (choice.impl && choice.impl->chains)
+        LTAP_TRY(ltap_chain_find(schedule, &query, &found, error));
+    LTAP_TRY(keep_chain(schedule, &found, &step, error));
     LTAP_TRY(
         ltap_schedule_operands(schedule, step.n_inputs + step.n_outputs, &step.operands, error));
     LTAP_TRY(prepare(schedule, &query, &choice, &step, error));
-    ltap_status status = add_inputs(schedule, &query, &choice, &step, error);
-    if (status == LTAP_OK)
-        status = add_outputs(schedule, &query, &choice, &step, error);
-    if (status == LTAP_OK)
-        status = ltap_schedule_append(schedule, &step, error);
+    ltap_status status = add_operands(schedule, &query, &choice, &found, &step, error);
     if (status != LTAP_OK && step.kernel.impl)
         step.kernel.impl->release(&step.kernel, schedule->plan->memory);
     return status;

@@ -42,6 +42,26 @@ ltap_status ltap_schedule_operands(ltap_schedule *schedule, size_t count, ltap_o
 /* Writes down all steps; everything in the schedule is set up. */
 ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error);
 
+/* Constants that a node reads get their data; so the rows can see and pack them. */
+ltap_status ltap_schedule_constants(ltap_schedule *schedule, const ltap_node *node,
+                                    ltap_error *error);
+
+/* Whether a tensor, seen with rank 4, is the same bytes in both layouts. */
+bool ltap_schedule_reads_alike(const ltap_tensor *tensor);
+
+/* Pointwise nodes that follow a node at once, for its kernel to do as well. */
+typedef struct ltap_chain_plan {
+    size_t n_links, n_extras;
+    ltap_link links[LTAP_IMPL_MAX_CHAIN];
+    uint32_t values[LTAP_IMPL_MAX_EXTRAS];    /* of the extras */
+    ltap_tensor extras[LTAP_IMPL_MAX_EXTRAS]; /* as they lie */
+} ltap_chain_plan;
+
+/* The longest chain after the query's node such that nobody else sees what is in between: no tap,
+ * no other reader. The query's layout is set; its chain becomes found's. */
+ltap_status ltap_chain_find(ltap_schedule *schedule, ltap_query *query, ltap_chain_plan *found,
+                            ltap_error *error);
+
 /* How one node will run. */
 typedef struct ltap_choice {
     const ltap_impl *impl; /* NULL: the reference kernel */

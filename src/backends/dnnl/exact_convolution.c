@@ -9,6 +9,7 @@
 #include "backends/dnnl/memory.h"
 #include "backends/dnnl/row.h"
 #include "backends/dnnl/rows.h"
+#include "backends/simd/links.h"
 #include "base/checked.h"
 #include "base/parallel.h"
 
@@ -28,7 +29,8 @@ typedef struct state {
     ltap_dnnl_primitive primitives[MAX_BANDS];
     int64_t images, src_row, dst_row, src_image, dst_image; /* bytes of a row, an image */
     uint64_t scratch_bytes;                                 /* of one worker */
-    ltap_dnnl_chain chain;
+    size_t n_inputs;
+    ltap_links chain;
 } state;
 
 typedef struct run_job {
@@ -169,7 +171,8 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
                                      error));
     state *s = kernel->state;
     kernel->state_bytes = sizeof *s;
-    ltap_dnnl_chain_init(query, &s->chain);
+    s->n_inputs = query->n_inputs;
+    ltap_links_after(query, &s->chain);
     s->images = x->dims[0];
     s->src_row = row_bytes(x);
     s->dst_row = row_bytes(y);
@@ -237,7 +240,8 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
         if (work.statuses[i] != LTAP_OK)
             return ltap_error_set(error, work.statuses[i], "oneDNN could not run a convolution");
     }
-    return ltap_dnnl_chain_run(&s->chain, outputs[0], error);
+    ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs[0]);
+    return LTAP_OK;
 }
 
 const ltap_impl ltap_dnnl_exact_conv = {
@@ -245,7 +249,7 @@ const ltap_impl ltap_dnnl_exact_conv = {
     .name = "dnnl:exact_conv",
     .accepts = accepts,
     .layouts = ltap_dnnl_layouts,
-    .fuses = ltap_dnnl_fuses,
+    .chains = true,
     .prepare = prepare,
     .run = run,
     .release = release,

@@ -1,13 +1,15 @@
 /* The functions that rows of one oneDNN primitive share. */
 #include "backends/dnnl/row.h"
 #include "backends/dnnl/memory.h"
+#include "backends/simd/links.h"
 #include "base/parallel.h"
 
 typedef struct state {
     int threads;
     dnnl_engine_t engine;
     ltap_dnnl_primitive primitive;
-    ltap_dnnl_chain chain;
+    size_t n_inputs;
+    ltap_links chain; /* oneDNN's own fused ReLU turns NaN into 0, which PyTorch does not */
 } state;
 
 bool ltap_dnnl_accepts(const ltap_query *query, ltap_dnnl_describe describe, ltap_why *why)
@@ -26,62 +28,6 @@ void ltap_dnnl_layouts(const ltap_query *query, ltap_layout *in, ltap_layout *ou
     }
 }
 
-/* As much of the same type out as in, no other inputs: can be done in place. */
-static bool is_in_place(const ltap_node *node, const ltap_tensor *value)
-{
-    const ltap_op *op = node->op;
-    ltap_tensor out = {.dtype = LTAP_UNDEFINED};
-    ltap_call call = {.node = node,
-                      .inputs = value,
-                      .n_inputs = 1,
-                      .outputs = &out,
-                      .n_outputs = 1,
-                      .threads = 1};
-    if (!op || !(op->flags & LTAP_OP_UNARY) || (op->flags & (LTAP_OP_VIEW | LTAP_OP_RANDOM)) ||
-        node->n_inputs != 1 || node->n_outputs != 1)
-        return false;
-    return op->shape(&call, NULL) == LTAP_OK && out.dtype == value->dtype &&
-           ltap_tensor_same_shape(&out, value);
-}
-
-size_t ltap_dnnl_fuses(const ltap_query *query)
-{
-    size_t n = 0;
-    ltap_tensor value = query->outputs[0];
-    value.data = NULL;
-    while (n < query->n_chain && n < LTAP_DNNL_MAX_CHAIN && is_in_place(query->chain[n], &value))
-        n++;
-    return n;
-}
-
-void ltap_dnnl_chain_init(const ltap_query *query, ltap_dnnl_chain *chain)
-{
-    *chain = (ltap_dnnl_chain){.memory = query->memory,
-                               .threads = query->threads,
-                               .value = query->outputs[0],
-                               .count = query->n_chain};
-    for (size_t i = 0; i < query->n_chain; i++)
-        chain->nodes[i] = query->chain[i];
-}
-
-ltap_status ltap_dnnl_chain_run(const ltap_dnnl_chain *chain, void *data, ltap_error *error)
-{
-    ltap_tensor value = chain->value;
-    value.data = data;
-    for (size_t i = 0; i < chain->count; i++) {
-        ltap_tensor out = value;
-        ltap_call call = {.node = chain->nodes[i],
-                          .inputs = &value,
-                          .n_inputs = 1,
-                          .outputs = &out,
-                          .n_outputs = 1,
-                          .memory = chain->memory,
-                          .threads = chain->threads};
-        LTAP_TRY(chain->nodes[i]->op->reference(&call, error));
-    }
-    return LTAP_OK;
-}
-
 ltap_status ltap_dnnl_prepare(const ltap_query *query, ltap_dnnl_describe describe,
                               ltap_kernel *kernel, ltap_error *error)
 {
@@ -94,7 +40,8 @@ ltap_status ltap_dnnl_prepare(const ltap_query *query, ltap_dnnl_describe descri
     ltap_status status = LTAP_OK;
     state *s = kernel->state;
     s->threads = query->threads;
-    ltap_dnnl_chain_init(query, &s->chain);
+    s->n_inputs = query->n_inputs;
+    ltap_links_after(query, &s->chain);
     LTAP_GO(ltap_dnnl_check(dnnl_engine_create(&s->engine, dnnl_cpu, 0), "an engine", error));
     LTAP_GO(ltap_dnnl_primitive_init(query, &job, s->threads, s->engine, &s->primitive,
                                      &kernel->packed_inputs, error));
@@ -114,7 +61,9 @@ ltap_status ltap_dnnl_run(const ltap_kernel *kernel, const void *const *inputs,
     int before = ltap_parallel_set_threads(s->threads);
     ltap_status status = ltap_dnnl_primitive_run(&s->primitive, inputs, outputs, scratch, error);
     ltap_parallel_set_threads(before);
-    return status == LTAP_OK ? ltap_dnnl_chain_run(&s->chain, outputs[0], error) : status;
+    if (status == LTAP_OK)
+        ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs[0]);
+    return status;
 }
 
 void ltap_dnnl_release(ltap_kernel *kernel, ltap_memory *memory)

@@ -4,22 +4,6 @@
 
 #include "backends/dnnl/primitive.h"
 
-#define LTAP_DNNL_MAX_CHAIN 8
-
-/* What follows a node at once (a ReLU), done in place on its output by the reference kernels:
- * oneDNN's own fused ReLU turns NaN into 0, which PyTorch does not. */
-typedef struct ltap_dnnl_chain {
-    ltap_memory *memory;
-    int threads;
-    ltap_tensor value; /* the node's output */
-    size_t count;
-    const ltap_node *nodes[LTAP_DNNL_MAX_CHAIN];
-} ltap_dnnl_chain;
-
-size_t ltap_dnnl_fuses(const ltap_query *query);
-void ltap_dnnl_chain_init(const ltap_query *query, ltap_dnnl_chain *chain);
-ltap_status ltap_dnnl_chain_run(const ltap_dnnl_chain *chain, void *data, ltap_error *error);
-
 /* Fills a job; false with `why` where oneDNN is not to be used. */
 typedef bool (*ltap_dnnl_describe)(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why);
 
@@ -48,7 +32,7 @@ void ltap_dnnl_release(ltap_kernel *kernel, ltap_memory *memory);
         .name = title,                                                                             \
         .accepts = id##_accepts,                                                                   \
         .layouts = layouts_of,                                                                     \
-        .fuses = ltap_dnnl_fuses,                                                                  \
+        .chains = true,                                                                            \
         .prepare = id##_prepare,                                                                   \
         .run = ltap_dnnl_run,                                                                      \
         .release = ltap_dnnl_release,                                                              \

@@ -9,5 +9,32 @@
 extern const ltap_impl ltap_impl_simd_concat;
 extern const ltap_impl ltap_impl_simd_max_pool;
 extern const ltap_impl ltap_impl_simd_resize;
+extern const ltap_impl ltap_impl_simd_softmax;
+extern const ltap_impl ltap_impl_simd_layer_norm;
+
+/* The operators of simd/pointwise.c: those of ltap_vector_functions. */
+#define LTAP_SIMD_POINTWISE(ROW)                                                                   \
+    ROW(add, "Add")                                                                                \
+    ROW(sub, "Sub")                                                                                \
+    ROW(mul, "Mul")                                                                                \
+    ROW(div, "Div")                                                                                \
+    ROW(relu, "Relu")                                                                              \
+    ROW(leaky_relu, "LeakyRelu")                                                                   \
+    ROW(clip, "Clip")                                                                              \
+    ROW(hard_sigmoid, "HardSigmoid")                                                               \
+    ROW(hard_swish, "HardSwish")                                                                   \
+    ROW(sigmoid, "Sigmoid")                                                                        \
+    ROW(swish, "Swish")                                                                            \
+    ROW(tanh, "Tanh")                                                                              \
+    ROW(erf, "Erf")                                                                                \
+    ROW(exp, "Exp")                                                                                \
+    ROW(gelu, "Gelu")                                                                              \
+    ROW(sqrt, "Sqrt")                                                                              \
+    ROW(reciprocal, "Reciprocal")                                                                  \
+    ROW(neg, "Neg")                                                                                \
+    ROW(abs, "Abs")
+#define LTAP_SIMD_DECLARE(id, operator) extern const ltap_impl ltap_impl_simd_##id;
+LTAP_SIMD_POINTWISE(LTAP_SIMD_DECLARE)
+#undef LTAP_SIMD_DECLARE
 
 #endif

@@ -1,0 +1,289 @@
+/* Chains of pointwise operators; see links.h.
+ *
+ * The output's axes are merged where all operands allow it. Blocks are whole rows of the last
+ * merged axis, as many as fit, or pieces of one long row. An operand that does not run along with
+ * the output is laid out for a block first (a tile), so that every link is a plain loop.
+ */
+#include "backends/simd/links.h"
+
+#include "backends/layout.h"
+#include "base/parallel.h"
+
+#include <string.h>
+
+/* GRAIN: below this many elements, a second thread costs more than it brings. */
+enum { BLOCK = 512, GRAIN = 16384 };
+
+static bool reads_text(const ltap_node *node, const ltap_vector_function *function)
+{
+    return !function->text_attr ||
+           strcmp(ltap_node_string(node, function->text_attr, "none"), function->text) == 0;
+}
+
+static float read_param(const ltap_node *node, const char *name, float otherwise)
+{
+    return name ? (float)ltap_node_float(node, name, otherwise) : otherwise;
+}
+
+static bool read_params(const ltap_node *node, const ltap_tensor *inputs,
+                        const ltap_vector_function *function, ltap_link *link)
+{
+    for (size_t i = 0; i < 2; i++) {
+        link->params[i] = read_param(node, function->params[i].attr, function->params[i].otherwise);
+        size_t input = i + 1;
+        if (!function->limits || input >= node->n_inputs || node->inputs[input] == LTAP_NO_VALUE)
+            continue;
+        if (!inputs[input].data)
+            return false;
+        memcpy(&link->params[i], inputs[input].data, sizeof(float));
+    }
+    return true;
+}
+
+bool ltap_link_read(const ltap_node *node, const ltap_tensor *inputs, ltap_link *link,
+                    ltap_why *why)
+{
+    const ltap_vector_function *f = ltap_vector_functions();
+
+    while (f->op && (strcmp(f->op, node->op_type) != 0 || !reads_text(node, f)))
+        f++;
+    if (!f->op || node->domain[0] || node->n_outputs != 1)
+        return ltap_refuse(why, "not a function that is known here");
+    *link = (ltap_link){.node = node, .map = f->map, .n_sources = f->n_sources, .sources = {0, 1}};
+    for (int i = 0; i < f->n_sources; i++)
+        if (inputs[i].dtype != LTAP_FLOAT32)
+            return ltap_refuse(why, "not float32");
+    return read_params(node, inputs, f, link) || ltap_refuse(why, "a limit is computed");
+}
+
+static bool mergeable(const ltap_links *chain, int64_t strides[][LTAP_MAX_RANK], int axis,
+                      int64_t size)
+{
+    for (size_t k = 0; k < chain->n_operands; k++)
+        if (chain->operands[k].strides[chain->rank - 1] != strides[k][axis] * size)
+            return false;
+    return true;
+}
+
+/* A new last axis. */
+static void push_axis(ltap_links *chain, int64_t size)
+{
+    chain->dims[chain->rank] = size;
+    for (size_t k = 0; k < chain->n_operands; k++)
+        chain->operands[k].strides[chain->rank] = 0;
+    chain->rank++;
+}
+
+static void mark_full(ltap_links *chain)
+{
+    for (size_t k = 0; k < chain->n_operands; k++) {
+        int64_t stride = 1;
+        chain->operands[k].full = true;
+        for (int i = chain->rank - 1; i >= 0; stride *= chain->dims[i], i--)
+            if (chain->dims[i] != 1 && chain->operands[k].strides[i] != stride)
+                chain->operands[k].full = false;
+    }
+}
+
+/* tensors: the operands', as they lie; out too. */
+static void merge_axes(ltap_links *chain, const ltap_tensor *tensors, const ltap_tensor *out)
+{
+    int64_t strides[LTAP_LINKS_OPERANDS][LTAP_MAX_RANK];
+
+    for (size_t k = 0; k < chain->n_operands; k++)
+        ltap_dims_strides(&tensors[k], out, strides[k]);
+    chain->rank = 0;
+    push_axis(chain, 1);
+    for (int axis = 0; axis < out->rank; axis++) {
+        if (out->dims[axis] == 1)
+            continue;
+        if (chain->rank == 1 || !mergeable(chain, strides, axis, out->dims[axis]))
+            push_axis(chain, 1);
+        chain->dims[chain->rank - 1] *= out->dims[axis];
+        for (size_t k = 0; k < chain->n_operands; k++)
+            chain->operands[k].strides[chain->rank - 1] = strides[k][axis];
+    }
+    if (chain->rank == 1)
+        push_axis(chain, 1);
+    mark_full(chain);
+}
+
+/* The links of the query, whose value v is `first` links after the operands. */
+static void add_links(const ltap_query *query, size_t n_own, bool in_place, ltap_links *chain)
+{
+    for (size_t i = 0; i < query->n_chain; i++) {
+        ltap_link *link = &chain->links[chain->n_links++];
+        *link = query->chain[i];
+        for (int k = 0; k < link->n_sources; k++) {
+            int source = link->sources[k];
+            if (source >= 0)
+                link->sources[k] = source + (int)n_own;
+            else if (in_place)
+                link->sources[k] = source == ~0 ? 0 : source + 1;
+        }
+    }
+}
+
+static void finish(const ltap_query *query, const ltap_tensor *own, size_t n_own, ltap_links *chain)
+{
+    ltap_tensor tensors[LTAP_LINKS_OPERANDS];
+    ltap_tensor out = ltap_layout_told(&query->outputs[0], query->layout);
+
+    chain->threads = query->threads;
+    chain->n_operands = n_own + query->n_extras;
+    for (size_t i = 0; i < n_own; i++)
+        tensors[i] = own[i];
+    for (size_t i = 0; i < query->n_extras; i++)
+        tensors[n_own + i] = query->extras[i];
+    merge_axes(chain, tensors, &out);
+}
+
+void ltap_links_after(const ltap_query *query, ltap_links *chain)
+{
+    ltap_tensor own = ltap_layout_told(&query->outputs[0], query->layout);
+
+    *chain = (ltap_links){.n_links = 0};
+    add_links(query, 1, true, chain);
+    finish(query, &own, 1, chain);
+}
+
+void ltap_links_from(const ltap_query *query, const ltap_link *head, ltap_links *chain)
+{
+    ltap_tensor own[2];
+
+    for (int i = 0; i < head->n_sources; i++)
+        own[i] = ltap_layout_told(&query->inputs[i], query->layout);
+    *chain = (ltap_links){.n_links = 1, .links = {*head}};
+    add_links(query, (size_t)head->n_sources, false, chain);
+    finish(query, own, (size_t)head->n_sources, chain);
+}
+
+typedef struct job {
+    const ltap_links *chain;
+    const float *operands[LTAP_LINKS_OPERANDS];
+    float *dst;
+} job;
+
+/* A block: rows of the last axis from `row` on, or a piece of one row. */
+typedef struct block {
+    int64_t row, n_rows, column, width;
+} block;
+
+/* One thread's tiles and results. */
+typedef struct desk {
+    float tiles[LTAP_LINKS_OPERANDS][BLOCK];
+    float results[LTAP_LINKS_COUNT][BLOCK];
+    int64_t tile_base[LTAP_LINKS_OPERANDS], tile_rows[LTAP_LINKS_OPERANDS];
+} desk;
+
+/* Where row `row` of an operand begins. */
+static int64_t row_base(const ltap_links *chain, const ltap_links_operand *operand, int64_t row)
+{
+    int64_t base = 0;
+
+    for (int i = chain->rank - 2; i >= 0; row /= chain->dims[i], i--)
+        base += row % chain->dims[i] * operand->strides[i];
+    return base;
+}
+
+static void fill_tile(const ltap_links_operand *operand, int rank, const float *src, const block *b,
+                      float *tile)
+{
+    int64_t along = operand->strides[rank - 1], down = operand->strides[rank - 2];
+
+    for (int64_t r = 0; r < b->n_rows; r++, src += down, tile += b->width)
+        for (int64_t i = 0; i < b->width; i++)
+            tile[i] = src[i * along];
+}
+
+static const float *fetch(const job *work, size_t index, const block *b, desk *d)
+{
+    const ltap_links *chain = work->chain;
+    const ltap_links_operand *operand = &chain->operands[index];
+    const float *data = work->operands[index];
+    int last = chain->rank - 1;
+
+    if (operand->full)
+        return data + b->row * chain->dims[last] + b->column;
+    int64_t base = row_base(chain, operand, b->row) + b->column * operand->strides[last];
+    if (b->n_rows == 1 && operand->strides[last])
+        return data + base;
+    bool same = operand->strides[last - 1] == 0 && d->tile_base[index] == base &&
+                d->tile_rows[index] >= b->n_rows * b->width;
+    if (!same)
+        fill_tile(operand, chain->rank, data + base, b, d->tiles[index]);
+    if (!same) {
+        d->tile_base[index] = base;
+        d->tile_rows[index] = b->n_rows * b->width;
+    }
+    return d->tiles[index];
+}
+
+static void run_block(const job *work, const block *b, desk *d)
+{
+    const ltap_links *chain = work->chain;
+    const float *operands[LTAP_LINKS_OPERANDS];
+    int64_t n = b->n_rows * b->width;
+    float *dst = work->dst + b->row * chain->dims[chain->rank - 1] + b->column;
+
+    for (size_t k = 0; k < chain->n_operands; k++)
+        operands[k] = fetch(work, k, b, d);
+    for (size_t i = 0; i < chain->n_links; i++) {
+        const ltap_link *link = &chain->links[i];
+        const float *sources[2] = {NULL, NULL};
+        for (int k = 0; k < link->n_sources; k++)
+            sources[k] =
+                link->sources[k] >= 0 ? operands[link->sources[k]] : d->results[~link->sources[k]];
+        link->map(sources[0], sources[1], link->params,
+                  i + 1 < chain->n_links ? d->results[i] : dst, n);
+    }
+}
+
+/* Rows that fit into a block together are units of one row; of a long row, its pieces are. */
+static void run_units(void *context, int64_t first, int64_t last)
+{
+    const job *work = context;
+    const ltap_links *chain = work->chain;
+    int64_t width = chain->dims[chain->rank - 1], middle = chain->dims[chain->rank - 2];
+    int64_t pieces = (width - 1) / BLOCK + 1, fit = width < BLOCK ? BLOCK / width : 1;
+    desk d;
+
+    for (size_t k = 0; k < chain->n_operands; k++)
+        d.tile_base[k] = -1;
+    for (int64_t unit = first; unit < last;) {
+        block b = {unit / pieces, 1, unit % pieces * BLOCK, width};
+        if (pieces > 1)
+            b.width = width - b.column < BLOCK ? width - b.column : BLOCK;
+        int64_t rows = middle - b.row % middle;
+        rows = rows < fit ? rows : fit;
+        if (pieces == 1)
+            b.n_rows = rows < last - unit ? rows : last - unit;
+        run_block(work, &b, &d);
+        unit += b.n_rows;
+    }
+}
+
+void ltap_links_run(const ltap_links *chain, const void *const *operands, float *dst)
+{
+    job work = {.chain = chain, .dst = dst};
+    int64_t width = chain->dims[chain->rank - 1], units = (width - 1) / BLOCK + 1;
+
+    if (chain->n_links == 0)
+        return;
+    for (size_t k = 0; k < chain->n_operands; k++)
+        work.operands[k] = operands[k];
+    int64_t unit = width < BLOCK ? width : BLOCK;
+    for (int i = 0; i + 1 < chain->rank; i++)
+        units *= chain->dims[i];
+    ltap_parallel_for(chain->threads, units, GRAIN / unit, run_units, &work);
+}
+
+void ltap_links_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
+                       void *dst)
+{
+    const void *operands[LTAP_LINKS_OPERANDS] = {dst};
+
+    for (size_t k = 1; k < chain->n_operands; k++)
+        operands[k] = inputs[n_inputs + k - 1];
+    ltap_links_run(chain, operands, dst);
+}

@@ -1,0 +1,41 @@
+/* Chains: pointwise operators done one after the other, a block of elements at a time.
+ *
+ * Each link computes exactly what it would compute alone (simd/vector.h), so a chain's bits are
+ * those of separate nodes; what is saved is the way to memory and back.
+ */
+#ifndef LTAP_BACKENDS_SIMD_LINKS_H
+#define LTAP_BACKENDS_SIMD_LINKS_H
+
+#include "backends/impl.h"
+
+enum { LTAP_LINKS_COUNT = LTAP_IMPL_MAX_CHAIN + 1, LTAP_LINKS_OPERANDS = 8 };
+
+typedef struct ltap_links_operand {
+    int64_t strides[LTAP_MAX_RANK + 1]; /* along the merged axes; 0 where it stays */
+    bool full;                          /* one element for each of the output's, in its order */
+} ltap_links_operand;
+
+/* Immutable once made. A link's source: >= 0 an operand, < 0 ~i the result of link i. */
+typedef struct ltap_links {
+    int threads, rank;
+    int64_t dims[LTAP_MAX_RANK + 1]; /* merged, at least two */
+    size_t n_operands, n_links;
+    ltap_links_operand operands[LTAP_LINKS_OPERANDS];
+    ltap_link links[LTAP_LINKS_COUNT];
+} ltap_links;
+
+/* A pointwise node as a link; its sources are its inputs. */
+bool ltap_link_read(const ltap_node *node, const ltap_tensor *inputs, ltap_link *link,
+                    ltap_why *why);
+
+/* The links that follow a node whose output is operand 0 already, done in place. */
+void ltap_links_after(const ltap_query *query, ltap_links *chain);
+/* A pointwise node itself (its inputs are the first operands), and the links that follow it. */
+void ltap_links_from(const ltap_query *query, const ltap_link *head, ltap_links *chain);
+/* dst may be an operand that is full. */
+void ltap_links_run(const ltap_links *chain, const void *const *operands, float *dst);
+/* After a node's own work: operand 0 is dst, the others follow the node's inputs. */
+void ltap_links_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
+                       void *dst);
+
+#endif

@@ -1,0 +1,62 @@
+/* Elementary functions over stretches of floats, written for the compiler's vectoriser.
+ *
+ * Each element's result is a pure function of its operands: the same bits whatever the length, the
+ * place and the width of the processor's vectors. Against the plain kernels: arithmetic and
+ * rounding are exact; exp, erf, tanh and what is made of them are within 2e-7 of the result, with
+ * NaN and Inf in the same places.
+ */
+#ifndef LTAP_BACKENDS_SIMD_VECTOR_H
+#define LTAP_BACKENDS_SIMD_VECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* y[i] = f(a[i], b[i]); b: NULL for functions of one operand. y may be a or b. */
+typedef void (*ltap_vector_map)(const float *a, const float *b, const float *params, float *y,
+                                int64_t n);
+
+/* A pointwise operator. Attributes (or constant inputs from the second on) become params. */
+typedef struct ltap_vector_function {
+    const char *op;
+    ltap_vector_map map;
+    int n_sources; /* operands that are tensors */
+    struct {
+        const char *attr;
+        float otherwise;
+    } params[2];
+    const char *text_attr, *text; /* only where this attribute has this value, or is not there */
+    bool limits;                  /* params are inputs 1 and 2, where they are there */
+} ltap_vector_function;
+
+/* The function of an operator whose text attribute is as given; NULL: none. */
+const ltap_vector_function *ltap_vector_functions(void);
+
+/* Softmax of one contiguous lane. */
+void ltap_vector_softmax(const float *x, float *y, int64_t n);
+/* (x - mean) / sqrt(variance + epsilon) * scale + bias; bias: NULL for none. */
+typedef struct ltap_vector_norm {
+    const float *scale, *bias;
+    float epsilon;
+} ltap_vector_norm;
+void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n);
+
+/* Compiled once for each of these; the processor's best is taken when the program starts. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__has_attribute)
+#if __has_attribute(target_clones) && !defined(__clang__)
+#define LTAP_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#endif
+#ifndef LTAP_VECTOR_CLONES
+#define LTAP_VECTOR_CLONES
+#endif
+
+#if defined(__clang__)
+#define LTAP_VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define LTAP_VECTOR_LOOP _Pragma("GCC ivdep")
+#else
+#define LTAP_VECTOR_LOOP
+#endif
+#define LTAP_VECTOR_INLINE static inline __attribute__((always_inline))
+
+#endif
