@@ -7,6 +7,7 @@
 #include "backends/impl.h"
 
 extern const ltap_impl ltap_impl_simd_concat;
+extern const ltap_impl ltap_impl_simd_exact_conv;
 extern const ltap_impl ltap_impl_simd_max_pool;
 extern const ltap_impl ltap_impl_simd_resize;
 extern const ltap_impl ltap_impl_simd_softmax;
