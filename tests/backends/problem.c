@@ -1,0 +1,245 @@
+/* Random problems: drawing, building, solving by the reference. */
+#include "problem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t problem_draw(problem *p, int64_t low, int64_t high)
+{
+    p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return low + (int64_t)((p->random >> 33) % (uint64_t)(high - low + 1));
+}
+
+static ltap_attr *add_attr(problem *p, const char *name, ltap_attr_kind kind)
+{
+    ltap_attr *attr = &p->attrs[p->node.n_attrs++];
+    *attr = (ltap_attr){.name = name, .kind = kind, .count = 1};
+    return attr;
+}
+
+void problem_int(problem *p, const char *name, int64_t number)
+{
+    add_attr(p, name, LTAP_ATTR_INT)->u.i = number;
+}
+
+void problem_ints(problem *p, const char *name, size_t count, const int64_t *numbers)
+{
+    int64_t *copy = p->ints[p->node.n_attrs];
+    ltap_attr *attr = add_attr(p, name, LTAP_ATTR_INTS);
+    memcpy(copy, numbers, count * sizeof *copy);
+    attr->count = count;
+    attr->u.ints = copy;
+}
+
+static void *take(const ltap_tensor *t)
+{
+    uint64_t bytes = ltap_tensor_bytes(t);
+    return malloc(bytes ? (size_t)bytes : 1);
+}
+
+void problem_input(problem *p, int rank, const int64_t *dims, bool constant)
+{
+    size_t i = p->node.n_inputs++;
+    ltap_tensor *t = &p->inputs[i];
+    *t = ltap_tensor_make(LTAP_FLOAT32, rank, dims, NULL);
+    t->data = take(t);
+    for (uint64_t k = 0; k < ltap_tensor_count(t); k++)
+        ((float *)t->data)[k] = (float)problem_draw(p, -1000, 1000) / 500;
+    p->constants |= (constant ? 1U : 0U) << i;
+}
+
+void problem_spoil(problem *p)
+{
+    static const float specials[] = {NAN, INFINITY, -INFINITY};
+    uint64_t count = ltap_tensor_count(&p->inputs[0]);
+    for (int i = 0; i < 3 && count > 0; i++)
+        ((float *)p->inputs[0].data)[problem_draw(p, 0, (int64_t)count - 1)] =
+            specials[problem_draw(p, 0, 2)];
+}
+
+/* A copy of a problem's attributes points into the copy. */
+static void link_node(problem *p)
+{
+    p->node.name = p->node.domain = p->node.call_path = p->node.doc = "";
+    p->node.attrs = p->attrs;
+    p->node.inputs = p->values;
+    p->node.outputs = p->values + PROBLEM_TENSORS;
+    p->node.n_outputs = 1;
+    p->node.op = ltap_ops_find("", p->node.op_type);
+    for (size_t i = 0; i < p->node.n_attrs; i++) {
+        if (p->attrs[i].kind == LTAP_ATTR_INTS)
+            p->attrs[i].u.ints = p->ints[i];
+    }
+}
+
+bool problem_solve(problem *p, ltap_memory *memory)
+{
+    link_node(p);
+    ltap_call call = {.node = &p->node,
+                      .inputs = p->inputs,
+                      .n_inputs = p->node.n_inputs,
+                      .outputs = &p->output,
+                      .n_outputs = 1,
+                      .memory = memory,
+                      .threads = 1};
+    if (p->node.op->shape(&call, NULL) != LTAP_OK)
+        return false;
+    p->output.data = take(&p->output);
+    return p->node.op->reference(&call, NULL) == LTAP_OK;
+}
+
+void problem_last(const problem *p, problem *last)
+{
+    *last = *p;
+    last->output.data = NULL;
+    for (size_t i = 0; i < p->node.n_inputs; i++) {
+        ltap_tensor *t = &last->inputs[i];
+        uint64_t skipped = 0;
+        if (i == 0) {
+            skipped = ltap_tensor_bytes(t) / (uint64_t)t->dims[0] * (uint64_t)(t->dims[0] - 1);
+            t->dims[0] = 1;
+        }
+        t->data = take(t);
+        memcpy(t->data, (const char *)p->inputs[i].data + skipped, (size_t)ltap_tensor_bytes(t));
+    }
+}
+
+void problem_clear(problem *p)
+{
+    for (size_t i = 0; i < p->node.n_inputs; i++)
+        free(p->inputs[i].data);
+    free(p->output.data);
+}
+
+void make_conv(problem *p)
+{
+    int64_t groups = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 9);
+    int64_t wide = problem_draw(p, 0, 2) ? 1 : 16, rank = problem_draw(p, 0, 4) ? 2 : 1;
+    int64_t in = wide * problem_draw(p, 1, 6), out = wide * problem_draw(p, 1, 6);
+    int64_t x[4] = {problem_draw(p, 1, 3), groups * in}, w[4] = {groups * out, in}, pads[4];
+    int64_t strides[2], dilations[2];
+    p->node.op_type = "Conv";
+    for (int i = 0; i < rank; i++) {
+        x[2 + i] = problem_draw(p, 1, 20);
+        w[2 + i] = problem_draw(p, 1, problem_draw(p, 0, 4) ? 3 : 7);
+        strides[i] = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 3);
+        dilations[i] = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 3);
+        int64_t extent = (w[2 + i] - 1) * dilations[i] + 1;
+        pads[i] = problem_draw(p, 0, 3) ? extent / 2 : problem_draw(p, 0, extent + 1);
+        pads[rank + i] = problem_draw(p, 0, 3) ? extent / 2 : problem_draw(p, 0, extent + 1);
+    }
+    problem_input(p, (int)(2 + rank), x, false);
+    problem_input(p, (int)(2 + rank), w, true);
+    if (problem_draw(p, 0, 3))
+        problem_input(p, 1, w, true);
+    problem_int(p, "group", groups);
+    problem_ints(p, "strides", (size_t)rank, strides);
+    problem_ints(p, "dilations", (size_t)rank, dilations);
+    problem_ints(p, "pads", 2 * (size_t)rank, pads);
+}
+
+static void make_pool(problem *p, const char *op)
+{
+    int64_t x[4] = {problem_draw(p, 1, 3), problem_draw(p, 1, 40)};
+    int64_t kernel[2], strides[2], dilations[2], pads[4];
+    p->node.op_type = op;
+    for (int i = 0; i < 2; i++) {
+        x[2 + i] = problem_draw(p, 1, 20);
+        kernel[i] = problem_draw(p, 1, 5);
+        strides[i] = problem_draw(p, 1, 3);
+        dilations[i] = problem_draw(p, 0, 4) ? 1 : 2;
+        pads[i] = problem_draw(p, 0, kernel[i] / 2);
+        pads[2 + i] = problem_draw(p, 0, kernel[i] / 2);
+    }
+    problem_input(p, 4, x, false);
+    problem_ints(p, "kernel_shape", 2, kernel);
+    problem_ints(p, "strides", 2, strides);
+    problem_ints(p, "dilations", 2, dilations);
+    problem_ints(p, "pads", 4, pads);
+    problem_int(p, "ceil_mode", problem_draw(p, 0, 1));
+    problem_int(p, "count_include_pad", problem_draw(p, 0, 1));
+}
+
+void make_average_pool(problem *p)
+{
+    make_pool(p, "AveragePool");
+}
+
+void make_max_pool(problem *p)
+{
+    make_pool(p, "MaxPool");
+}
+
+void make_global_average_pool(problem *p)
+{
+    const int64_t x[4] = {problem_draw(p, 1, 3), problem_draw(p, 1, 70), problem_draw(p, 1, 20),
+                          problem_draw(p, 1, 20)};
+    p->node.op_type = "GlobalAveragePool";
+    problem_input(p, 4, x, false);
+}
+
+void make_gemm(problem *p)
+{
+    int64_t m = problem_draw(p, 1, 40), k = problem_draw(p, 1, 150), n = problem_draw(p, 1, 150);
+    int64_t flip = problem_draw(p, 0, 1);
+    const int64_t a[] = {m, k}, b[] = {flip ? n : k, flip ? k : n};
+    p->node.op_type = "Gemm";
+    problem_input(p, 2, a, false);
+    problem_input(p, 2, b, true);
+    if (problem_draw(p, 0, 3))
+        problem_input(p, 1, &n, true);
+    problem_int(p, "transB", flip);
+}
+
+void make_matmul(problem *p)
+{
+    int64_t m = problem_draw(p, 1, 30), k = problem_draw(p, 1, 80), n = problem_draw(p, 1, 80);
+    int64_t n_batch = problem_draw(p, 0, 2), images = problem_draw(p, 1, 3);
+    const int64_t a[] = {images, problem_draw(p, 1, 3), m, k}, b[] = {a[1], k, n};
+    bool constant = problem_draw(p, 0, 1);
+    p->node.op_type = "MatMul";
+    problem_input(p, (int)(2 + n_batch), a + 2 - n_batch, false);
+    if (n_batch == 2 && problem_draw(p, 0, 1))
+        problem_input(p, 3, b, constant);
+    else
+        problem_input(p, 2, b + 1, constant);
+}
+
+void make_softmax(problem *p)
+{
+    const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 9), problem_draw(p, 1, 300)};
+    p->node.op_type = "Softmax";
+    problem_input(p, 3, x, false);
+}
+
+void make_layer_norm(problem *p)
+{
+    const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 9), problem_draw(p, 2, 300)};
+    p->node.op_type = "LayerNormalization";
+    problem_input(p, 3, x, false);
+    problem_input(p, 1, x + 2, true);
+    if (problem_draw(p, 0, 3))
+        problem_input(p, 1, x + 2, true);
+}
+
+void make_resize(problem *p)
+{
+    static const char *const places[] = {"half_pixel", "align_corners", "asymmetric",
+                                         "pytorch_half_pixel"};
+    const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 40), problem_draw(p, 1, 20),
+                         problem_draw(p, 1, 20)};
+    const int64_t none = 0, four = 4;
+    const char *place = places[problem_draw(p, 0, 3)];
+    p->node.op_type = "Resize";
+    problem_input(p, 4, x, false);
+    problem_input(p, 1, &none, true);
+    problem_input(p, 1, &four, true);
+    float *scales = p->inputs[2].data;
+    scales[0] = scales[1] = 1;
+    scales[2] = (float)problem_draw(p, 2, 40) / 10;
+    scales[3] = (float)problem_draw(p, 2, 40) / 10;
+    add_attr(p, "mode", LTAP_ATTR_STRING)->u.s = (ltap_string){"linear", 6};
+    add_attr(p, "coordinate_transformation_mode", LTAP_ATTR_STRING)->u.s =
+        (ltap_string){place, strlen(place)};
+}

@@ -1,0 +1,51 @@
+/* Random problems for fast rows: a node, its inputs, and what the reference kernel makes of them.
+ *
+ * All is made from a seed. Tensors lie in blocks of their exact size, so that sanitizers see every
+ * step outside.
+ */
+#ifndef LTAP_TESTS_BACKENDS_PROBLEM_H
+#define LTAP_TESTS_BACKENDS_PROBLEM_H
+
+#include "ops/op.h"
+
+#define PROBLEM_TENSORS 4
+#define PROBLEM_ATTRS   8
+
+typedef struct problem {
+    uint64_t random; /* the state that numbers are drawn from */
+    ltap_node node;
+    uint32_t values[2 * PROBLEM_TENSORS];
+    ltap_attr attrs[PROBLEM_ATTRS];
+    int64_t ints[PROBLEM_ATTRS][8];
+    ltap_tensor inputs[PROBLEM_TENSORS]; /* plain */
+    ltap_tensor output;                  /* plain; the reference's */
+    unsigned constants;                  /* bit i: input i is */
+} problem;
+
+/* Draws a number in [low, high]. */
+int64_t problem_draw(problem *p, int64_t low, int64_t high);
+/* An attribute. The list's numbers are copied. */
+void problem_int(problem *p, const char *name, int64_t number);
+void problem_ints(problem *p, const char *name, size_t count, const int64_t *numbers);
+/* The next input, of random numbers. */
+void problem_input(problem *p, int rank, const int64_t *dims, bool constant);
+/* Puts some NaN and infinities into input 0. */
+void problem_spoil(problem *p);
+/* Runs the shape rule and the reference. False: the node is not valid. */
+bool problem_solve(problem *p, ltap_memory *memory);
+/* The same problem on the last index of axis 0 of input 0 alone; unsolved. */
+void problem_last(const problem *p, problem *last);
+void problem_clear(problem *p);
+
+#define PROBLEM_MAKER(op) void make_##op(problem *p)
+PROBLEM_MAKER(conv);
+PROBLEM_MAKER(average_pool);
+PROBLEM_MAKER(max_pool);
+PROBLEM_MAKER(global_average_pool);
+PROBLEM_MAKER(gemm);
+PROBLEM_MAKER(matmul);
+PROBLEM_MAKER(softmax);
+PROBLEM_MAKER(layer_norm);
+PROBLEM_MAKER(resize);
+
+#endif

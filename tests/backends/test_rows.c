@@ -1,0 +1,326 @@
+/* Fast rows against the reference kernels, on random problems of odd sizes and attributes.
+ *
+ * A row that accepts must come close to the reference, with NaN and infinities in the same places;
+ * in exact mode its bits must not depend on the number of threads nor on the rest of the batch.
+ * Seeds are in the failure messages.
+ */
+#include "backends/impl.h"
+#include "backends/simd/links.h"
+#include "problem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { N_SEEDS = 60 };
+
+typedef struct row_case {
+    const char *row, *op;
+    void (*make)(problem *p);
+    double tolerance; /* of the largest magnitude; 0: to the bit */
+    int least;        /* problems of N_SEEDS that it accepts at least, where it is built in */
+    bool fast, exact; /* modes that it is for */
+} row_case;
+
+static const row_case cases[] = {
+    {"dnnl:conv", "Conv", make_conv, 1e-5, 20, true, false},
+    {"dnnl:exact_conv", "Conv", make_conv, 1e-5, 20, false, true},
+    {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, true},
+    {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, true},
+    {"dnnl:average_pool", "AveragePool", make_average_pool, 1e-5, 15, true, true},
+    {"dnnl:global_average_pool", "GlobalAveragePool", make_global_average_pool, 1e-5, 40, true,
+     true},
+    {"simd:exact_conv", "Conv", make_conv, 1e-6, 15, false, true},
+    {"simd:max_pool", "MaxPool", make_max_pool, 0, 30, true, true},
+    {"simd:softmax", "Softmax", make_softmax, 1e-6, 40, true, true},
+    {"simd:layer_norm", "LayerNormalization", make_layer_norm, 1e-5, 40, true, true},
+    {"simd:resize", "Resize", make_resize, 1e-6, 20, true, true},
+};
+
+static const ltap_impl *find_row(const char *name)
+{
+    for (const ltap_impl *const *row = ltap_impls(); *row; row++) {
+        if (strcmp((*row)->name, name) == 0)
+            return *row;
+    }
+    return NULL;
+}
+
+/* A row asked about a problem. */
+typedef struct question {
+    ltap_tensor inputs[PROBLEM_TENSORS], output; /* without the data of what is not constant */
+    const void *identities[PROBLEM_TENSORS];
+    ltap_packs *packs;
+    ltap_query query;
+} question;
+
+static void ask(const problem *p, bool exact, int threads, ltap_memory *memory, question *q)
+{
+    memset(q, 0, sizeof *q);
+    assert_int_equal(ltap_packs_new(memory, &q->packs, NULL), LTAP_OK);
+    for (size_t i = 0; i < p->node.n_inputs; i++) {
+        bool constant = p->constants >> i & 1;
+        q->inputs[i] = p->inputs[i];
+        q->inputs[i].data = constant ? p->inputs[i].data : NULL;
+        q->identities[i] = q->inputs[i].data;
+    }
+    q->output = p->output;
+    q->output.data = NULL;
+    q->query = (ltap_query){.node = &p->node,
+                            .inputs = q->inputs,
+                            .n_inputs = p->node.n_inputs,
+                            .outputs = &q->output,
+                            .n_outputs = 1,
+                            .exact = exact,
+                            .threads = threads,
+                            .identities = q->identities,
+                            .packs = q->packs,
+                            .memory = memory};
+}
+
+/* The data of a tensor of this plain shape, moved between layouts. */
+static void *move(const ltap_tensor *plain, const void *data, ltap_layout from, ltap_layout to)
+{
+    static const int to_last[] = {0, 2, 3, 1}, to_plain[] = {0, 3, 1, 2};
+    uint64_t bytes = ltap_tensor_bytes(plain);
+    ltap_tensor src = *plain, dst = *plain;
+    src.data = (void *)(uintptr_t)data;
+    dst.data = malloc(bytes ? (size_t)bytes : 1);
+    if (from == to) {
+        memcpy(dst.data, data, (size_t)bytes);
+        return dst.data;
+    }
+    const int *order = to == LTAP_LAYOUT_CHANNELS_LAST ? to_last : to_plain;
+    ltap_tensor *last = to == LTAP_LAYOUT_CHANNELS_LAST ? &dst : &src;
+    for (int i = 0; i < 4; i++)
+        last->dims[i] = plain->dims[to_last[i]];
+    ltap_tensor_permute(&src, order, &dst, 1);
+    return dst.data;
+}
+
+/* Prepares and runs; the output in the plain layout is the caller's to free. */
+static void *run_row(const ltap_impl *row, const problem *p, question *q)
+{
+    ltap_layout in[PROBLEM_TENSORS] = {LTAP_LAYOUT_PLAIN}, out = LTAP_LAYOUT_PLAIN;
+    const void *inputs[PROBLEM_TENSORS];
+    void *blocks[PROBLEM_TENSORS], *scratch;
+    ltap_error error;
+    ltap_kernel kernel = {.impl = row, .detail = ""};
+    if (row->layouts)
+        row->layouts(&q->query, in, &out);
+    q->query.layout = out;
+    assert_int_equal(row->prepare(&q->query, &kernel, &error), LTAP_OK);
+    for (size_t i = 0; i < p->node.n_inputs; i++) {
+        blocks[i] = move(&p->inputs[i], p->inputs[i].data, LTAP_LAYOUT_PLAIN,
+                         p->constants >> i & 1 ? LTAP_LAYOUT_PLAIN : in[i]);
+        inputs[i] = kernel.packed_inputs >> i & 1 ? NULL : blocks[i];
+    }
+    void *raw = malloc((size_t)ltap_tensor_bytes(&p->output));
+    assert_int_equal(
+        ltap_memory_take(q->query.memory, kernel.scratch_bytes, "scratch", &scratch, NULL),
+        LTAP_OK);
+    memset(scratch, 0xff, (size_t)kernel.scratch_bytes);
+    assert_int_equal(row->run(&kernel, inputs, &raw, scratch, &error), LTAP_OK);
+    void *plain = move(&p->output, raw, out, LTAP_LAYOUT_PLAIN);
+    ltap_memory_release(q->query.memory, scratch);
+    row->release(&kernel, q->query.memory);
+    free(raw);
+    for (size_t i = 0; i < p->node.n_inputs; i++)
+        free(blocks[i]);
+    return plain;
+}
+
+/* What is asked of a row beside the problem. */
+typedef struct mode {
+    bool exact, relu; /* relu: followed by one */
+    int threads;
+} mode;
+
+static const ltap_node relu_node = {.name = "",
+                                    .domain = "",
+                                    .op_type = "Relu",
+                                    .op = &ltap_op_relu,
+                                    .n_inputs = 1,
+                                    .n_outputs = 1};
+
+/* Asks and runs; NULL where the row refuses. */
+static void *answer(const ltap_impl *row, const problem *p, mode m, ltap_memory *memory)
+{
+    question q;
+    ltap_link link = {.n_sources = 0};
+    ltap_why why = {""};
+    void *output = NULL;
+    ask(p, m.exact, m.threads, memory, &q);
+    assert_true(ltap_link_read(&relu_node, &q.output, &link, &why));
+    link.sources[0] = ~0;
+    if (row->accepts(&q.query, &why)) {
+        q.query.chain = m.relu ? &link : NULL;
+        q.query.n_chain = m.relu;
+        output = run_row(row, p, &q);
+    } else
+        assert_true(why.text[0] != '\0');
+    ltap_packs_free(q.packs);
+    return output;
+}
+
+static void check_close(const row_case *c, const problem *p, const void *output, int seed)
+{
+    ltap_difference d;
+    ltap_tensor got = p->output;
+    got.data = (void *)(uintptr_t)output;
+    ltap_tensor_compare(&got, &p->output, &d);
+    if (c->tolerance == 0 && memcmp(output, p->output.data, (size_t)ltap_tensor_bytes(&got)) != 0)
+        fail_msg("%s, seed %d: other bits than the reference", c->row, seed);
+    if (d.n_mismatched_special || d.max_difference > c->tolerance * d.max_magnitude)
+        fail_msg("%s, seed %d: off by %g of %g, %llu NaN or infinities elsewhere", c->row, seed,
+                 d.max_difference, d.max_magnitude, (unsigned long long)d.n_mismatched_special);
+}
+
+/* In exact mode neither threads nor the other images matter. */
+static void check_exact(const row_case *c, const ltap_impl *row, const problem *p,
+                        const void *output, int seed, ltap_memory *memory)
+{
+    uint64_t bytes = ltap_tensor_bytes(&p->output);
+    for (int threads = 1; threads <= 3; threads++) {
+        void *again = answer(row, p, (mode){true, false, threads}, memory);
+        if (!again || memcmp(again, output, (size_t)bytes) != 0)
+            fail_msg("%s, seed %d: %d threads change its bits", c->row, seed, threads);
+        free(again);
+    }
+    if (p->inputs[0].dims[0] != p->output.dims[0])
+        return;
+    problem last;
+    uint64_t part = bytes / (uint64_t)p->output.dims[0];
+    problem_last(p, &last);
+    assert_true(problem_solve(&last, memory));
+    void *alone = answer(row, &last, (mode){true, false, 2}, memory);
+    if (!alone || memcmp(alone, (const char *)output + bytes - part, (size_t)part) != 0)
+        fail_msg("%s, seed %d: the batch changes its bits", c->row, seed);
+    free(alone);
+    problem_clear(&last);
+}
+
+/* A ReLU that the row does has the bits of the reference's, also for NaN. */
+static void check_relu(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
+                       void *output, int seed, ltap_memory *memory)
+{
+    if (!row->chains)
+        return;
+    void *fused = answer(row, p, (mode){exact, true, 2}, memory);
+    ltap_tensor value = p->output;
+    value.data = output;
+    ltap_tensor result = value;
+    ltap_call call = {.node = &relu_node,
+                      .inputs = &value,
+                      .n_inputs = 1,
+                      .outputs = &result,
+                      .n_outputs = 1,
+                      .memory = memory,
+                      .threads = 1};
+    assert_int_equal(ltap_op_relu.reference(&call, NULL), LTAP_OK);
+    if (memcmp(fused, output, (size_t)ltap_tensor_bytes(&value)) != 0)
+        fail_msg("%s, seed %d: a ReLU changes its bits", c->row, seed);
+    free(fused);
+}
+
+/* One problem in one mode; whether the row accepts it. */
+static bool check_problem(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
+                          int seed, ltap_memory *memory)
+{
+    void *output = answer(row, p, (mode){exact, false, 2}, memory);
+    if (!output)
+        return false;
+    check_close(c, p, output, seed);
+    if (exact)
+        check_exact(c, row, p, output, seed, memory);
+    check_relu(c, row, p, exact, output, seed, memory);
+    free(output);
+    return true;
+}
+
+static void a_row_agrees_with_the_reference(void **state)
+{
+    const row_case *c = *state;
+    const ltap_impl *row = find_row(c->row);
+    ltap_memory *memory;
+    int accepted[2] = {0, 0};
+    if (!row) /* a build without oneDNN */
+        skip();
+    assert_string_equal(row->op, c->op);
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    for (int seed = 0; seed < N_SEEDS; seed++) {
+        problem p = {.random = (uint64_t)seed};
+        c->make(&p);
+        if (seed % 3 == 0)
+            problem_spoil(&p);
+        for (int exact = 0; problem_solve(&p, memory) && exact < 2; exact++) {
+            accepted[exact] += check_problem(c, row, &p, exact, seed, memory);
+            free(p.output.data);
+            p.output.data = NULL;
+        }
+        problem_clear(&p);
+    }
+    assert_int_equal(ltap_memory_used(memory), 0);
+    ltap_memory_unref(memory);
+    assert_true(c->fast ? accepted[0] >= c->least : accepted[0] == 0);
+    assert_true(c->exact ? accepted[1] >= c->least : accepted[1] == 0);
+}
+
+/* What a row must not take, however the problem looks otherwise. */
+static void a_row_refuses_other_types(void **state)
+{
+    const row_case *c = *state;
+    const ltap_impl *row = find_row(c->row);
+    ltap_memory *memory;
+    if (!row)
+        skip();
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    for (int seed = 0; seed < N_SEEDS; seed++) {
+        problem p = {.random = (uint64_t)seed};
+        question q;
+        ltap_why why = {""};
+        c->make(&p);
+        if (problem_solve(&p, memory)) {
+            ask(&p, c->exact, 2, memory, &q);
+            q.inputs[0].dtype = q.output.dtype = LTAP_FLOAT64;
+            assert_false(row->accepts(&q.query, &why));
+            assert_true(why.text[0] != '\0');
+            ltap_packs_free(q.packs);
+        }
+        problem_clear(&p);
+    }
+    ltap_memory_unref(memory);
+}
+
+static void every_dnnl_row_has_a_case(void **state)
+{
+    for (const ltap_impl *const *row = ltap_impls(); *row; row++) {
+        bool found = strncmp((*row)->name, "dnnl:", 5) != 0;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            found = found || strcmp((*row)->name, cases[i].row) == 0;
+        if (!found)
+            fail_msg("%s has no case", (*row)->name);
+    }
+}
+
+int main(void)
+{
+    enum { N_CASES = sizeof cases / sizeof *cases };
+    static char names[2 * N_CASES][96];
+    struct CMUnitTest tests[2 * N_CASES + 1] = {
+        {"every oneDNN row has a case", every_dnnl_row_has_a_case, NULL, NULL, NULL}};
+    for (size_t i = 0; i < N_CASES; i++) {
+        snprintf(names[2 * i], sizeof names[0], "%s agrees with the reference", cases[i].row);
+        snprintf(names[2 * i + 1], sizeof names[0], "%s refuses other types", cases[i].row);
+        tests[2 * i + 1] = (struct CMUnitTest){names[2 * i], a_row_agrees_with_the_reference, NULL,
+                                               NULL, (void *)(uintptr_t)&cases[i]};
+        tests[2 * i + 2] = (struct CMUnitTest){names[2 * i + 1], a_row_refuses_other_types, NULL,
+                                               NULL, (void *)(uintptr_t)&cases[i]};
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
