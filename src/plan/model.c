@@ -110,13 +110,11 @@ static ltap_status make_info(ltap_model *model, ltap_error *error)
     return ltap_model_unsupported_text(model, NULL, &model->arena, &info->unsupported, error);
 }
 
-static ltap_status load_parts(ltap_model *model, const char *path, bool private_copy,
-                              ltap_error *error)
+static ltap_status load_parts(ltap_model *model, ltap_error *error)
 {
     ltap_source *source = &model->source;
 
-    if (path) {
-        LTAP_TRY(ltap_file_open(path, private_copy, model->memory, &model->file, error));
+    if (model->source.path) {
         source->data = model->file.data;
         source->size = model->file.size;
     }
@@ -177,12 +175,17 @@ ltap_status ltap_model_load(const char *path, const void *bytes, size_t size, co
     LTAP_TRY(new_model(path, shown, options, &made, error));
     made->source.data = bytes;
     made->source.size = size;
-    ltap_status status = load_parts(made, path, options->private_copy != 0, error);
+    ltap_status status = LTAP_OK;
+    if (path)
+        status = ltap_file_open(path, options->private_copy != 0, made->memory, &made->file, error);
+    if (status == LTAP_OK) {
+        status = load_parts(made, error);
+        if (status != LTAP_OK)
+            status = ltap_error_prefix(error, status, "%s", shown);
+    }
     if (status != LTAP_OK) {
         ltap_model_unref(made);
-        if (status == LTAP_ERROR_FILE)
-            return status;
-        return ltap_error_prefix(error, status, "%s", shown);
+        return status;
     }
     *model = made;
     return LTAP_OK;

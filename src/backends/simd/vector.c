@@ -197,8 +197,9 @@ LTAP_VECTOR_INLINE float largest(const float *x, int64_t n)
     return most;
 }
 
+/* Clones are static: a clone's resolver would be an exported symbol otherwise. */
 LTAP_VECTOR_CLONES
-void ltap_vector_softmax(const float *x, float *y, int64_t n)
+static void softmax(const float *x, float *y, int64_t n)
 {
     float lanes[LANES] = {0}, most = largest(x, n);
     int64_t i = 0;
@@ -217,8 +218,13 @@ void ltap_vector_softmax(const float *x, float *y, int64_t n)
         y[k] = y[k] / sum;
 }
 
+void ltap_vector_softmax(const float *x, float *y, int64_t n)
+{
+    softmax(x, y, n);
+}
+
 LTAP_VECTOR_CLONES
-void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
+static void normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
 {
     float lanes[LANES] = {0}, squares[LANES] = {0};
     int64_t i = 0;
@@ -244,4 +250,9 @@ void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *
         for (int64_t k = 0; k < n; k++)
             y[k] = (x[k] - mean) * factor * norm->scale[k];
     }
+}
+
+void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
+{
+    normalize(x, norm, y, n);
 }
