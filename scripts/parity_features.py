@@ -218,7 +218,7 @@ def plan(arguments):
     for name in MODELS if not arguments.networks else ():
         if only and name not in only:
             continue
-        model = shake(build(name), torch.randn(1, 3, 96, 96))
+        model = shake(build(name))
         sizes = SIZES[:1] if arguments.quick else SIZES
         for kind in kinds:
             for size in sizes:
@@ -229,7 +229,7 @@ def plan(arguments):
         if only and network.__name__ not in only:
             continue
         torch.manual_seed(1)
-        model = shake(network(), torch.randn(1, 3, 16, 16))
+        model = shake(network())
         for kind in kinds:
             yield network.__name__, model, kind, (16, 16), False
 
