@@ -12,6 +12,7 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_exact_conv,
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_exact_conv,
+    &ltap_dnnl_winograd,
     &ltap_dnnl_conv,
     &ltap_dnnl_gemm,
     &ltap_dnnl_matmul,

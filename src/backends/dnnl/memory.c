@@ -72,25 +72,45 @@ done:
     return status;
 }
 
-/* Everything about a blocked layout that the packed bytes depend on. */
-static void write_key(const dnnl_memory_desc_t *desc, char *key, size_t size)
+ltap_dnnl_key ltap_dnnl_key_of(const dnnl_memory_desc_t *desc, const char *name)
 {
     const dnnl_blocking_desc_t *blocking = &desc->format_desc.blocking;
-    int at =
-        snprintf(key, size, "dnnl %d %llx", desc->ndims, (unsigned long long)desc->extra.flags);
+    ltap_dnnl_key key;
+    int size = (int)sizeof(key.text);
+    int at = snprintf(key.text, sizeof(key.text), "%s %d %llx", name, desc->ndims,
+                      (unsigned long long)desc->extra.flags);
     for (int i = 0; i < desc->ndims; i++)
-        at += snprintf(key + at, size - (size_t)at, " %lld/%lld/%lld", (long long)desc->dims[i],
-                       (long long)desc->padded_dims[i], (long long)blocking->strides[i]);
+        at += snprintf(key.text + at, (size_t)(size - at), " %lld/%lld/%lld",
+                       (long long)desc->dims[i], (long long)desc->padded_dims[i],
+                       (long long)blocking->strides[i]);
     for (int i = 0; i < blocking->inner_nblks; i++)
-        at += snprintf(key + at, size - (size_t)at, " %lld@%lld",
+        at += snprintf(key.text + at, (size_t)(size - at), " %lld@%lld",
                        (long long)blocking->inner_blks[i], (long long)blocking->inner_idxs[i]);
+    return key;
+}
+
+int64_t ltap_dnnl_offset(const dnnl_memory_desc_t *desc, const int64_t *at)
+{
+    const dnnl_blocking_desc_t *blocking = &desc->format_desc.blocking;
+    int64_t offset = desc->offset0, stride = 1, outer[DNNL_MAX_NDIMS];
+
+    for (int i = 0; i < desc->ndims; i++)
+        outer[i] = at[i];
+    for (int i = blocking->inner_nblks - 1; i >= 0; i--) {
+        int64_t size = blocking->inner_blks[i], *index = &outer[blocking->inner_idxs[i]];
+        offset += *index % size * stride;
+        *index /= size;
+        stride *= size;
+    }
+    for (int i = 0; i < desc->ndims; i++)
+        offset += outer[i] * blocking->strides[i];
+    return offset;
 }
 
 ltap_status ltap_dnnl_pack(ltap_packs *packs, const void *identity, ltap_dnnl_reorder *reorder,
                            const void **packed, ltap_error *error)
 {
-    char key[2048];
-    write_key(&reorder->to, key, sizeof key);
-    return ltap_packs_get(packs, identity, key, dnnl_memory_desc_get_size(&reorder->to),
+    ltap_dnnl_key key = ltap_dnnl_key_of(&reorder->to, "dnnl");
+    return ltap_packs_get(packs, identity, key.text, dnnl_memory_desc_get_size(&reorder->to),
                           reorder_constant, reorder, packed, error);
 }

@@ -26,4 +26,12 @@ typedef struct ltap_dnnl_reorder {
 ltap_status ltap_dnnl_pack(ltap_packs *packs, const void *identity, ltap_dnnl_reorder *reorder,
                            const void **packed, ltap_error *error);
 
+/* What packs know a layout by: everything about it that the packed bytes depend on. */
+typedef struct ltap_dnnl_key {
+    char text[2048];
+} ltap_dnnl_key;
+ltap_dnnl_key ltap_dnnl_key_of(const dnnl_memory_desc_t *desc, const char *name);
+/* Where an element lies in a blocked layout. */
+int64_t ltap_dnnl_offset(const dnnl_memory_desc_t *desc, const int64_t *at);
+
 #endif

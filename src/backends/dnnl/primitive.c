@@ -76,15 +76,47 @@ bool ltap_dnnl_has(const ltap_dnnl_job *job, int threads, ltap_why *why)
                                               : "oneDNN does not have it");
 }
 
+typedef struct filling {
+    const ltap_query *query;
+    ltap_dnnl_fill fill;
+    const dnnl_memory_desc_t *desc;
+} filling;
+
+static ltap_status fill_packed(void *context, void *packed, ltap_error *error)
+{
+    const filling *f = context;
+    memset(packed, 0, dnnl_memory_desc_get_size(f->desc));
+    f->fill(f->query, f->desc, packed);
+    return LTAP_OK;
+}
+
+/* An argument whose packed bytes the job makes itself. */
+static ltap_status fill_arg(const ltap_query *query, const ltap_dnnl_job *job,
+                            ltap_dnnl_primitive *p, size_t i, ltap_error *error)
+{
+    const dnnl_memory_desc_t *wanted = &p->args[i].desc;
+    filling f = {query, job->fill, wanted};
+    if (wanted->format_kind != dnnl_blocked)
+        return ltap_error_set(error, LTAP_ERROR_INTERNAL, "oneDNN wants an unknown layout");
+    ltap_dnnl_key key = ltap_dnnl_key_of(wanted, job->fill_name);
+    return ltap_packs_get(query->packs, query->identities[p->args[i].index], key.text,
+                          dnnl_memory_desc_get_size(wanted), fill_packed, &f, &p->packed[i], error);
+}
+
 /* Brings argument i into the layout that the primitive wants. */
-static ltap_status pack_arg(const ltap_query *query, ltap_dnnl_primitive *p, size_t i,
-                            const_dnnl_primitive_desc_t desc, ltap_error *error)
+static ltap_status pack_arg(const ltap_query *query, const ltap_dnnl_job *job,
+                            ltap_dnnl_primitive *p, size_t i, const_dnnl_primitive_desc_t desc,
+                            ltap_error *error)
 {
     ltap_dnnl_arg *arg = &p->args[i];
     if (arg->place != LTAP_DNNL_PACKED)
         return LTAP_OK;
     const dnnl_memory_desc_t *wanted =
         dnnl_primitive_desc_query_md(desc, dnnl_query_exec_arg_md, arg->arg);
+    if (job->fill) {
+        arg->desc = *wanted;
+        return fill_arg(query, job, p, i, error);
+    }
     if (dnnl_memory_desc_equal(wanted, &arg->desc)) {
         arg->place = LTAP_DNNL_INPUT;
         return LTAP_OK;
@@ -113,7 +145,7 @@ ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_jo
         ltap_dnnl_check(dnnl_primitive_create(&p->primitive, desc), query->node->op_type, error));
     strncpy(p->detail, implementation(desc), sizeof p->detail - 1);
     for (size_t i = 0; i < p->n_args; i++) {
-        LTAP_GO(pack_arg(query, p, i, desc, error));
+        LTAP_GO(pack_arg(query, job, p, i, desc, error));
         if (p->args[i].place == LTAP_DNNL_PACKED)
             *packed_inputs |= 1U << p->args[i].index;
     }

@@ -26,6 +26,10 @@ typedef struct ltap_dnnl_arg {
     dnnl_memory_desc_t desc; /* in a job: as it lies in the graph; in a primitive: as it wants it */
 } ltap_dnnl_arg;
 
+/* Makes the packed bytes of an argument, where they are more than the constant laid out anew. */
+typedef void (*ltap_dnnl_fill)(const ltap_query *query, const dnnl_memory_desc_t *desc,
+                               void *packed);
+
 typedef struct ltap_dnnl_job {
     union {
         dnnl_convolution_desc_t convolution;
@@ -35,6 +39,8 @@ typedef struct ltap_dnnl_job {
     } operation;
     ltap_dnnl_arg args[LTAP_DNNL_MAX_ARGS];
     size_t n_args;
+    ltap_dnnl_fill fill; /* NULL: packed arguments are laid out anew */
+    const char *fill_name;
 } ltap_dnnl_job;
 
 typedef struct ltap_dnnl_primitive {
