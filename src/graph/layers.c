@@ -57,7 +57,7 @@ static void inherit(const ltap_flow *flow, ltap_scopes *scopes)
     }
 }
 
-static ltap_status read_scopes(ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
+static ltap_status read_scopes(ltap_layers *layers, ltap_flow *flow, ltap_scopes *scopes,
                                ltap_error *error)
 {
     void *block;
@@ -69,6 +69,7 @@ static ltap_status read_scopes(ltap_layers *layers, const ltap_flow *flow, ltap_
         LTAP_TRY(sources[i].read(layers, flow, scopes, &used, error));
         layers->exporter = used ? sources[i].exporter : "";
     }
+    ltap_flow_restore(layers->graph, scopes, flow);
     inherit(flow, scopes);
     return LTAP_OK;
 }

@@ -86,6 +86,8 @@ ltap_status ltap_scopes_intern(ltap_scopes *scopes, const char *text, size_t byt
                                uint32_t *scope, ltap_error *error);
 bool ltap_scopes_find(const ltap_scopes *scopes, const char *text, size_t bytes, uint32_t *scope);
 
+/* Puts folded convolutions of the TorchScript exporter back where they ran. */
+void ltap_flow_restore(const ltap_graph *graph, const ltap_scopes *scopes, ltap_flow *flow);
 /* Which values are data; which nodes compute them, in order. Arrays from the arenas. */
 ltap_status ltap_flow_find(ltap_layers *layers, ltap_arena *arena, ltap_flow *flow,
                            ltap_error *error);
@@ -135,6 +137,8 @@ ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, co
 ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error);
+/* Whether rewriting put operations of others into this node. */
+bool ltap_node_merged(const ltap_node *node);
 ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error);
 

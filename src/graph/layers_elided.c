@@ -54,6 +54,15 @@ static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *cha
     return LTAP_OK;
 }
 
+/* Rewriting may have moved a neighbour's operation into this call. */
+static bool has_merged(const ltap_tree *tree, const ltap_module_call *call)
+{
+    for (uint32_t place = call->first; place < call->end; place++)
+        if (ltap_node_merged(ltap_graph_node(tree->layers->graph, tree->flow->order[place])))
+            return true;
+    return false;
+}
+
 static ltap_status add_elided(ltap_tree *tree, uint32_t parent, uint32_t number, uint32_t value,
                               const char *note, ltap_error *error)
 {
@@ -126,7 +135,12 @@ ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error)
         uint32_t next = 0;
         for (size_t i = 0; i < chain.count; i++) {
             const child_call at = *LTAP_VECTOR_AT(&chain, child_call, i);
-            LTAP_GO(fill_gap(tree, c, next, at.number, at.call->inputs[0], error));
+            /* Before the first, an equal operation elsewhere may stand for one that is missing:
+             * only the last of the gap is sure to hand out what is read. */
+            if (i == 0 && at.number > 0)
+                next = at.number - 1;
+            if (!has_merged(tree, at.call))
+                LTAP_GO(fill_gap(tree, c, next, at.number, at.call->inputs[0], error));
             next = at.number + 1;
         }
     }

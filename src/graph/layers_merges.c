@@ -19,7 +19,7 @@ static bool rule_is_harmless(const char *rule, size_t bytes)
     return false;
 }
 
-static bool was_merged(const ltap_node *node)
+bool ltap_node_merged(const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
     while (rules != NULL && *rules != '\0') {
@@ -125,7 +125,7 @@ ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
     memset(block, 0xff, tree->layers->modules.count * sizeof(uint32_t));
     for (uint32_t place = 0; place < tree->flow->n_order; place++) {
         const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
-        if (!was_merged(node))
+        if (!ltap_node_merged(node))
             continue;
         bool activation = strstr(ltap_node_property(node, rule_key), "FuseSuccessive") != NULL;
         found.first = activation && found.count == 0 ? place : found.first;

@@ -154,6 +154,19 @@ static bool weight_names(const char *weight, const char *component, size_t bytes
     return module - cut == bytes && memcmp(weight + cut, component, bytes) == 0;
 }
 
+/* The name of a weight or of a running statistic; NULL: neither, or made by the exporter for this
+ * call. */
+static const char *weight_or_statistic(const ltap_graph *graph, const ltap_node *node, size_t input)
+{
+    if (node->inputs[input] == LTAP_NO_VALUE)
+        return NULL;
+    bool statistic = input >= 3 && strcmp(node->op_type, "BatchNormalization") == 0;
+    const char *name = ltap_graph_at(graph, node->inputs[input])->name;
+    bool is_one = statistic ? ltap_flow_initializer(graph, node->inputs[input]) != LTAP_NO_VALUE
+                            : ltap_flow_weight(graph, node, input) != LTAP_NO_VALUE;
+    return is_one && name[0] != '/' ? name : NULL;
+}
+
 static void look_at_weights(reader *namer, const ltap_node *node, const ltap_scope *scope,
                             direct_use *found)
 {
@@ -163,9 +176,9 @@ static void look_at_weights(reader *namer, const ltap_node *node, const ltap_sco
     bool suffixed = split_turn(scope->component, &base, &turn);
     for (size_t i = 0; i < node->n_inputs; i++) {
         uint32_t weight = ltap_flow_weight(graph, node, i);
-        if (weight == LTAP_NO_VALUE)
+        const char *name = weight_or_statistic(graph, node, i);
+        if (name == NULL)
             continue;
-        const char *name = ltap_graph_at(graph, node->inputs[i])->name;
         if (found->weight == LTAP_NO_VALUE)
             found->weight = weight;
         found->named |= weight_names(name, scope->component, strlen(scope->component));
