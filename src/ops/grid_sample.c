@@ -135,6 +135,14 @@ static void find_taps(const sampler *s, double coordinate, int64_t size, int64_t
     double place = find_place(s, coordinate, size);
     if (s->n_taps != MAX_TAPS)
         place = s->pad(s, place, size);
+    /* As in PyTorch, for two axes a place that is no number makes NaN, for three it lies outside.
+     */
+    if (s->axes == 2 && s->n_taps > 1 && !isfinite(place)) {
+        memset(indices, 0, MAX_TAPS * sizeof *indices);
+        for (int t = 0; t < s->n_taps; t++)
+            weights[t] = NAN;
+        return;
+    }
     double first = s->n_taps == 1 ? nearbyint(place) : floor(place) - (s->n_taps == 4 ? 1 : 0);
     for (int t = 0; t < s->n_taps; t++) {
         double index = first + t, distance = fabs(place - index);
@@ -173,9 +181,9 @@ static int find_elements(const sampler *s, int64_t image, int64_t point, int64_t
             weight *= axis_weights[axis][tap];
             stride *= s->x->dims[2 + axis];
         }
-        offsets[found] = offset;
+        offsets[found] = inside ? offset : 0;
         weights[found] = weight;
-        found += inside;
+        found += inside || isnan(weight);
     }
     return found;
 }
