@@ -4,10 +4,10 @@ PREFIX ?= /usr/local
 MESON  ?= meson
 
 .DEFAULT_GOAL := all
-.PHONY: all test demo parity conformance fuzz fresh bench style install clean help
+.PHONY: all test demo parity conformance fuzz fresh arm64 bench style install clean help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(BUILD)/build.ninja:
 	@scripts/setup
@@ -37,6 +37,9 @@ fuzz: ## libFuzzer targets, FUZZ_SECONDS each (60)
 
 fresh: ## the README's commands in a minimal Debian 12
 	scripts/fresh
+
+arm64: ## the test suite on arm64, by cross compiler and qemu, in build-arm64/
+	scripts/arm64
 
 bench: all ## how long the embedded model takes
 	scripts/bench $(BUILD)
