@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 TYPES = {'float32': ('F32', None), 'float64': ('F64', None), 'int64': ('I64', '%d'),
-         'int32': ('I32', '%d'), 'int8': ('I8', '%d'), 'uint8': ('U8', '%d'),
+         'int32': ('I32', '%d'), 'int8': ('I8', '%d'), 'uint8': ('U8', '%d'), 'bool': ('BOOL', '%d'),
          'float16': ('F16', '0x%04x')}
 rng = np.random.default_rng(7)
 
@@ -432,7 +432,7 @@ def resizes():
 
 
 def others():
-    f = Family('sample', 'GridSample, Einsum, and normalizations without parameters.')
+    f = Family('sample', 'GridSample, Einsum, Attention, and normalizations without parameters.')
     x = data(1, 2, 3, 4)
     grid = (data(1, 2, 3, 2) * 0.8).round(2)
     for mode, name in (('bilinear', 'linear'), ('nearest', 'nearest'), ('bicubic', 'cubic')):
@@ -480,6 +480,40 @@ def others():
             ('half an arrow', 'ij,j-i', "a '-' without '>'")]:
         f.refuse('Einsum refuses %s' % name, 'Einsum', [data(2, 3), data(3)], 'FORMAT', message,
                  equation=equation)
+    q, k, v = data(1, 2, 3, 4), data(1, 2, 5, 4), data(1, 2, 5, 3)
+    attend = F.scaled_dot_product_attention
+    mask, flags = data(3, 5), (data(2, 1, 5) > -1).astype('?')
+    f.add('Attention weighs values', 'Attention', [q, k, v], [f4(attend(t(q), t(k), t(v)))])
+    f.add('Attention adds a mask', 'Attention', [q, k, v, mask],
+          [f4(attend(t(q), t(k), t(v), t(mask)))])
+    f.add('Attention leaves out what a mask says', 'Attention', [q, k, v, flags],
+          [f4(attend(t(q), t(k), t(v), torch.tensor(flags)))])
+    f.add('Attention looks back only', 'Attention', [q, k, v],
+          [f4(attend(t(q), t(k), t(v), is_causal=True, scale=0.7))], is_causal=1, scale=0.7)
+    flat = [a.transpose(0, 2, 1, 3).reshape(1, a.shape[2], -1).copy() for a in (q, k, v)]
+    y = attend(t(q), t(k), t(v)).transpose(1, 2).reshape(1, 3, 6)
+    f.add('Attention finds heads in three axes', 'Attention', flat, [f4(y)], q_num_heads=2,
+          kv_num_heads=2)
+    q4 = data(1, 4, 2, 4)
+    y = attend(t(q4), t(k).repeat_interleave(2, 1), t(v).repeat_interleave(2, 1))
+    f.add('Attention shares keys among queries', 'Attention', [q4, k, v], [f4(y)])
+    y = (5 * torch.tanh(t(q) @ t(k).mT / 2 / 5)).softmax(-1) @ t(v)
+    f.add('Attention caps its scores', 'Attention', [q, k, v], [f4(y)], softcap=5.0)
+    f.add('Attention that sees nothing is zero', 'Attention',
+          [q, k, v, np.zeros((3, 5), '?')], [np.zeros((1, 2, 3, 3), 'f4')])
+    q, k, v = data(1, 1, 1, 2), data(1, 1, 270, 2), data(1, 1, 270, 1)
+    q, k = np.zeros_like(q), np.zeros_like(k)
+    f.add('Attention goes by runs', 'Attention', [q, k, v],
+          [np.full((1, 1, 1, 1), v.astype('f8').mean(), 'f4')])
+    f.refuse('Attention refuses heads that do not fit', 'Attention', flat, 'FORMAT',
+             'queries 1x3x8, keys 1x5x8 and values 1x5x6 do not fit in 3 and 2 heads',
+             q_num_heads=3, kv_num_heads=2)
+    f.refuse('Attention refuses a mask that does not fit', 'Attention',
+             [data(1, 2, 3, 4), data(1, 2, 5, 4), data(1, 2, 5, 3), data(2, 5)], 'FORMAT',
+             'its mask 2x5 does not fit')
+    f.refuse('Attention refuses a cache', 'Attention',
+             [data(1, 2, 3, 4)] * 3 + [data(3, 3), data(1, 2, 1, 4)], 'UNSUPPORTED',
+             'its input past_key is not supported')
     x = data(2, 3, 2)
     x[0, :, 0] = 0
     for p in (1, 2):
