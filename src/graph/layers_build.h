@@ -137,8 +137,9 @@ ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, co
 ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error);
-/* Whether rewriting put operations of others into this node. */
-bool ltap_node_merged(const ltap_node *node);
+/* Whether rewriting put operations of others into this node, so that what it reads is not what its
+ * module read. */
+bool ltap_node_took_over(const ltap_node *node);
 ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error);
 

@@ -55,10 +55,10 @@ static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *cha
 }
 
 /* Rewriting may have moved a neighbour's operation into this call. */
-static bool has_merged(const ltap_tree *tree, const ltap_module_call *call)
+static bool has_taken_over(const ltap_tree *tree, const ltap_module_call *call)
 {
     for (uint32_t place = call->first; place < call->end; place++)
-        if (ltap_node_merged(ltap_graph_node(tree->layers->graph, tree->flow->order[place])))
+        if (ltap_node_took_over(ltap_graph_node(tree->layers->graph, tree->flow->order[place])))
             return true;
     return false;
 }
@@ -139,7 +139,7 @@ ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error)
              * only the last of the gap is sure to hand out what is read. */
             if (i == 0 && at.number > 0)
                 next = at.number - 1;
-            if (!has_merged(tree, at.call))
+            if (!has_taken_over(tree, at.call))
                 LTAP_GO(fill_gap(tree, c, next, at.number, at.call->inputs[0], error));
             next = at.number + 1;
         }

@@ -19,7 +19,7 @@ static bool rule_is_harmless(const char *rule, size_t bytes)
     return false;
 }
 
-bool ltap_node_merged(const ltap_node *node)
+static bool was_merged(const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
     while (rules != NULL && *rules != '\0') {
@@ -32,6 +32,12 @@ bool ltap_node_merged(const ltap_node *node)
     return false;
 }
 
+bool ltap_node_took_over(const ltap_node *node)
+{
+    const char *rules = ltap_node_property(node, rule_key);
+    return rules != NULL && (was_merged(node) || strstr(rules, "FuseBatchNorm") != NULL);
+}
+
 typedef struct merge_state {
     ltap_tree *tree;
     uint32_t *earliest; /* per module: place of the first merged operation in or right after it */
@@ -39,11 +45,34 @@ typedef struct merge_state {
     size_t count;
 } merge_state;
 
-/* Whether a module ends with what it ran is not in question where it runs one operation. */
-static bool may_have_ended_later(const ltap_module *module)
+/* Modules of torch.nn that an exporter may end with a Reshape, Transpose or Squeeze. */
+static bool may_end_with_movement(const char *class_name)
 {
-    return !ltap_class_runs_once(module->class_name) ||
-           strcmp(module->class_name, "torch.nn.modules.container.Sequential") == 0;
+    static const char *const prefixes[] = {
+        "torch.nn.modules.channelshuffle.", "torch.nn.modules.normalization.GroupNorm",
+        "torch.nn.modules.instancenorm.",   "torch.nn.modules.pixelshuffle.",
+        "torch.nn.modules.flatten.",        "torch.nn.modules.fold.",
+        "torch.nn.modules.pooling.",        "torch.nn.modules.batchnorm."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(class_name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool merged_activation(const ltap_node *node)
+{
+    return strstr(ltap_node_property(node, rule_key), "FuseSuccessive") != NULL;
+}
+
+/* Whether a module ends with what it ran is not in question where it runs one operation. */
+static bool may_have_ended_later(const ltap_module *module, const ltap_module_call *call,
+                                 const ltap_node *merged)
+{
+    if (!ltap_class_runs_once(module->class_name) ||
+        strcmp(module->class_name, "torch.nn.modules.container.Sequential") == 0)
+        return true;
+    return !merged_activation(merged) && call->end - call->first > 1 &&
+           may_end_with_movement(module->class_name);
 }
 
 static void mark_around(merge_state *merging, uint32_t at, uint32_t place)
@@ -61,6 +90,7 @@ static ltap_status doubt_ends(merge_state *merging, uint32_t place, uint32_t val
 {
     ltap_tree *tree = merging->tree;
     ltap_layers *layers = tree->layers;
+    const ltap_node *merged = ltap_graph_node(layers->graph, tree->flow->order[place]);
     uint32_t producer = ltap_graph_at(layers->graph, value)->producer;
     uint32_t before = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
     if (before == LTAP_NO_NODE)
@@ -73,7 +103,7 @@ static ltap_status doubt_ends(merge_state *merging, uint32_t place, uint32_t val
             return LTAP_OK;
         ltap_module_call *to = ltap_module_call_at(module, call->begin);
         if (to == NULL || to->n_outputs == 0 || to->outputs[to->n_outputs - 1] != value ||
-            !may_have_ended_later(module))
+            !may_have_ended_later(module, to, merged))
             continue;
         LTAP_TRY(ltap_arena_format(&layers->arena, &to->doubt, error,
                                    "the exporter merged an operation after '%s' with the next one "
@@ -125,9 +155,9 @@ ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
     memset(block, 0xff, tree->layers->modules.count * sizeof(uint32_t));
     for (uint32_t place = 0; place < tree->flow->n_order; place++) {
         const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
-        if (!ltap_node_merged(node))
+        if (!was_merged(node))
             continue;
-        bool activation = strstr(ltap_node_property(node, rule_key), "FuseSuccessive") != NULL;
+        bool activation = merged_activation(node);
         found.first = activation && found.count == 0 ? place : found.first;
         found.count += activation;
         mark_around(&found, place, place);
