@@ -71,7 +71,7 @@ def difference(ours, theirs):
 
 class Truth:
     """calls in order of execution, outputs; modules that have several paths; modules called twice with
-    the same values, which an exporter merges; modules that are never called."""
+    the same values or in vain, which an exporter merges; modules that are never called."""
 
     def __init__(self, model, inputs):
         self.calls, names, handles, paths = [], {}, [], collections.Counter()
@@ -99,6 +99,8 @@ class Truth:
         self.merged = {c.path for c in self.calls for d in self.calls
                        if c.path == d.path and c.number < d.number and len(c.given) == len(d.given)
                        and all(difference(a, b) == 0 for a, b in zip(c.given, d.given))}
+        self.merged |= {c.path for c in self.calls if counts[c.path] > 1 and any(
+            difference(a, b) == 0 for a in c.tensors for b in c.given)}
         self.silent = {n for n in names.values() if n and n not in counts}
 
 
