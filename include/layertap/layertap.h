@@ -7,6 +7,7 @@
  *   model.h     open a model file, walk over its layers
  *   getter.h    ask for layers by name; the pruned network
  *   run.h       forward: inputs in, an ordered dictionary of features out
+ *   profile.h   where the time of a run goes
  *   image.h     pictures in, with the preprocessing that networks were trained with
  *   arrays.h    .npy, .npz and .safetensors in
  *   writer.h    .npy, .npz, .safetensors and folders out
@@ -26,6 +27,7 @@
 #include <layertap/memory.h>
 #include <layertap/model.h>
 #include <layertap/picture.h>
+#include <layertap/profile.h>
 #include <layertap/run.h>
 #include <layertap/tensor.h>
 #include <layertap/writer.h>

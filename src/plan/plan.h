@@ -53,6 +53,7 @@ typedef struct ltap_step {
     size_t n_inputs, n_outputs;
     size_t feature;       /* TAP: which one */
     const char *refusals; /* why faster rows were not taken; "" */
+    uint64_t mult_adds;
 } ltap_step;
 
 typedef struct ltap_plan {

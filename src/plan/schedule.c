@@ -186,7 +186,8 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     LTAP_TRY(ltap_schedule_constants(schedule, node, error));
     make_query(schedule, node, &query, &call);
     if (node->op->cost)
-        schedule->plan->mult_adds += node->op->cost(&call);
+        step.mult_adds = node->op->cost(&call);
+    schedule->plan->mult_adds += step.mult_adds;
     LTAP_TRY(ltap_choose(schedule, &query, &choice, error));
     query.layout = choice.out[0];
     if (choice.impl && choice.impl->chains)

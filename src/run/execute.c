@@ -93,12 +93,26 @@ static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step
     return LTAP_OK;
 }
 
+static ltap_status do_timed(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                            ltap_features *features, ltap_error *error)
+{
+    size_t index = (size_t)(step - (const ltap_step *)plan->steps.data);
+    ltap_profile_step *line = &run->profile.steps[index];
+    uint64_t began = ltap_profile_clock();
+    ltap_status status = do_step(run, plan, step, features, error);
+
+    line->nanoseconds += ltap_profile_clock() - began;
+    line->calls++;
+    return status;
+}
+
 ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
                              ltap_error *error)
 {
     for (size_t i = 0; i < plan->steps.count; i++) {
         const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
-        ltap_status status = do_step(run, plan, step, features, error);
+        ltap_status status = run->profile.on ? do_timed(run, plan, step, features, error)
+                                             : do_step(run, plan, step, features, error);
         if (status != LTAP_OK)
             return ltap_error_prefix(
                 error, status, "%s",

@@ -15,6 +15,7 @@ ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error
     ltap_run *made = block;
     made->getter = ltap_getter_ref(getter);
     made->memory = getter->memory;
+    ltap_profile_init(&made->profile, made->memory);
     LTAP_GO(ltap_memory_take_zeroed(made->memory, getter->n_inputs, sizeof(ltap_tensor),
                                     "a run's inputs", &block, error));
     made->inputs = block;
@@ -31,6 +32,7 @@ void ltap_run_release(ltap_run *run)
         return;
     ltap_getter *getter = run->getter;
     ltap_memory *memory = run->memory;
+    ltap_profile_clear(&run->profile);
     ltap_memory_release(memory, run->arena);
     ltap_memory_release(memory, run->scratch);
     ltap_memory_release(memory, run->tensors);
@@ -154,6 +156,8 @@ static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **feat
     ltap_features *made = NULL;
 
     LTAP_TRY(take_memory(run, plan, error));
+    if (run->profile.on)
+        LTAP_TRY(ltap_profile_prepare(&run->profile, run->getter, plan, error));
     LTAP_TRY(ltap_features_new(run->getter, plan, &made, error));
     int threads_before = ltap_parallel_set_threads(run->getter->threads);
     ltap_status status = ltap_run_execute(run, plan, made, error);

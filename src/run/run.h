@@ -3,6 +3,7 @@
 #define LTAP_RUN_RUN_H
 
 #include "run/features.h"
+#include "run/profile.h"
 
 struct ltap_run {
     ltap_getter *getter; /* a reference */
@@ -13,6 +14,7 @@ struct ltap_run {
     void **pointers;      /* the same number */
     size_t n_operands;
     ltap_tensor *inputs; /* this forward's, one a getter input */
+    ltap_profile profile;
 };
 
 ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error);

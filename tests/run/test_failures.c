@@ -47,6 +47,8 @@ static ltap_status extract(const ltap_allocator *allocator, chain *made, ltap_er
     if (status == LTAP_OK)
         status = ltap_run_new(made->getter, &made->run, error);
     if (status == LTAP_OK)
+        status = ltap_run_profile(made->run, 1, error);
+    if (status == LTAP_OK)
         status = ltap_run_forward(made->run, &input, 1, &made->features, error);
     return status;
 }
