@@ -17,7 +17,7 @@ typedef struct ltap_module_call {
     size_t n_nodes;
     const uint32_t *outputs; /* values made inside and used outside (or handed out by the model), in
                                 order of execution; shape arithmetic left out; the last is the
-                                module's output */
+                                module's output. Where none is used: the last one made */
     size_t n_outputs;
     const uint32_t *inputs; /* values made outside and used inside, weights left out */
     size_t n_inputs;

@@ -41,7 +41,7 @@ static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *cha
             !ltap_name_number(module->path, child.module->path, &child.number))
             return LTAP_OK;
         child.call = ltap_module_call_at(child.module, call->begin);
-        if (child.call == NULL || child.call->n_outputs != 1 || child.call->n_inputs != 1)
+        if (child.call == NULL || child.call->n_outputs == 0 || child.call->n_inputs != 1)
             return LTAP_OK;
         place = call->end;
         LTAP_TRY(ltap_vector_push(chain, &child, error));
@@ -49,7 +49,8 @@ static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *cha
     *good = place == around->end && chain->count > 0;
     for (size_t i = 1; i < chain->count; i++) {
         const child_call *a = LTAP_VECTOR_AT(chain, child_call, i - 1), *b = a + 1;
-        *good &= a->number < b->number && a->call->outputs[0] == b->call->inputs[0];
+        *good &= a->number < b->number && a->call->n_outputs == 1 &&
+                 a->call->outputs[0] == b->call->inputs[0];
     }
     return LTAP_OK;
 }

@@ -90,7 +90,7 @@ static bool is_exporters(const ltap_graph *graph)
         named += node->name[0] != '\0';
         scoped += ends_with_operator(node);
     }
-    return scoped > 0 && scoped * 2 >= named;
+    return scoped > 0 && scoped * 4 >= named; /* tools that optimise rename some */
 }
 
 static ltap_status intern_prefixes(reader *namer, const char *name, size_t bytes, uint32_t *leaf,

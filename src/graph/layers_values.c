@@ -126,13 +126,20 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
 {
     ltap_tree *tree = fill->tree;
     const ltap_tree_call *call = ltap_tree_at(tree, c);
+    uint32_t last = LTAP_NO_VALUE;
     list->count = 0;
     for (uint32_t place = call->begin; place < call->end; place++) {
         const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
-        for (size_t i = 0; i < node->n_outputs; i++)
-            if (node->outputs[i] != LTAP_NO_VALUE && leaves(tree, call, node->outputs[i]))
-                LTAP_TRY(ltap_vector_push(list, &node->outputs[i], error));
+        for (size_t i = 0; i < node->n_outputs; i++) {
+            if (node->outputs[i] == LTAP_NO_VALUE)
+                continue;
+            last = node->outputs[i];
+            if (leaves(tree, call, last))
+                LTAP_TRY(ltap_vector_push(list, &last, error));
+        }
     }
+    if (list->count == 0 && last != LTAP_NO_VALUE) /* nobody uses what it computes */
+        LTAP_TRY(ltap_vector_push(list, &last, error));
     return copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error);
 }
 

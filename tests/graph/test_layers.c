@@ -1,0 +1,330 @@
+#include "graph/test_layers_sketch.h"
+#include "support/fail_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* What is expected of a sketch: a line a module,
+ * "path class parameters: outputs of call 0 | of call 1 [marks]". */
+typedef struct tree_case {
+    const char *name;
+    layers_sketch sketch;
+    const char *expected;
+} tree_case;
+
+static const tree_case torchscript_cases[] = {
+    {"a residual block of an eval export",
+     {"x",
+      "y",
+      {"/b/conv1/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|/b/conv1/Conv_output_0",
+       "/b/relu/Relu|Relu|/b/conv1/Conv_output_0|r0", "/b/Add|Add|r0 x|sum",
+       "/b/relu_1/Relu|Relu|sum|y"}},
+     "b - 8: y\nb.conv1 - 8: /b/conv1/Conv_output_0 [folded]\nb.relu - 0: r0 | y\n"},
+    {"what is numbered repeats its parent",
+     {"x",
+      "y",
+      {"/head/head.0/convs.0/convs.0.0/Conv|Conv|x head.0.convs.0.0.weight|a",
+       "/head/head.0/convs.0/convs.0.1/Relu|Relu|a|b", "/head/head.1/Relu|Relu|b|y"}},
+     "head - 4: y\nhead.0 - 4: b\nhead.0.convs.0 - 4: b\nhead.0.convs.0.0 - 4: a\n"
+     "head.0.convs.0.1 - 0: b\nhead.1 - 0: y\n"},
+    {"parents that are never called are found by the names of weights",
+     {"x",
+      "y",
+      {"/k/conv/Conv|Conv|x d.k.conv.weight|a", "/k/relu/Relu|Relu|a|b",
+       "/inner/conv/Conv|Conv|b one.inner.conv.weight|c", "/inner/relu/Relu|Relu|c|d",
+       "/Neg|Neg|d|e", "/inner/conv_1/Conv|Conv|e two.inner.conv.weight|f",
+       "/inner/relu_1/Relu|Relu|f|y"}},
+     "d.k - 4: b\nd.k.conv - 4: a\nd.k.relu - 0: b\none.inner - 4: d\none.inner.conv - 4: c\n"
+     "one.inner.relu - 0: d\ntwo.inner - 4: y\ntwo.inner.conv - 4: f\ntwo.inner.relu - 0: y\n"},
+    {"a block with operations of its own that is called twice in a row",
+     {"x",
+      "y",
+      {"/s/c/Conv|Conv|x s.c.weight|a", "/s/relu/Relu|Relu|a|b", "/s/Add|Add|b x|c",
+       "/s/relu_1/Relu|Relu|c|d", "/s/c_1/Conv|Conv|d s.c.weight|e", "/s/relu_2/Relu|Relu|e|f",
+       "/s_1/Add|Add|f d|g", "/s/relu_3/Relu|Relu|g|y"}},
+     "s - 4: d | y\ns.c - 4: a | e\ns.relu - 0: b | d | f | y\n"},
+    {"the suffix of an attribute is no number of a call",
+     {"x",
+      "y",
+      {"/c/Conv|Conv|x c.weight|a", "/c_1/Conv|Conv|a c_1.weight|b", "/pool_2/MaxPool|MaxPool|b|d",
+       "/act/Relu|Relu|d|e", "/act_1/act_1.0/Relu|Relu|e|f", "/conv/Conv|Conv|f onnx::Conv_1|g",
+       "/conv_1/Conv|Conv|g onnx::Conv_2|y"}},
+     "c - 4: a\nc_1 - 4: b\npool_2 - 0: d\nact - 0: e\nact_1 - 0: f\nact_1.0 - 0: f\nconv - 4: g\n"
+     "conv_1 - 4: y\n"},
+    {"a call and an attribute of one name are in doubt",
+     {"x", "y", {"/r/Relu|Relu|x|a", "/r_1/Relu|Relu|a|b", "/Neg|Neg|b|c", "/r_1/Relu_1|Relu|c|y"}},
+     "r - 0: a [doubt]\nr_1 - 0: b | y [doubt]\n"},
+    {"calls in a row are in doubt, as they may be a loop",
+     {"x",
+      "y",
+      {"/s/s.0/Conv|Conv|x s.0.weight|a", "/s/s.1/Relu|Relu|a|b",
+       "/s/s.0_1/Conv|Conv|b s.0.weight|c", "/s/s.1_1/Relu|Relu|c|y"}},
+     "s - 4: b | y [doubt]\ns.0 - 4: a | c\ns.1 - 0: b | y\n"},
+    {"another place where it is called once settles that",
+     {"x",
+      "y",
+      {"/s/s.0/Conv|Conv|x s.0.weight|a", "/s/s.1/Relu|Relu|a|b",
+       "/s/s.0_1/Conv|Conv|b s.0.weight|c", "/s/s.1_1/Relu|Relu|c|d", "/Neg|Neg|d|e",
+       "/s/s.0_2/Conv|Conv|e s.0.weight|f", "/s/s.1_2/Relu|Relu|f|y"}},
+     "s - 4: b | d | y\ns.0 - 4: a | c | f\ns.1 - 0: b | d | y\n"},
+    {"one object under two parents is one module",
+     {"x",
+      "y",
+      {"/x/x.0/Conv|Conv|x x.0.weight|a", "/x/x.1/Relu|Relu|a|b", "/y/y.0/Conv|Conv|b y.0.weight|c",
+       "/y/x.1/Relu|Relu|c|y"}},
+     "x - 4: b\nx.0 - 4: a\nx.1 - 0: b | y\ny - 4: y\ny.0 - 4: c\n"},
+    {"gaps in a chain have the value before them",
+     {"x",
+      "y",
+      {"/f/f.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/f/f.2/Relu|Relu|a|b",
+       "/f/f.4/Relu|Relu|b|c", "/Neg|Neg|c|d", "/g/g.1/Relu|Relu|d|e",
+       "/g/g.2/Conv|Conv|e onnx::Conv_3 onnx::Conv_4|f", "/g/g.5/Relu|Relu|f|y"}},
+     "f - 8: c\nf.0 - 8: a [folded]\nf.2 - 0: b\nf.4 - 0: c\ng - 8: y\ng.1 - 0: e\n"
+     "g.2 - 8: f [folded]\ng.5 - 0: y\nf.1 - 0: a [elided]\nf.3 - 0: b [elided]\n"
+     "g.0 - 0: d [elided]\ng.4 - 0: f [elided]\n"},
+    {"no gap is filled where something else flows in",
+     {"x", "y", {"/f/f.0/Relu|Relu|x|a", "/f/f.2/Add|Add|a x|b", "/f/f.4/Relu|Relu|b|y"}},
+     "f - 0: y\nf.0 - 0: a\nf.2 - 0: b\nf.4 - 0: y\n"},
+    {"a module that ends with a folded convolution may end before the BatchNorm",
+     {"x",
+      "y",
+      {"/w/Relu|Relu|x|a", "/w/point/Conv|Conv|a onnx::Conv_1 onnx::Conv_2|b",
+       "/down/down.0/Conv|Conv|b onnx::Conv_3 onnx::Conv_4|c", "/r/r.0/r.0.0/Relu|Relu|c|d",
+       "/r/r.0/r.0.1/Conv|Conv|d onnx::Conv_5 onnx::Conv_6|e", "/r/r.2/Relu|Relu|e|y"}},
+     "w - 8: b [folded within w.point]\nw.point - 8: b [folded]\ndown - 8: c\n"
+     "down.0 - 8: c [folded]\nr - 8: y\nr.0 - 8: e [folded within r.0.1]\nr.0.0 - 0: d\n"
+     "r.0.1 - 8: e [folded]\nr.2 - 0: y\nr.1 - 0: e [elided]\n"},
+    {"a renamed weight alone is no sign of a BatchNorm",
+     {"x",
+      "y",
+      {"/c/Conv|Conv|x onnx::Conv_1 c.bias|a", "/d/Conv|Conv|a onnx::Conv_2|b",
+       "/t/Gemm|Gemm|b onnx::Gemm_1 onnx::Gemm_2|y"}},
+     "c - 8: a\nd - 4: b\nt - 8: y\n"},
+    {"a merged initializer is one weight under its own name",
+     {"x",
+      "y",
+      {"Identity_0|Identity|onnx::Conv_2|onnx::Conv_4", "Identity_1|Identity|a.bias|b.bias",
+       "/a/Conv|Conv|x onnx::Conv_1 onnx::Conv_4|p", "/m/b/Conv|Conv|p m.b.weight b.bias|q",
+       "/m/b_1/Conv|Conv|q m.b.weight a.bias|y"}},
+     "a - 8: p [folded]\nm - 8: q | y [doubt]\nm.b - 8: q | y\n"},
+    {"arithmetic on shapes is neither handed out nor between calls",
+     {"x",
+      "y",
+      {"/m/c/Conv|Conv|x m.c.weight|a", "/m/c/Shape|Shape|x|s", "/m/Gather|Gather|s #0|n",
+       "/m/Relu|Relu|a|b", "/Shape|Shape|b|t", "/Reshape|Reshape|b n|y"}},
+     "m - 4: b\nm.c - 4: a\n"},
+    {"several values that leave are outputs in their order",
+     {"x",
+      "o p",
+      {"/t/a/Conv|Conv|x t.a.weight|a", "/t/b/Conv|Conv|a t.b.weight|p", "/Add|Add|a p|o"}},
+     "t - 8: a,p\nt.a - 4: a\nt.b - 4: p\n"},
+    {"an operation without a scope runs where its neighbours run",
+     {"x",
+      "y",
+      {"/m/c/Conv|Conv|x m.c.weight|a", "Cast_3|Cast|a|b", "/m/d/Conv|Conv|b m.d.weight|c",
+       "Cast_4|Cast|c|d", "/Relu|Relu|d|y"}},
+     "m - 8: c\nm.c - 4: a\nm.d - 4: c\n"},
+    {"a network that is a Sequential has numbers for names",
+     {"x",
+      "y",
+      {"/0/Conv|Conv|x 0.weight|a", "/1/Relu|Relu|a|b", "/2/2.0/Conv|Conv|b 2.0.weight|y"}},
+     "0 - 4: a\n1 - 0: b\n2 - 4: y\n2.0 - 4: y\n"},
+};
+
+static const tree_case other_cases[] = {
+    {"names without scopes make no modules",
+     {"x", "y", {"Conv_0|Conv|x 65|a", "|Relu|a|b", "model/conv/Relu|Relu|b|y"}},
+     ""},
+    {"metadata name modules and classes",
+     {"x",
+      "y",
+      {"node_conv|Conv|x l.0.weight|a|['', 'l', 'l.0', 'conv']|['M', 'S', 'torch.nn.Conv2d', 'x']",
+       "node_relu|Relu|a|b|['', 'l', \"l.it's\", 'relu']|['M', 'S', 'R', 'x']",
+       "node_neg|Neg|b|y|['', 'neg']"}},
+     "l S 4: b\nl.0 torch.nn.Conv2d 4: a\nl.it's R 0: b\n"},
+    {"metadata that are no list leave a node where its neighbours are",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'r']", "b|Relu|a|b|['', 'm'", "c|Relu|b|c|[1, 2]",
+       "d|Relu|c|d|['', 'm', 'r2']", "e|Neg|d|y|['', 'n']"}},
+     "m - 0: a | b | c | d [doubt]\n"},
+    {"one operation of torch.nn a call",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'r', 'relu']|['M', 'torch.nn.modules.activation.ReLU', 'x']",
+       "b|Relu|a|y|['', 'r', 'relu_1']|['M', 'torch.nn.modules.activation.ReLU', 'x']"}},
+     "r torch.nn.modules.activation.ReLU 0: a | y\n"},
+    {"a fused convolution is known beside the BatchNorm that carries it",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'w', 'relu']",
+       "b|Conv|a w.conv.weight w.conv.weight_bias|b|['', 'bn', 'n']||FuseBatchNormIntoConv, "
+       "RemoveOptionalBiasFromConv",
+       "c|Conv|b m.c.weight m.c.bias|c|['', 'm', 'm.n', 'n']||FuseBatchNormIntoConv",
+       "d|Neg|c|y|['', 'neg']"}},
+     "w - 0: b [folded by bn]\nw.conv - 0: b [folded by bn]\nbn - 8: b\nm - 8: c\n"
+     "m.c - 0: c [folded by m.n]\nm.n - 8: c\n"},
+    {"merged activations leave in doubt what ended there",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'm.r', 'r']|['M', 'B', 'torch.nn.modules.activation.ReLU', 'x']",
+       "b|Add|a x|b|['', 'm', 'add']|['M', 'B', 'x']",
+       "c|Relu|b|y|['', 'relu', 'r2']|['M', 'torch.nn.modules.activation.ReLU', 'x']|"
+       "FuseSuccessiveRelu"}},
+     "m B 0: b?\nm.r torch.nn.modules.activation.ReLU 0: a [doubt]\n"
+     "relu torch.nn.modules.activation.ReLU 0: y\n"},
+    {"calls of functions name modules",
+     {"x", "y", {"@enc/conv|Conv|x w|a", "@enc/act|Relu|a|b", "@dec|Relu|b|y"}},
+     "enc - 4: b\nenc.conv - 4: a\nenc.act - 0: b\ndec - 0: y\n"},
+};
+
+static void describe(const ltap_layers *layers, char *text, size_t room)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    for (uint32_t m = 0; m < layers->modules.count; m++) {
+        const ltap_module *module = ltap_layers_at(layers, m);
+        at += (size_t)snprintf(text + at, room - at, "%s %s %llu:", module->path,
+                               module->class_name != NULL ? module->class_name : "-",
+                               (unsigned long long)module->n_parameters);
+        for (size_t c = 0; c < module->n_calls; c++) {
+            const ltap_module_call *call = &module->calls[c];
+            at += (size_t)snprintf(text + at, room - at, c > 0 ? " | " : " ");
+            for (size_t i = 0; i < call->n_outputs; i++)
+                at += (size_t)snprintf(text + at, room - at, "%s%s", i > 0 ? "," : "",
+                                       ltap_graph_at(layers->graph, call->outputs[i])->name);
+            at += (size_t)snprintf(text + at, room - at, call->doubt != NULL ? "?" : "");
+        }
+        if (module->folded)
+            at += (size_t)snprintf(text + at, room - at, " [folded%s%s]",
+                                   module->folded_by != NULL       ? " by "
+                                   : module->folded_within != NULL ? " within "
+                                                                   : "",
+                                   module->folded_by != NULL       ? module->folded_by
+                                   : module->folded_within != NULL ? module->folded_within
+                                                                   : "");
+        at += (size_t)snprintf(text + at, room - at, "%s%s\n",
+                               module->elided_value != LTAP_NO_VALUE ? " [elided]" : "",
+                               module->doubt != NULL ? " [doubt]" : "");
+    }
+}
+
+static void check_case(const tree_case *row)
+{
+    char text[4096];
+    ltap_error error = {.message = ""};
+    ltap_memory *memory;
+    ltap_graph *graph;
+    ltap_layers *layers;
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    if (sketch_layers(memory, &row->sketch, &graph, &layers, &error) != LTAP_OK)
+        fail_msg("%s: %s", row->name, error.message);
+    describe(layers, text, sizeof text);
+    if (strcmp(text, row->expected) != 0)
+        fail_msg("%s:\n%sinstead of\n%s", row->name, text, row->expected);
+    ltap_layers_free(layers);
+    ltap_graph_free(graph);
+    ltap_memory_unref(memory);
+}
+
+static void torchscript_scopes_become_modules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof torchscript_cases / sizeof *torchscript_cases; i++)
+        check_case(&torchscript_cases[i]);
+}
+
+static void other_sources_become_modules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof other_cases / sizeof *other_cases; i++)
+        check_case(&other_cases[i]);
+}
+
+static void a_name_of_a_thousand_scopes_is_cut(void **state)
+{
+    enum { DEPTH = 1000 };
+    char name[DEPTH * 2 + 64] = "", line[DEPTH * 2 + 96];
+    layers_sketch sketch = {"x", "y", {line}};
+    ltap_memory *memory;
+    ltap_graph *graph;
+    ltap_layers *layers;
+    (void)state;
+    for (int i = 0; i < DEPTH; i++)
+        memcpy(name + 2 * i, "/a", 2);
+    snprintf(line, sizeof line, "%s/Relu|Relu|x|y", name);
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    assert_int_equal(sketch_layers(memory, &sketch, &graph, &layers, NULL), LTAP_OK);
+    assert_in_range(layers->modules.count, 1, 64);
+    assert_int_equal(layers->module_of_node[0], layers->modules.count - 1);
+    ltap_layers_free(layers);
+    ltap_graph_free(graph);
+    ltap_memory_unref(memory);
+}
+
+static void a_call_knows_what_it_takes_and_runs(void **state)
+{
+    static const layers_sketch sketch = {
+        "x z", "y", {"/s/c/Conv|Conv|x s.c.weight|a", "/s/Add|Add|a z|b", "/Relu|Relu|b|y"}};
+    ltap_memory *memory;
+    ltap_graph *graph;
+    ltap_layers *layers;
+    uint32_t module;
+    (void)state;
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    assert_int_equal(sketch_layers(memory, &sketch, &graph, &layers, NULL), LTAP_OK);
+    assert_true(ltap_layers_find(layers, "s", &module));
+    const ltap_module_call *call = &ltap_layers_at(layers, module)->calls[0];
+    assert_int_equal(call->n_nodes, 2);
+    assert_int_equal(call->n_inputs, 2);
+    assert_string_equal(ltap_graph_at(graph, call->inputs[0])->name, "x");
+    assert_string_equal(ltap_graph_at(graph, call->inputs[1])->name, "z");
+    assert_int_equal(layers->module_of_node[2], LTAP_NO_MODULE);
+    assert_false(ltap_layers_find(layers, "s.d", &module));
+    ltap_layers_free(layers);
+    ltap_graph_free(graph);
+    ltap_memory_unref(memory);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    const layers_sketch *sketches[] = {&torchscript_cases[9].sketch, &other_cases[5].sketch};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 1;; n++) {
+            fail_alloc heap;
+            ltap_memory *memory = NULL;
+            ltap_graph *graph = NULL;
+            ltap_layers *layers = NULL;
+            fail_alloc_init(&heap, n);
+            ltap_status status = ltap_memory_new(&heap.allocator, 0, &memory, NULL);
+            if (status == LTAP_OK)
+                status = sketch_layers(memory, sketches[i], &graph, &layers, NULL);
+            assert_int_equal(status, fail_alloc_failed(&heap) ? LTAP_ERROR_MEMORY : LTAP_OK);
+            ltap_layers_free(layers);
+            ltap_graph_free(graph);
+            ltap_memory_unref(memory);
+            fail_alloc_check(&heap);
+            if (!fail_alloc_failed(&heap))
+                break;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torchscript_scopes_become_modules),
+        cmocka_unit_test(other_sources_become_modules),
+        cmocka_unit_test(a_name_of_a_thousand_scopes_is_cut),
+        cmocka_unit_test(a_call_knows_what_it_takes_and_runs),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
