@@ -1,4 +1,4 @@
-/* GridSample, Einsum, Attention, and normalizations without parameters. Made by make_cases.py with PyTorch. */
+/* GridSample, Einsum, Attention, other normalizations. Made by make_cases.py with PyTorch. */
 #include "cases.h"
 #include <math.h>
 

@@ -432,7 +432,7 @@ def resizes():
 
 
 def others():
-    f = Family('sample', 'GridSample, Einsum, Attention, and normalizations without parameters.')
+    f = Family('sample', 'GridSample, Einsum, Attention, other normalizations.')
     x = data(1, 2, 3, 4)
     grid = (data(1, 2, 3, 2) * 0.8).round(2)
     for mode, name in (('bilinear', 'linear'), ('nearest', 'nearest'), ('bicubic', 'cubic')):
