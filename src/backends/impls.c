@@ -9,6 +9,7 @@
 #define LISTED(id, operator) &ltap_impl_simd_##id,
 
 static const ltap_impl *const rows[] = {
+    &ltap_impl_simd_matmul,
     &ltap_impl_simd_exact_conv,
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_exact_conv,

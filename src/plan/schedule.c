@@ -215,6 +215,35 @@ static ltap_status add_view(ltap_schedule *schedule, const ltap_node *node, ltap
     return LTAP_OK;
 }
 
+/* The layout a value must lie in for a Transpose of it to be the same bytes; the output's. */
+static bool is_renaming(const ltap_schedule *schedule, const ltap_node *node, ltap_layout *from,
+                        ltap_layout *to)
+{
+    static const int64_t perms[2][4] = {{0, 2, 3, 1}, {0, 3, 1, 2}};
+    const ltap_attr *perm = ltap_node_attr(node, "perm");
+
+    if (strcmp(node->op_type, "Transpose") != 0 || node->domain[0] || !perm ||
+        perm->kind != LTAP_ATTR_INTS || perm->count != 4 || schedule->request->reference_only)
+        return false;
+    bool to_plain = memcmp(perm->u.ints, perms[0], sizeof(perms[0])) == 0;
+    *from = to_plain ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN;
+    *to = to_plain ? LTAP_LAYOUT_PLAIN : LTAP_LAYOUT_CHANNELS_LAST;
+    return (to_plain || memcmp(perm->u.ints, perms[1], sizeof(perms[1])) == 0) &&
+           schedule->places[node->inputs[0]].buffer[*from] != LTAP_NO_BUFFER;
+}
+
+/* A Transpose that only gives the bytes another name. */
+static void add_renamed(ltap_schedule *schedule, const ltap_node *node, ltap_layout from,
+                        ltap_layout to)
+{
+    const ltap_place *source = &schedule->places[node->inputs[0]];
+    ltap_place *place = &schedule->places[node->outputs[0]];
+
+    place->buffer[to] = source->buffer[from];
+    if (ltap_schedule_neutral(&schedule->known.values[node->outputs[0]].tensor))
+        place->buffer[!to] = source->buffer[from];
+}
+
 static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *error)
 {
     ltap_step step = {.kind = LTAP_STEP_TAP, .n_inputs = 1, .feature = feature, .refusals = ""};
@@ -257,8 +286,14 @@ static ltap_status visit(ltap_schedule *schedule, const ltap_node *node, ltap_er
         count_down(schedule, node);
         return LTAP_OK;
     }
-    schedule->plan->n_nodes += view ? 0 : 1;
-    ltap_status status = view ? add_view(schedule, node, error) : add_kernel(schedule, node, error);
+    ltap_layout from, to;
+    ltap_status status = LTAP_OK;
+    bool renaming = is_renaming(schedule, node, &from, &to);
+    schedule->plan->n_nodes += view || renaming ? 0 : 1;
+    if (renaming)
+        add_renamed(schedule, node, from, to);
+    else
+        status = view ? add_view(schedule, node, error) : add_kernel(schedule, node, error);
     if (status != LTAP_OK)
         return ltap_error_prefix(error, status, "%s",
                                  ltap_node_text(schedule->request->graph, node).text);

@@ -30,6 +30,7 @@ typedef struct row_case {
 static const row_case cases[] = {
     {"dnnl:conv", "Conv", make_conv, 1e-5, 20, true, false},
     {"dnnl:exact_conv", "Conv", make_conv, 1e-5, 20, false, true},
+    {"dnnl:winograd", "Conv", make_conv, 1e-5, 0, true, false},
     {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, true},
     {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, true},
     {"dnnl:average_pool", "AveragePool", make_average_pool, 1e-5, 15, true, true},

@@ -7,41 +7,59 @@
  */
 #include "backends/simd/vector.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 #define ROUNDER      12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
-#define ROUNDER_BITS 0x4B400000
+#define ROUNDER_BITS 0x4B400000u
 #define SQRT_HALF    0.70710678118654752440f
 #define ROOT_2_BY_PI 0.79788456080286535588f
 
-LTAP_VECTOR_INLINE float power_of_two(int32_t n)
+/* Unsigned: what a NaN leaves here overflows without harm. */
+LTAP_VECTOR_INLINE float power_of_two(uint32_t n)
 {
-    int32_t bits = (n + 127) * (1 << 23);
+    uint32_t bits = (n + 127u) << 23;
     float power;
     memcpy(&power, &bits, sizeof(power));
     return power;
 }
 
-LTAP_VECTOR_INLINE float exp_of(float x)
+/* x = n ln 2 + r: e^r; n comes as an integer. */
+LTAP_VECTOR_INLINE float exp_rest(float x, uint32_t *whole)
 {
-    float c = x > 89.0f ? 89.0f : x;
-    c = c < -104.0f ? -104.0f : c;
-    float z = c * 1.44269504f + ROUNDER, n = z - ROUNDER;
-    int32_t bits;
+    float z = x * 1.44269504f + ROUNDER, n = z - ROUNDER;
+    uint32_t bits;
     memcpy(&bits, &z, sizeof(bits));
+    *whole = bits - ROUNDER_BITS;
     /* ln 2 in two parts, the first so short that its product with n is exact. */
-    float r = c - n * 0.693359375f + n * 2.12194440e-4f;
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
     float p = 0.000199180897f * r + 0.00139472564f;
     p = p * r + 0.00833326485f;
     p = p * r + 0.0416662544f;
     p = p * r + 0.166666672f;
     p = p * r + 0.5f;
-    p = p * r * r + r + 1.0f;
-    /* A NaN leaves no integer in z: kept small, for the shifts' sake. */
-    int32_t whole = x == x ? bits - ROUNDER_BITS : 0, half = whole >> 1;
+    return p * r * r + r + 1.0f;
+}
+
+LTAP_VECTOR_INLINE float exp_of(float x)
+{
+    uint32_t whole;
+    float c = x > 89.0f ? 89.0f : x;
+    c = c < -104.0f ? -104.0f : c;
+    float p = exp_rest(c, &whole);
+    /* 2^n in two steps: it may be too large or too small for one. */
+    uint32_t half = (uint32_t)((int32_t)whole >> 1);
     return p * power_of_two(half) * power_of_two(whole - half);
+}
+
+/* For x from -80 to 80. */
+LTAP_VECTOR_INLINE float exp_near(float x)
+{
+    uint32_t whole;
+    float p = exp_rest(x, &whole);
+    return p * power_of_two(whole);
 }
 
 LTAP_VECTOR_INLINE float erf_of(float x)
@@ -62,7 +80,7 @@ LTAP_VECTOR_INLINE float erf_of(float x)
     q = q * c - 0.633156478f;
     q = q * c - 1.12960732f;
     q = q * c + 0.000193708518f;
-    float far = copysignf(1.0f - exp_of(q), x);
+    float far = copysignf(1.0f - exp_near(q), x);
     return t < 1.0f ? x * p : far;
 }
 
@@ -169,78 +187,78 @@ const ltap_vector_function *ltap_vector_functions(void)
 /* Sums and maxima are kept in this many lanes, whatever the processor's width. */
 enum { LANES = 16 };
 
-LTAP_VECTOR_INLINE float add_lanes(const float *lanes)
+typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+
+LTAP_VECTOR_INLINE float add_lanes(const vector *lanes)
 {
     float eight[8], sum = 0;
 
     for (int i = 0; i < 8; i++)
-        eight[i] = lanes[i] + lanes[i + 8];
+        eight[i] = (*lanes)[i] + (*lanes)[i + 8];
     for (int i = 0; i < 8; i++)
         sum += eight[i];
     return sum;
 }
 
+/* As integers that are ordered as the floats are, for the vectoriser's sake. NaN is anywhere: its
+ * exponential makes the lane NaN all the same. */
 LTAP_VECTOR_INLINE float largest(const float *x, int64_t n)
 {
-    float lanes[LANES], most = -INFINITY;
-    int64_t i = 0;
+    int32_t most = INT32_MIN;
+    float result;
 
-    for (int k = 0; k < LANES; k++)
-        lanes[k] = -INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            lanes[k] = x[i + k] > lanes[k] || x[i + k] != x[i + k] ? x[i + k] : lanes[k];
-    for (; i < n; i++)
-        lanes[0] = x[i] > lanes[0] || x[i] != x[i] ? x[i] : lanes[0];
-    for (int k = 0; k < LANES; k++)
-        most = lanes[k] > most || lanes[k] != lanes[k] ? lanes[k] : most;
-    return most;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, x + i, sizeof(bits));
+        bits ^= (bits >> 31) & INT32_MAX;
+        most = bits > most ? bits : most;
+    }
+    most ^= (most >> 31) & INT32_MAX;
+    memcpy(&result, &most, sizeof(result));
+    return result;
 }
 
-/* Clones are static: a clone's resolver would be an exported symbol otherwise. */
 LTAP_VECTOR_CLONES
-static void softmax(const float *x, float *y, int64_t n)
+void ltap_vector_softmax(const float *x, float *y, int64_t n)
 {
-    float lanes[LANES] = {0}, most = largest(x, n);
+    vector lanes = {0};
+    float most = largest(x, n);
     int64_t i = 0;
 
     LTAP_VECTOR_LOOP
     for (int64_t k = 0; k < n; k++)
         y[k] = exp_of(x[k] - most);
     for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            lanes[k] += y[i + k];
+        lanes += *(const vector *)(y + i);
     for (; i < n; i++)
-        lanes[0] += y[i];
-    const float sum = add_lanes(lanes);
+        lanes[i % LANES] += y[i];
+    const float sum = add_lanes(&lanes);
     LTAP_VECTOR_LOOP
-    for (int64_t k = 0; k < n; k++)
-        y[k] = y[k] / sum;
-}
-
-void ltap_vector_softmax(const float *x, float *y, int64_t n)
-{
-    softmax(x, y, n);
+    for (int64_t k = 0; k < n; k++) {
+        /* Subnormal numbers are nothing beside the largest, and make the products after it slow. */
+        float share = y[k] / sum;
+        y[k] = share < FLT_MIN ? 0 : share;
+    }
 }
 
 LTAP_VECTOR_CLONES
-static void normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
+void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
 {
-    float lanes[LANES] = {0}, squares[LANES] = {0};
+    vector lanes = {0}, squares = {0};
     int64_t i = 0;
 
     for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            lanes[k] += x[i + k];
+        lanes += *(const vector *)(x + i);
     for (; i < n; i++)
-        lanes[0] += x[i];
-    const float mean = add_lanes(lanes) / (float)n;
-    for (i = 0; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            squares[k] += (x[i + k] - mean) * (x[i + k] - mean);
+        lanes[i % LANES] += x[i];
+    const float mean = add_lanes(&lanes) / (float)n;
+    for (i = 0; i + LANES <= n; i += LANES) {
+        vector apart = *(const vector *)(x + i) - mean;
+        squares += apart * apart;
+    }
     for (; i < n; i++)
-        squares[0] += (x[i] - mean) * (x[i] - mean);
-    const float factor = 1.0f / sqrtf(add_lanes(squares) / (float)n + norm->epsilon);
+        squares[i % LANES] += (x[i] - mean) * (x[i] - mean);
+    const float factor = 1.0f / sqrtf(add_lanes(&squares) / (float)n + norm->epsilon);
     if (norm->bias) {
         LTAP_VECTOR_LOOP
         for (int64_t k = 0; k < n; k++)
@@ -250,9 +268,4 @@ static void normalize(const float *x, const ltap_vector_norm *norm, float *y, in
         for (int64_t k = 0; k < n; k++)
             y[k] = (x[k] - mean) * factor * norm->scale[k];
     }
-}
-
-void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
-{
-    normalize(x, norm, y, n);
 }
