@@ -1,5 +1,5 @@
-/* Gemm as oneDNN's inner product, MatMul as its matmul; the right-hand matrix is a constant,
- * packed.
+/* Gemm as oneDNN's inner product (in exact mode as its matmul), MatMul as its matmul; the
+ * right-hand matrix is a constant, packed.
  */
 #include "backends/dnnl/memory.h"
 #include "backends/dnnl/row.h"
@@ -27,10 +27,51 @@ static bool describe_weights(const ltap_query *query, dnnl_memory_desc_t *weight
            dnnl_success;
 }
 
-static bool gemm_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why)
+/* For exact mode: inner products sum in another order for another number of threads or rows, matmul
+ * was never seen to. */
+static bool describe_exact(const ltap_query *query, const ltap_dnnl_job *inner, ltap_dnnl_job *job)
+{
+    const ltap_tensor *b = &query->inputs[1];
+    bool flip = ltap_node_int(query->node, "transB", 0) != 0, has_bias = inner->n_args > 3;
+    dnnl_memory_desc_t w, bias, any;
+    const dnnl_memory_desc_t *x = &inner->args[0].desc, *y = &inner->args[2].desc;
+    dnnl_dims_t dims = {b->dims[flip], b->dims[!flip]}, row = {1, query->outputs[0].dims[1]};
+    if (dnnl_memory_desc_init_by_tag(&w, 2, dims, dnnl_f32, flip ? dnnl_ba : dnnl_ab) !=
+            dnnl_success ||
+        dnnl_memory_desc_init_by_tag(&bias, 2, row, dnnl_f32, dnnl_ab) != dnnl_success)
+        return false;
+    ltap_dnnl_add(job, DNNL_ARG_SRC, LTAP_DNNL_INPUT, 0, x);
+    ltap_dnnl_add(job, DNNL_ARG_WEIGHTS, LTAP_DNNL_PACKED, 1, &w);
+    ltap_dnnl_add(job, DNNL_ARG_DST, LTAP_DNNL_OUTPUT, 0, y);
+    if (has_bias)
+        ltap_dnnl_add(job, DNNL_ARG_BIAS, LTAP_DNNL_INPUT, 2, &bias);
+    any = ltap_dnnl_any(&w);
+    return dnnl_matmul_desc_init(&job->operation.matmul, x, &any, has_bias ? &bias : NULL, y) ==
+           dnnl_success;
+}
+
+static bool describe_inner(const ltap_query *query, bool has_bias, ltap_dnnl_job *job)
 {
     dnnl_memory_desc_t x, w, y, bias;
+    if (!ltap_dnnl_tensor(&query->inputs[0], false, &x) || !describe_weights(query, &w) ||
+        !ltap_dnnl_tensor(&query->outputs[0], false, &y) ||
+        (has_bias && !describe_bias(query, &bias)))
+        return false;
+    ltap_dnnl_add(job, DNNL_ARG_SRC, LTAP_DNNL_INPUT, 0, &x);
+    ltap_dnnl_add(job, DNNL_ARG_WEIGHTS, LTAP_DNNL_PACKED, 1, &w);
+    ltap_dnnl_add(job, DNNL_ARG_DST, LTAP_DNNL_OUTPUT, 0, &y);
+    if (has_bias)
+        ltap_dnnl_add(job, DNNL_ARG_BIAS, LTAP_DNNL_INPUT, 2, &bias);
+    dnnl_memory_desc_t any = ltap_dnnl_any(&w);
+    return dnnl_inner_product_forward_desc_init(&job->operation.inner_product,
+                                                dnnl_forward_inference, &x, &any,
+                                                has_bias ? &bias : NULL, &y) == dnnl_success;
+}
+
+static bool gemm_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why)
+{
     const ltap_node *node = query->node;
+    ltap_dnnl_job inner = {.n_args = 0};
     double beta = ltap_node_float(node, "beta", 1);
     bool has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED && beta != 0;
     if (!ltap_dnnl_fits(query, why))
@@ -38,20 +79,13 @@ static bool gemm_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_why 
     if (!query->inputs[1].data)
         return ltap_refuse(why, "its weights are computed");
     if (ltap_node_int(node, "transA", 0) != 0 || ltap_node_float(node, "alpha", 1) != 1 ||
-        (has_bias && (beta != 1 || !describe_bias(query, &bias))))
+        (has_bias && beta != 1))
         return ltap_refuse(why, "not a product of rows plus a row");
-    if (!ltap_dnnl_tensor(&query->inputs[0], false, &x) || !describe_weights(query, &w) ||
-        !ltap_dnnl_tensor(&query->outputs[0], false, &y))
-        return ltap_refuse(why, "oneDNN cannot describe its tensors");
-    ltap_dnnl_add(job, DNNL_ARG_SRC, LTAP_DNNL_INPUT, 0, &x);
-    ltap_dnnl_add(job, DNNL_ARG_WEIGHTS, LTAP_DNNL_PACKED, 1, &w);
-    ltap_dnnl_add(job, DNNL_ARG_DST, LTAP_DNNL_OUTPUT, 0, &y);
-    if (has_bias)
-        ltap_dnnl_add(job, DNNL_ARG_BIAS, LTAP_DNNL_INPUT, 2, &bias);
-    dnnl_memory_desc_t any = ltap_dnnl_any(&w);
-    if (dnnl_inner_product_forward_desc_init(&job->operation.inner_product, dnnl_forward_inference,
-                                             &x, &any, has_bias ? &bias : NULL, &y) != dnnl_success)
-        return ltap_refuse(why, "oneDNN does not have its attributes");
+    if (!describe_inner(query, has_bias, &inner) ||
+        (query->exact && !describe_exact(query, &inner, job)))
+        return ltap_refuse(why, "oneDNN does not have its tensors");
+    if (!query->exact)
+        *job = inner;
     return true;
 }
 
