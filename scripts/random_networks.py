@@ -166,7 +166,7 @@ def activation(r, x):
 
 def quiet(r, x):
     """Modules that hand out what they were given, or nearly so."""
-    return r.choice((nn.Dropout, nn.Dropout, nn.Identity, lambda: nn.Flatten(0, 0),
+    return r.choice((nn.Dropout, nn.Dropout, nn.Identity,
                      lambda: nn.Sequential(nn.Dropout(0.3)), nn.Sequential,
                      lambda: nn.Flatten(1) if x.dim() == 2 else nn.Dropout2d(0.2)))()
 
