@@ -183,8 +183,10 @@ void make_gemm(problem *p)
 {
     int64_t m = problem_draw(p, 1, 40), k = problem_draw(p, 1, 150), n = problem_draw(p, 1, 150);
     int64_t flip = problem_draw(p, 0, 1);
-    if (problem_draw(p, 0, 9) == 0) /* long sums are those that libraries split among threads */
+    if (problem_draw(p, 0, 5) == 0) { /* what libraries split among threads */
         k += problem_draw(p, 1500, 3000);
+        n += problem_draw(p, 100, 900);
+    }
     const int64_t a[] = {m, k}, b[] = {flip ? n : k, flip ? k : n};
     p->node.op_type = "Gemm";
     problem_input(p, 2, a, false);

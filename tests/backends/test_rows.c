@@ -187,7 +187,7 @@ static void check_exact(const row_case *c, const ltap_impl *row, const problem *
                         const void *output, int seed, ltap_memory *memory)
 {
     uint64_t bytes = ltap_tensor_bytes(&p->output);
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int threads = 1; threads <= 4; threads++) {
         void *again = answer(row, p, (mode){true, false, threads}, memory);
         if (!again || memcmp(again, output, (size_t)bytes) != 0)
             fail_msg("%s, seed %d: %d threads change its bits", c->row, seed, threads);
