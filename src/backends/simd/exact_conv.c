@@ -15,7 +15,8 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_THREAD__) /* it dies in the resolvers of clones */
 #define FAST                                                                                       \
     __attribute__((target_clones("avx512f", "fma", "default"), optimize("fp-contract=fast")))
 #else

@@ -234,8 +234,8 @@ static void run_block(const job *work, const block *b, desk *d)
         for (int k = 0; k < link->n_sources; k++)
             sources[k] =
                 link->sources[k] >= 0 ? operands[link->sources[k]] : d->results[~link->sources[k]];
-        link->map(sources[0], sources[1], link->params,
-                  i + 1 < chain->n_links ? d->results[i] : dst, n);
+        float *result = i + 1 < chain->n_links ? d->results[i] : dst;
+        ltap_vector_apply(link->map, sources[0], sources[1], link->params, result, n);
     }
 }
 

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+LTAP_VECTOR_CONTRACT
+
 enum { LANES = 16, WIDTH = 2 * LANES, HEIGHT = 8, MAX_DEPTH = 256, MAX_PRODUCT = 1 << 19 };
 
 typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));

@@ -1,9 +1,8 @@
 /* Elementary functions over stretches of floats; see vector.h.
  *
  * exp is 2^n times a polynomial on [-ln2/2, ln2/2]; erf and tanh are an odd polynomial near zero,
- * and made of exp further out. The coefficients are minimax fits made for this file
- * (scripts/fit-functions), rounded to float32. No fused multiply-add: every width gives the same
- * bits.
+ * and made of exp further out. The coefficients are minimax fits made for this file, rounded to
+ * float32.
  */
 #include "backends/simd/vector.h"
 
@@ -11,6 +10,8 @@
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
+
+LTAP_VECTOR_CONTRACT
 
 #define ROUNDER      12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
 #define ROUNDER_BITS 0x4B400000u
@@ -186,6 +187,23 @@ const ltap_vector_function *ltap_vector_functions(void)
 
 /* Sums and maxima are kept in this many lanes, whatever the processor's width. */
 enum { LANES = 16 };
+
+void ltap_vector_apply(ltap_vector_map map, const float *a, const float *b, const float *params,
+                       float *y, int64_t n)
+{
+    float left[LANES] = {0}, right[LANES] = {0}, result[LANES];
+    int64_t whole = n / LANES * LANES, rest = n - whole;
+
+    if (whole)
+        map(a, b, params, y, whole);
+    if (!rest)
+        return;
+    memcpy(left, a + whole, (size_t)rest * sizeof(float));
+    if (b)
+        memcpy(right, b + whole, (size_t)rest * sizeof(float));
+    map(left, right, params, result, LANES);
+    memcpy(y + whole, result, (size_t)rest * sizeof(float));
+}
 
 typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
 

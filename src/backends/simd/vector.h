@@ -1,9 +1,9 @@
 /* Elementary functions over stretches of floats, written for the compiler's vectoriser.
  *
- * Each element's result is a pure function of its operands: the same bits whatever the length, the
- * place and the width of the processor's vectors. Against the plain kernels: arithmetic and
- * rounding are exact; exp, erf, tanh and what is made of them are within 2e-7 of the result, with
- * NaN and Inf in the same places.
+ * Each element's result is a pure function of its operands and the processor: the same bits
+ * whatever the length and the place. Against the plain kernels: single operations are exact; exp,
+ * erf, tanh and what is made of them are within 2e-7 of the result, with NaN and Inf in the same
+ * places.
  */
 #ifndef LTAP_BACKENDS_SIMD_VECTOR_H
 #define LTAP_BACKENDS_SIMD_VECTOR_H
@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* y[i] = f(a[i], b[i]); b: NULL for functions of one operand. y may be a or b. */
+/* y[i] = f(a[i], b[i]); b: NULL for functions of one operand. y may be a or b. To be called by
+ * ltap_vector_apply only. */
 typedef void (*ltap_vector_map)(const float *a, const float *b, const float *params, float *y,
                                 int64_t n);
 
@@ -28,8 +29,12 @@ typedef struct ltap_vector_function {
     bool limits;                  /* params are inputs 1 and 2, where they are there */
 } ltap_vector_function;
 
-/* The function of an operator whose text attribute is as given; NULL: none. */
+/* All of them; the last one has op NULL. */
 const ltap_vector_function *ltap_vector_functions(void);
+/* Elements that make no whole vector are done in one of their own: the compiler's loop for what is
+ * left over could round in another order. */
+void ltap_vector_apply(ltap_vector_map map, const float *a, const float *b, const float *params,
+                       float *y, int64_t n);
 
 /* Softmax of one contiguous lane. */
 void ltap_vector_softmax(const float *x, float *y, int64_t n);
@@ -41,13 +46,25 @@ typedef struct ltap_vector_norm {
 void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n);
 
 /* Compiled once for each of these; the processor's best is taken when the program starts. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__has_attribute)
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) &&                             \
+    defined(__has_attribute) && !defined(__SANITIZE_THREAD__) /* it dies in their resolvers */
 #if __has_attribute(target_clones) && !defined(__clang__)
-#define LTAP_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#define LTAP_VECTOR_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
 #endif
 #endif
 #ifndef LTAP_VECTOR_CLONES
 #define LTAP_VECTOR_CLONES
+#endif
+
+/* At the head of a file: a * b + c may be rounded once, where the processor does that at once. The
+ * file is compiled once for each kind of processor, so on one machine the bits are always the same.
+ */
+#if defined(__clang__)
+#define LTAP_VECTOR_CONTRACT _Pragma("clang fp contract(fast)")
+#elif defined(__GNUC__)
+#define LTAP_VECTOR_CONTRACT _Pragma("GCC optimize(\"fp-contract=fast\")")
+#else
+#define LTAP_VECTOR_CONTRACT
 #endif
 
 #if defined(__clang__)

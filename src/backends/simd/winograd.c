@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+LTAP_VECTOR_CONTRACT
+
 enum { LANES = LTAP_WINOGRAD_LANES, IN = 6, OUT = 4, TAPS = 3 };
 
 /* The points' squares and what is made of them. */
