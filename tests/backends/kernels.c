@@ -199,8 +199,9 @@ void kernels_check(const kernels_case *c, kernels_numbers numbers, int threads)
             run_row(&b, *row, &query, true);
     }
     tear_down(&b);
-#ifdef LTAP_HAVE_DNNL
+#ifndef LTAP_HAVE_DNNL
+    found = true; /* cases of rows that are not built in */
+#endif
     if (!found)
         fail_msg("%s: no row takes it", c->title);
-#endif
 }

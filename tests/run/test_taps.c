@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LAYERS = 512, SIDE = 40, REQUESTS = 120, CHANNELS = 3 };
+#ifndef REQUESTS
+#define REQUESTS 120
+#endif
+
+enum { MAX_LAYERS = 512, SIDE = 40, CHANNELS = 3 };
 
 typedef struct bench {
     ltap_model *model;

@@ -46,8 +46,8 @@ typedef struct ltap_vector_norm {
 void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n);
 
 /* Compiled once for each of these; the processor's best is taken when the program starts. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) &&                             \
-    defined(__has_attribute) && !defined(__SANITIZE_THREAD__) /* it dies in their resolvers */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__has_attribute) && \
+    !defined(__SANITIZE_THREAD__) /* it dies in their resolvers */
 #if __has_attribute(target_clones) && !defined(__clang__)
 #define LTAP_VECTOR_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
 #endif
