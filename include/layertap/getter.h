@@ -68,6 +68,9 @@ LTAP_API const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *gette
 LTAP_API size_t ltap_getter_inputs_count(const ltap_getter *getter);
 LTAP_API const ltap_port *ltap_getter_inputs_at(const ltap_getter *getter, size_t index);
 
+/* Threads that each run of it uses: as asked for, or one per processor. */
+LTAP_API int ltap_getter_threads(const ltap_getter *getter);
+
 /* Layers of the model's list that are kept (1) or pruned (0); index as in ltap_model_layers_at. */
 LTAP_API int ltap_getter_keeps(const ltap_getter *getter, size_t layer_index);
 

@@ -39,6 +39,11 @@ const ltap_port *ltap_getter_inputs_at(const ltap_getter *getter, size_t index)
     return index < getter->n_inputs ? &getter->inputs[index] : NULL;
 }
 
+int ltap_getter_threads(const ltap_getter *getter)
+{
+    return getter->threads;
+}
+
 int ltap_getter_keeps(const ltap_getter *getter, size_t layer_index)
 {
     return ltap_getter_keeps_listed(getter, layer_index) ? 1 : 0;
