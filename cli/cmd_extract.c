@@ -59,32 +59,6 @@ static ltap_status check_stdin(const cli_extraction *x, ltap_error *error)
     return LTAP_OK;
 }
 
-static ltap_status read_calls(const cli_extraction *x, ltap_calls *calls, ltap_error *error)
-{
-    const char *text = cli_arguments_value(x->arguments, "calls");
-    *calls = !text                       ? LTAP_CALLS_REFUSE
-             : strcmp(text, "last") == 0 ? LTAP_CALLS_LAST
-                                         : LTAP_CALLS_FIRST;
-    if (text && strcmp(text, "first") != 0 && strcmp(text, "last") != 0)
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--calls is '%s'; it wants first or last",
-                             text);
-    return LTAP_OK;
-}
-
-static ltap_status read_options(const cli_extraction *x, ltap_getter_options *options,
-                                ltap_error *error)
-{
-    long threads = 0;
-    ltap_status status =
-        cli_arguments_number(x->arguments, "threads", (const long[]){1, 4096, 0}, &threads, error);
-    if (status == LTAP_OK)
-        status = read_calls(x, &options->calls, error);
-    options->threads = (int)threads;
-    options->exact = has(x, "exact");
-    options->backend = cli_arguments_value(x->arguments, "backend");
-    return status;
-}
-
 /* --- getter ---------------------------------------------------------------------------------- */
 
 static void tell_unsupported(const cli_extraction *x)
@@ -108,7 +82,7 @@ static void tell_unsupported(const cli_extraction *x)
 static ltap_status make_getter(cli_extraction *x, ltap_error *error)
 {
     ltap_getter_options options = {0};
-    ltap_status status = read_options(x, &options, error);
+    ltap_status status = cli_request_options(x->arguments, &options, error);
     if (status == LTAP_OK)
         status = cli_model_open(x->arguments, &x->model, error);
     if (status == LTAP_OK && has(x, "all"))

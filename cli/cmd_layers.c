@@ -4,6 +4,7 @@
 #include "cli/json.h"
 #include "cli/model.h"
 #include "cli/report.h"
+#include "cli/sizes.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include <stdlib.h>
@@ -13,64 +14,19 @@ typedef struct listing {
     const cli_arguments *arguments;
     cli_talk talk;
     cli_model model;
-    ltap_tensor *inputs; /* sizes for the model's inputs */
+    cli_sizes sizes;
     ltap_shapes *shapes; /* NULL: they cannot be told */
-    int chosen;          /* 1: some sizes were free, and are ours */
 } listing;
-
-static ltap_status set_shape(listing *list, const char *text, ltap_error *error)
-{
-    const ltap_model *model = list->model.model;
-    size_t n = ltap_model_inputs_count(model), at = n == 1 ? 0 : n;
-    const char *shape = text;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = ltap_model_inputs_at(model, i)->name;
-        size_t length = strlen(name);
-        if (strncmp(text, name, length) == 0 && text[length] == '=') {
-            at = i;
-            shape = text + length + 1;
-        }
-    }
-    if (at == n)
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
-                             "--input-shape %s: the model has %zu inputs; say NAME=SHAPE", text, n);
-    const ltap_port *port = ltap_model_inputs_at(model, at);
-    ltap_tensor wanted = {.dtype = port->dtype};
-    if (!cli_text_parse_shape(shape, &wanted))
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
-                             "--input-shape %s: a shape is sizes with x between: 1x3x224x224",
-                             text);
-    if (!cli_model_allows(port, &wanted))
-        return cli_error_set(error, LTAP_ERROR_INPUT, "--input-shape %s: the input '%s' is %s",
-                             text, port->name, cli_text_port(port).text);
-    list->inputs[at] = wanted;
-    return LTAP_OK;
-}
 
 static ltap_status choose_shapes(listing *list, ltap_error *error)
 {
     const ltap_model *model = list->model.model;
-    size_t n = ltap_model_inputs_count(model);
-    list->inputs = calloc(n + 1, sizeof(*list->inputs));
-    if (!list->inputs)
-        return cli_error_memory(error);
-    for (size_t i = 0; i < n; i++) {
-        int complete;
-        list->chosen |=
-            cli_model_choose(model, ltap_model_inputs_at(model, i), &list->inputs[i], &complete);
-    }
-    int given = 0;
-    for (size_t i = 0; i < list->arguments->n_given; i++) {
-        const cli_given *option = &list->arguments->given[i];
-        if (strcmp(option->option->name, "input-shape") != 0)
-            continue;
-        ltap_status status = set_shape(list, option->value, error);
-        if (status != LTAP_OK)
-            return status;
-        given = 1;
-    }
-    ltap_status status = ltap_shapes_new(model, list->inputs, n, &list->shapes, error);
-    if (status == LTAP_OK || given)
+    ltap_status status = cli_sizes_choose(list->arguments, model, &list->sizes, error);
+    if (status != LTAP_OK)
+        return status;
+    status = ltap_shapes_new(model, list->sizes.tensors, ltap_model_inputs_count(model),
+                             &list->shapes, error);
+    if (status == LTAP_OK || list->sizes.given)
         return status;
     cli_report_note(&list->talk, "no shapes: %s", error->message);
     return LTAP_OK;
@@ -92,11 +48,11 @@ static void print_ports(const listing *list)
         const ltap_port *port = ltap_model_outputs_at(model, i);
         cli_report_print("output '%s': %s\n", port->name, cli_text_port(port).text);
     }
-    if (!list->chosen || !list->shapes)
+    if (!list->sizes.chosen || !list->shapes)
         return;
     fputs("below for", stdout);
     for (size_t i = 0; i < ltap_model_inputs_count(model); i++)
-        cli_report_print("%s %s", i > 0 ? "," : "", ltap_shape_text(&list->inputs[i]).text);
+        cli_report_print("%s %s", i > 0 ? "," : "", ltap_shape_text(&list->sizes.tensors[i]).text);
     fputs(" (--input-shape chooses other sizes)\n", stdout);
 }
 
@@ -214,7 +170,7 @@ static ltap_status print_json(const listing *list, ltap_error *error)
     for (size_t i = 0; i < ltap_model_inputs_count(model); i++) {
         json_t *port = cli_json_port(ltap_model_inputs_at(model, i));
         if (port)
-            json_object_set_new(port, "shown_for", cli_json_shape(&list->inputs[i]));
+            json_object_set_new(port, "shown_for", cli_json_shape(&list->sizes.tensors[i]));
         json_array_append_new(inputs, port);
     }
     for (size_t i = 0; i < ltap_model_outputs_count(model); i++)
@@ -255,7 +211,7 @@ int cli_layers_run(const cli_arguments *arguments)
     if (status == LTAP_OK)
         status = cli_report_flush(&error);
     ltap_shapes_free(list.shapes);
-    free(list.inputs);
+    cli_sizes_clear(&list.sizes);
     cli_model_clear(&list.model);
     return status == LTAP_OK ? CLI_DONE : cli_report_error(&list.talk, &error);
 }

@@ -68,6 +68,30 @@ static const cli_option extract_options[] = {
     {"help", 'h', NULL, "this text", NULL, NULL},
 };
 
+static const cli_option bench_options[] = {
+    {"return", 'r', "LAYER[=NAME]",
+     "a layer to be computed (the model's outputs); for more, repeat", "layer", NULL},
+    {"layers-from", 0, "FILE", "the same from JSON: {\"layer1\": \"feat1\"}", "file", NULL},
+    {"calls", 0, "first|last", "what the name of a module that is called twice means", "first last",
+     NULL},
+    {"input-shape", 0, "[NAME=]SHAPE", "sizes for an input whose sizes are free: 1x3x256x256", NULL,
+     NULL},
+    {"batch", 0, "N,...", "batches for the throughput (1,8,32)", NULL, NULL},
+    {"runs", 0, "N", "forwards per measurement, instead of --seconds", NULL, NULL},
+    {"seconds", 0, "S", "time per measurement (1)", NULL, NULL},
+    {"profile", 0, NULL, "the time of every step, its kernel, GFLOP/s against the peak", NULL,
+     NULL},
+    {"threads", 0, "N", "processors to use (all)", NULL, NULL},
+    {"exact", 0, NULL, "no fast algorithms; bits repeat over batches and threads", NULL, NULL},
+    {"backend", 0, "NAME", "reference: plain C kernels only", "reference", NULL},
+    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
+    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
+    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
+    {"verbose", 'v', NULL, "in the profile, why other kernels refused", NULL, NULL},
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
 static const cli_option generate_options[] = {
     {"help", 'h', NULL, "this text", NULL, NULL},
 };
@@ -111,6 +135,26 @@ static const char extract_details[] =
     "\"max\", \"mean\", \"nan\", \"inf\", \"folded\"}], \"output\", \"timing_ms\"}; NaN and Inf are "
     "null. An error: {\"error\":{\"code\", \"message\"}}. Keys are only ever added.\n";
 
+static const char bench_details[] =
+    "What is measured, in this order: opening the file; the first features (opening, resolving the "
+    "names, planning, packing weights, one forward); the latency of a forward; peak memory, VmHWM of "
+    "this process up to here; with --profile, the steps; the throughput of each batch, where the "
+    "model leaves the batch free. Each after a warm-up. The p95 is the smallest time that 95 % of "
+    "the forwards do not exceed. Inputs are random numbers (zeros where they are no floats).\n"
+    "\n"
+    "--profile times each step of the plan in forwards of its own. Several operators in one step are "
+    "one kernel; \"convert\" is a change of layout, \"tap\" the copy of a feature. GFLOP/s count a "
+    "multiply-add as two, as the operator defines it: an algorithm that needs fewer (Winograd) can "
+    "be beyond the peak. The peak is measured: vector multiply-adds in registers, on as many "
+    "threads.\n"
+    "\n"
+    "JSON: {\"layertap\":1, \"model\", \"inputs\":[{\"name\", \"dtype\", \"shape\":[]}], "
+    "\"layers\":[], \"latency_ms\":{\"median\", \"p95\", \"min\", \"runs\"}, "
+    "\"throughput\":[{\"batch\", \"per_second\"}], \"open_ms\", \"first_ms\", \"peak_bytes\", "
+    "\"threads\"}, and with --profile \"peak_gflops\" and \"profile\":[{\"layer\", \"operation\", "
+    "\"kernel\", \"refused\", \"calls\", \"ms\", \"share\", \"mult_adds\", \"gflops\", "
+    "\"of_peak\"}]. A batch that is refused has per_second null, and \"error\".\n";
+
 static int generate(const cli_arguments *arguments)
 {
     const char *what = arguments->n_operands == 1 ? arguments->operands[0] : "";
@@ -132,6 +176,8 @@ const cli_command cli_commands[] = {
     {"extract", "MODEL -r LAYER[=NAME]... [INPUT...] [-o OUT]",
      "Runs what the layers need, and writes their outputs under your names.", extract_details,
      extract_options, COUNT(extract_options), cli_extract_run, false},
+    {"bench", "MODEL [-r LAYER[=NAME]]...", "How long a request takes, and where.", bench_details,
+     bench_options, COUNT(bench_options), cli_bench_run, false},
     {"generate", "man|bash|zsh|fish|options", "The man page and completions.", NULL,
      generate_options, COUNT(generate_options), generate, true},
 };

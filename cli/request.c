@@ -120,6 +120,48 @@ ltap_status cli_request_read(const cli_arguments *arguments, cli_request *reques
     return status == LTAP_OK ? check_names(request, error) : status;
 }
 
+static ltap_status read_calls(const cli_arguments *arguments, ltap_calls *calls, ltap_error *error)
+{
+    const char *text = cli_arguments_value(arguments, "calls");
+    *calls = !text                       ? LTAP_CALLS_REFUSE
+             : strcmp(text, "last") == 0 ? LTAP_CALLS_LAST
+                                         : LTAP_CALLS_FIRST;
+    if (text && strcmp(text, "first") != 0 && strcmp(text, "last") != 0)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--calls is '%s'; it wants first or last",
+                             text);
+    return LTAP_OK;
+}
+
+ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_options *options,
+                                ltap_error *error)
+{
+    long threads = 0;
+    ltap_status status =
+        cli_arguments_number(arguments, "threads", (const long[]){1, 4096, 0}, &threads, error);
+    if (status == LTAP_OK)
+        status = read_calls(arguments, &options->calls, error);
+    options->threads = (int)threads;
+    options->exact = cli_arguments_has(arguments, "exact");
+    options->backend = cli_arguments_value(arguments, "backend");
+    return status;
+}
+
+ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model,
+                                    ltap_error *error)
+{
+    ltap_status status = LTAP_OK;
+    for (size_t i = 0; status == LTAP_OK && i < ltap_model_outputs_count(model); i++) {
+        const char *name = ltap_model_outputs_at(model, i)->name;
+        char *selector = NULL;
+        int length = asprintf(&selector, "output:%s", name);
+        if (length < 0)
+            return cli_error_memory(error);
+        status = add(request, selector, (size_t)length, name, error);
+        free(selector);
+    }
+    return status;
+}
+
 static int has_name(const cli_request *request, const char *name)
 {
     for (size_t i = 0; i < request->n_layers; i++) {

@@ -21,6 +21,12 @@ LTAP_MUST_USE ltap_status cli_request_read(const cli_arguments *arguments, cli_r
 LTAP_MUST_USE ltap_status cli_request_add_all(cli_request *request, const ltap_model *model,
                                               const ltap_getter_options *options,
                                               const cli_talk *talk, ltap_error *error);
+/* All outputs of the model, under their names. */
+LTAP_MUST_USE ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model,
+                                                  ltap_error *error);
+/* --calls, --threads, --exact, --backend. options: zeroed by the caller. */
+LTAP_MUST_USE ltap_status cli_request_options(const cli_arguments *arguments,
+                                              ltap_getter_options *options, ltap_error *error);
 void cli_request_clear(cli_request *request);
 
 #endif
