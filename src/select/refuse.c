@@ -31,7 +31,8 @@ static const char *path_beside(const char *path, const char *beside)
 {
     const char *dot = strrchr(beside, '.');
     size_t above = dot != NULL ? (size_t)(dot - beside) + 1 : 0;
-    return strncmp(path, beside, above) == 0 ? path + above : path;
+    bool shares = strncmp(path, beside, above) == 0 && strchr("0123456789", path[above]) == NULL;
+    return shares ? path + above : path;
 }
 
 /* "after conv1", "after the addition", "of the input 'x'". */
