@@ -41,7 +41,7 @@ fresh: ## the README's commands in a minimal Debian 12
 arm64: ## the test suite on arm64, by cross compiler and qemu, in build-arm64/
 	scripts/arm64
 
-bench: all ## how long the embedded model takes
+bench: all ## how long the embedded model takes; beside other engines where Python has them
 	scripts/bench $(BUILD)
 
 style: ## what docs and code promise about their form
