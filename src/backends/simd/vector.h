@@ -61,17 +61,12 @@ void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *
  */
 #if defined(__clang__)
 #define LTAP_VECTOR_CONTRACT _Pragma("clang fp contract(fast)")
+#define LTAP_VECTOR_LOOP     _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
 #define LTAP_VECTOR_CONTRACT _Pragma("GCC optimize(\"fp-contract=fast\")")
+#define LTAP_VECTOR_LOOP     _Pragma("GCC ivdep")
 #else
 #define LTAP_VECTOR_CONTRACT
-#endif
-
-#if defined(__clang__)
-#define LTAP_VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define LTAP_VECTOR_LOOP _Pragma("GCC ivdep")
-#else
 #define LTAP_VECTOR_LOOP
 #endif
 #define LTAP_VECTOR_INLINE static inline __attribute__((always_inline))

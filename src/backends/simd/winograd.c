@@ -150,6 +150,13 @@ static void find_pixels(const ltap_winograd *w, const corner *at, int64_t *offse
     }
 }
 
+/* A row of the pixels that a tile reads, of sixteen channels. */
+LTAP_VECTOR_INLINE void load_line(const float *src, const int64_t *offsets, vector *line)
+{
+    for (int x = 0; x < IN; x++)
+        line[x] = offsets[x] < 0 ? (vector){0} : *(const vector *)(src + offsets[x]);
+}
+
 LTAP_VECTOR_CLONES
 static void spread_tile(const float *src, const int64_t *offsets, int64_t channels, float *to,
                         int64_t matrix)
@@ -157,10 +164,7 @@ static void spread_tile(const float *src, const int64_t *offsets, int64_t channe
     for (int64_t c = 0; c < channels; c += LANES) {
         vector columns[IN * IN], line[IN];
         for (int y = 0; y < IN; y++) {
-            for (int x = 0; x < IN; x++) {
-                int64_t offset = offsets[y * IN + x];
-                line[x] = offset < 0 ? (vector){0} : *(const vector *)(src + offset + c);
-            }
+            load_line(src + c, offsets + y * IN, line);
             spread_pixels(line, 1, columns + y * IN);
         }
         for (int x = 0; x < IN; x++) {
