@@ -9,7 +9,7 @@ ltap_status ltap_run_profile(ltap_run *run, int on, ltap_error *error)
     if (!run)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_run_profile: the run is NULL");
     if (on)
-        ltap_profile_clear(&run->profile);
+        ltap_profile_empty(&run->profile);
     run->profile.on = on != 0;
     return LTAP_OK;
 }

@@ -16,10 +16,22 @@ void ltap_profile_init(ltap_profile *profile, ltap_memory *memory)
 
 void ltap_profile_clear(ltap_profile *profile)
 {
-    bool on = profile->on;
-
     ltap_arena_clear(&profile->arena);
-    ltap_profile_init(profile, profile->memory);
+    profile->inputs = NULL;
+    profile->steps = NULL;
+    profile->n_steps = 0;
+}
+
+static void empty(ltap_profile *profile)
+{
+    ltap_profile_clear(profile);
+    ltap_arena_init(&profile->arena, profile->memory);
+}
+
+void ltap_profile_switch(ltap_profile *profile, bool on)
+{
+    if (on)
+        empty(profile);
     profile->on = on;
 }
 
@@ -166,9 +178,9 @@ ltap_status ltap_profile_prepare(ltap_profile *profile, const ltap_getter *gette
 {
     if (is_about(profile, plan))
         return LTAP_OK;
-    ltap_profile_clear(profile);
+    ltap_profile_empty(profile);
     ltap_status status = begin(profile, getter, plan, error);
     if (status != LTAP_OK)
-        ltap_profile_clear(profile);
+        ltap_profile_empty(profile);
     return status;
 }
