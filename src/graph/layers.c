@@ -108,17 +108,30 @@ static ltap_status grow(ltap_layers *layers, ltap_error *error)
     return status;
 }
 
+/* Nodes that translation put in have names and values that are not the file's. */
+static bool is_files(const ltap_graph *graph, const ltap_node *node)
+{
+    uint32_t value = node->n_outputs > 0 ? node->outputs[0] : LTAP_NO_VALUE;
+    return node->name[0] != '\0' &&
+           (value == LTAP_NO_VALUE || ltap_graph_at(graph, value)->name[0] != '\1');
+}
+
 /* Later nodes first, so that the map ends with the first of each name and the rest follows it. */
 static ltap_status index_names(ltap_layers *layers, ltap_error *error)
 {
-    for (size_t n = layers->graph->nodes.count; n-- > 0;) {
-        const char *name = ltap_graph_node(layers->graph, (uint32_t)n)->name;
+    const ltap_graph *graph = layers->graph;
+    for (size_t n = graph->nodes.count; n-- > 0;) {
+        const char *name = ltap_graph_node(graph, (uint32_t)n)->name;
         uint32_t next;
-        if (name[0] == '\0')
+        if (!is_files(graph, ltap_graph_node(graph, (uint32_t)n)))
             continue;
         if (ltap_map_get(&layers->node_by_name, name, strlen(name), &next))
             layers->same_name[n] = next;
         LTAP_TRY(ltap_map_set(&layers->node_by_name, name, strlen(name), (uint32_t)n, error));
+    }
+    for (size_t i = graph->output_names.count; i-- > 0;) {
+        const char *name = *LTAP_VECTOR_AT(&graph->output_names, const char *, i);
+        LTAP_TRY(ltap_map_set(&layers->output_by_name, name, strlen(name), (uint32_t)i, error));
     }
     return LTAP_OK;
 }
@@ -152,6 +165,7 @@ ltap_status ltap_layers_new(const ltap_graph *graph, ltap_layers **layers, ltap_
     ltap_vector_init(&made->modules, graph->memory, sizeof(ltap_module));
     ltap_map_init(&made->module_by_path, graph->memory);
     ltap_map_init(&made->node_by_name, graph->memory);
+    ltap_map_init(&made->output_by_name, graph->memory);
     LTAP_GO(take_arrays(made, error));
     LTAP_GO(index_names(made, error));
     LTAP_GO(grow(made, error));
@@ -168,6 +182,7 @@ void ltap_layers_free(ltap_layers *layers)
     if (layers == NULL)
         return;
     ltap_memory *memory = ltap_memory_ref(layers->arena.memory);
+    ltap_map_clear(&layers->output_by_name);
     ltap_map_clear(&layers->node_by_name);
     ltap_map_clear(&layers->module_by_path);
     ltap_vector_clear(&layers->modules);

@@ -57,9 +57,11 @@ typedef struct ltap_layers {
                                 at the end */
     ltap_map module_by_path;
     ltap_map node_by_name;    /* the first node of each name */
+    ltap_map output_by_name;  /* place among the outputs of the model */
     uint32_t *same_name;      /* per node: the next one of that name, or LTAP_NO_NODE */
     uint8_t *data;            /* per value: 1 where it depends on more than the shapes of inputs */
-    uint8_t *folded_node;     /* per node: 1 for a convolution that a BatchNorm was folded into */
+    uint8_t *folded_node;     /* per node: 1 for a convolution that a BatchNorm was folded into,
+ 2 where it is known as that BatchNorm's */
     uint32_t *module_of_node; /* innermost module of each node, or LTAP_NO_MODULE */
     uint32_t *call_of_node;   /* which call of it */
     const char *exporter;     /* "TorchScript exporter", "dynamo exporter" or "" */

@@ -64,6 +64,7 @@ typedef struct ltap_tree {
     ltap_vector calls;       /* ltap_tree_call, parents first */
     ltap_vector first_calls; /* uint32_t: per module */
     uint32_t *call_of;       /* per place: the innermost call, or LTAP_NO_CALL */
+    uint64_t *operators;     /* per place: which operator */
     uint64_t *tokens;        /* scratch, per place */
     uint32_t *borders;       /* scratch, per place */
 } ltap_tree;
@@ -113,6 +114,11 @@ bool ltap_name_renamed(const char *name);
  * digits; 0 where there is none. */
 size_t ltap_name_cut(const char *name, size_t bytes);
 
+/* Whether a path is a module's or lies inside it. */
+bool ltap_path_is_inside(const char *path, const char *module);
+/* Names longer than this tell nothing about modules: they are nobody's, and cost time. */
+#define LTAP_MAX_SCOPE_NAME 2048
+bool ltap_name_is_usable(const char *name);
 /* The number N of a child "parent.N"; false where the child is not such. */
 bool ltap_name_number(const char *parent, const char *path, uint32_t *number);
 

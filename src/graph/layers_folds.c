@@ -148,12 +148,6 @@ static ltap_status fold_torchscript(ltap_tree *tree, const ltap_node *node, ltap
     return doubt_ends(tree, ltap_tree_at(tree, around), node->outputs[0], error);
 }
 
-static bool is_inside(const char *path, const char *module)
-{
-    size_t n = strlen(module);
-    return strncmp(path, module, n) == 0 && (path[n] == '.' || path[n] == '\0');
-}
-
 /* A module around the convolution but not around the BatchNorm ended before it: what it handed out
  * is gone as well. */
 static ltap_status fold_around(ltap_layers *layers, const ltap_module *convolution,
@@ -162,7 +156,7 @@ static ltap_status fold_around(ltap_layers *layers, const ltap_module *convoluti
     for (uint32_t m = convolution->parent; m != LTAP_NO_MODULE;) {
         ltap_module *module = ltap_layers_at(layers, m);
         m = module->parent;
-        if (is_inside(convolution->folded_by, module->path) || module->n_calls == 0)
+        if (ltap_path_is_inside(convolution->folded_by, module->path) || module->n_calls == 0)
             continue;
         module->folded = true;
         module->folded_by = convolution->folded_by;

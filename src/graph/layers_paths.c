@@ -9,6 +9,17 @@
 #include "base/error.h"
 #include <string.h>
 
+bool ltap_path_is_inside(const char *path, const char *module)
+{
+    size_t n = strlen(module);
+    return strncmp(path, module, n) == 0 && (path[n] == '.' || path[n] == '\0');
+}
+
+bool ltap_name_is_usable(const char *name)
+{
+    return strnlen(name, LTAP_MAX_SCOPE_NAME + 1) <= LTAP_MAX_SCOPE_NAME;
+}
+
 bool ltap_name_number(const char *parent, const char *path, uint32_t *number)
 {
     size_t above = strlen(parent);
@@ -88,7 +99,7 @@ static const char *agreed(const ltap_tree *tree, const ltap_tree_call *piece, co
             if (ltap_flow_weight(graph, node, i) == LTAP_NO_VALUE)
                 continue;
             const char *name = ltap_graph_at(graph, node->inputs[i])->name;
-            size_t length = path_in_weight(name, component, parent);
+            size_t length = ltap_name_is_usable(name) ? path_in_weight(name, component, parent) : 0;
             if (length == 0)
                 continue;
             if (found != NULL && (length != *bytes || memcmp(found, name, length) != 0))

@@ -62,7 +62,8 @@ size_t ltap_name_cut(const char *name, size_t bytes)
  */
 static bool scope_of_name(const ltap_node *node, size_t *bytes)
 {
-    const char *slash = node->name[0] == '/' ? strrchr(node->name, '/') : NULL;
+    bool usable = node->name[0] == '/' && ltap_name_is_usable(node->name);
+    const char *slash = usable ? strrchr(node->name, '/') : NULL;
     if (slash == NULL)
         return false;
     *bytes = (size_t)(slash - node->name);
@@ -181,6 +182,8 @@ static void look_at_weights(reader *namer, const ltap_node *node, const ltap_sco
             continue;
         if (found->weight == LTAP_NO_VALUE)
             found->weight = weight;
+        if (!ltap_name_is_usable(name))
+            continue;
         found->named |= weight_names(name, scope->component, strlen(scope->component));
         found->base_named |= suffixed && weight_names(name, scope->component, base);
     }

@@ -31,10 +31,7 @@ static uint64_t mix(uint64_t hash, uint64_t more)
 static uint64_t token(const ltap_tree *tree, size_t place, uint32_t depth)
 {
     const ltap_chain *chain = ltap_tree_chain(tree, place);
-    const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
-    uint64_t hash = 1;
-    for (const char *p = node->op_type; *p != '\0'; p++)
-        hash = mix(hash, (unsigned char)*p);
+    uint64_t hash = tree->operators[place];
     for (uint32_t d = depth + 1; d < chain->n_steps; d++)
         hash = mix(hash, chain->steps[d].scope);
     return hash;
@@ -177,7 +174,8 @@ static ltap_status add_fused(ltap_tree *tree, const ltap_tree_call *piece, const
         if (ltap_tree_chain(tree, i)->n_steps != piece->depth + 1)
             continue;
         LTAP_TRY(ltap_tree_fused(tree, i, &fused, error));
-        if (fused == NULL || strcmp(fused, path) == 0)
+        /* A BatchNorm inside the module of the convolution is part of what that hands out. */
+        if (fused == NULL || ltap_path_is_inside(path, fused))
             continue;
         ltap_tree_call one = *piece;
         one.begin = i;
@@ -280,6 +278,16 @@ static ltap_status settle_repeats(ltap_tree *tree, ltap_error *error)
     return LTAP_OK;
 }
 
+static void hash_operators(ltap_tree *tree)
+{
+    for (size_t i = 0; i < tree->flow->n_order; i++) {
+        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[i]);
+        tree->operators[i] = 1;
+        for (const char *p = node->op_type; *p != '\0'; p++)
+            tree->operators[i] = mix(tree->operators[i], (unsigned char)*p);
+    }
+}
+
 ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
 {
     ltap_arena *arena = tree->scopes->arena;
@@ -287,6 +295,9 @@ ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
     void *block;
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint64_t), &block, error));
     tree->tokens = block;
+    LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint64_t), &block, error));
+    tree->operators = block;
+    hash_operators(tree);
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint32_t), &block, error));
     tree->borders = block;
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint32_t), &block, error));

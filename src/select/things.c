@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include <string.h>
 
+#define MAX_COUNTED 1000 /* nodes of one name; a file may have any number */
+
 static void add(ltap_things *things, ltap_thing thing)
 {
     if (things->count < LTAP_MAX_THINGS)
@@ -29,7 +31,7 @@ static void find_node(const ltap_search *search, const char *name, ltap_things *
     uint32_t node;
     if (!ltap_map_get(&layers->node_by_name, name, strlen(name), &node))
         return;
-    for (; node != LTAP_NO_NODE; node = layers->same_name[node])
+    for (; node != LTAP_NO_NODE && things->n_found < MAX_COUNTED; node = layers->same_name[node])
         add(things, (ltap_thing){.kind = "node",
                                  .name = ltap_graph_node(layers->graph, node)->name,
                                  .node = node});
@@ -53,13 +55,10 @@ static void find_input(const ltap_search *search, const char *name, ltap_things 
 static void find_output(const ltap_search *search, const char *name, ltap_things *things)
 {
     const ltap_graph *graph = search->layers->graph;
-    for (size_t i = 0; i < graph->output_names.count; i++) {
-        const char *own = *LTAP_VECTOR_AT(&graph->output_names, const char *, i);
-        if (strcmp(own, name) != 0)
-            continue;
-        add_value(search, "output", own, *LTAP_VECTOR_AT(&graph->outputs, uint32_t, i), things);
-        return;
-    }
+    uint32_t i;
+    if (ltap_map_get(&search->layers->output_by_name, name, strlen(name), &i))
+        add_value(search, "output", *LTAP_VECTOR_AT(&graph->output_names, const char *, i),
+                  *LTAP_VECTOR_AT(&graph->outputs, uint32_t, i), things);
 }
 
 static bool is_port(const ltap_thing *thing)

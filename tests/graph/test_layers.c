@@ -170,6 +170,9 @@ static const tree_case other_cases[] = {
        "d|Neg|c|y|['', 'neg']"}},
      "w - 0: b [folded by bn]\nw.conv - 0: b [folded by bn]\nbn - 8: b\nm - 8: c\n"
      "m.c - 0: c [folded by m.n]\nm.n - 8: c\n"},
+    {"a module that holds its own BatchNorm keeps its value",
+     {"x", "y", {"a|Conv|x stem.weight b|y|['', 'stem', 'stem.bn', 'n']||FuseBatchNormIntoConv"}},
+     "stem - 8: y\nstem.bn - 8: y\n"},
     {"merged activations leave in doubt what ended there",
      {"x",
       "y",
