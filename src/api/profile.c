@@ -8,9 +8,7 @@ ltap_status ltap_run_profile(ltap_run *run, int on, ltap_error *error)
 {
     if (!run)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_run_profile: the run is NULL");
-    if (on)
-        ltap_profile_empty(&run->profile);
-    run->profile.on = on != 0;
+    ltap_profile_switch(&run->profile, on != 0);
     return LTAP_OK;
 }
 
