@@ -178,9 +178,9 @@ ltap_status ltap_profile_prepare(ltap_profile *profile, const ltap_getter *gette
 {
     if (is_about(profile, plan))
         return LTAP_OK;
-    ltap_profile_empty(profile);
+    empty(profile);
     ltap_status status = begin(profile, getter, plan, error);
     if (status != LTAP_OK)
-        ltap_profile_empty(profile);
+        empty(profile);
     return status;
 }
