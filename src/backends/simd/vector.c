@@ -237,7 +237,7 @@ LTAP_VECTOR_INLINE float largest(const float *x, int64_t n)
 }
 
 LTAP_VECTOR_CLONES
-void ltap_vector_softmax(const float *x, float *y, int64_t n)
+static void softmax(const float *x, float *y, int64_t n)
 {
     vector lanes = {0};
     float most = largest(x, n);
@@ -260,7 +260,7 @@ void ltap_vector_softmax(const float *x, float *y, int64_t n)
 }
 
 LTAP_VECTOR_CLONES
-void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
+static void normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
 {
     vector lanes = {0}, squares = {0};
     int64_t i = 0;
@@ -286,4 +286,14 @@ void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *
         for (int64_t k = 0; k < n; k++)
             y[k] = (x[k] - mean) * factor * norm->scale[k];
     }
+}
+
+void ltap_vector_softmax(const float *x, float *y, int64_t n)
+{
+    softmax(x, y, n);
+}
+
+void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n)
+{
+    normalize(x, norm, y, n);
 }

@@ -101,8 +101,8 @@ LTAP_VECTOR_INLINE void gather_results(const vector *m, int step, vector *y)
 }
 
 LTAP_VECTOR_CLONES
-void ltap_winograd_weights(const float *weights, const ltap_winograd *w, int64_t c, int64_t k,
-                           float transformed[LTAP_WINOGRAD_POINTS][LTAP_WINOGRAD_LANES])
+static void transform_weights(const float *weights, const ltap_winograd *w, int64_t c, int64_t k,
+                              float transformed[LTAP_WINOGRAD_POINTS][LTAP_WINOGRAD_LANES])
 {
     vector g[TAPS * TAPS], rows[TAPS * IN], u[IN];
 
@@ -116,6 +116,12 @@ void ltap_winograd_weights(const float *weights, const ltap_winograd *w, int64_t
         for (int y = 0; y < IN; y++)
             memcpy(transformed[y * IN + x], &u[y], sizeof(vector));
     }
+}
+
+void ltap_winograd_weights(const float *weights, const ltap_winograd *w, int64_t c, int64_t k,
+                           float transformed[LTAP_WINOGRAD_POINTS][LTAP_WINOGRAD_LANES])
+{
+    transform_weights(weights, w, c, k, transformed);
 }
 
 /* Where a tile lies: its first output pixel, and its image. */
