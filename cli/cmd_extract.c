@@ -223,7 +223,7 @@ static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_err
     ltap_status status = ltap_run_forward(x->run, batch->inputs, batch->n_inputs, &features, error);
     double ran = cli_seconds();
     x->forward_seconds += ran - began;
-    if (status == LTAP_OK)
+    if (status == LTAP_OK && !cli_interrupt_seen())
         status = keep(x, &x->outputs[index], features, batch, error);
     x->write_seconds += cli_seconds() - ran;
     ltap_features_free(features);
