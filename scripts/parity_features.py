@@ -59,6 +59,8 @@ class Tool:
         self.program = os.path.join(build_folder, "layertap")
         if not os.path.exists(self.program):
             self.program = os.path.join(build_folder, "cli", "layertap")
+        if not os.path.exists(self.program):
+            raise SystemExit("%s is not there: run make first" % self.program)
         self.folder = folder
 
     def extract(self, model, array, layers, mode):
