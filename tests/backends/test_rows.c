@@ -27,12 +27,19 @@ typedef struct row_case {
     bool fast, exact; /* modes that it is for */
 } row_case;
 
+/* On other processors oneDNN's products sum in an order that depends on the batch. */
+#if defined(__x86_64__)
+#define PRODUCTS_ARE_EXACT true
+#else
+#define PRODUCTS_ARE_EXACT false
+#endif
+
 static const row_case cases[] = {
     {"dnnl:conv", "Conv", make_conv, 1e-5, 20, true, false},
     {"dnnl:exact_conv", "Conv", make_conv, 1e-5, 20, false, true},
     {"dnnl:winograd", "Conv", make_conv, 1e-5, 0, true, false},
-    {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, true},
-    {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, true},
+    {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
+    {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:average_pool", "AveragePool", make_average_pool, 1e-5, 15, true, true},
     {"dnnl:global_average_pool", "GlobalAveragePool", make_global_average_pool, 1e-5, 40, true,
      true},

@@ -68,13 +68,23 @@ static bool describe_inner(const ltap_query *query, bool has_bias, ltap_dnnl_job
                                                 has_bias ? &bias : NULL, &y) == dnnl_success;
 }
 
+/* Whether sums keep their order over rows and threads: on arm64 the batch was seen to change it. */
+static bool order_is_known(const ltap_query *query, ltap_why *why)
+{
+#if defined(__x86_64__)
+    return true;
+#else
+    return !query->exact || ltap_refuse(why, "the order of its sums is known on x86-64 only");
+#endif
+}
+
 static bool gemm_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why)
 {
     const ltap_node *node = query->node;
     ltap_dnnl_job inner = {.n_args = 0};
     double beta = ltap_node_float(node, "beta", 1);
     bool has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED && beta != 0;
-    if (!ltap_dnnl_fits(query, why))
+    if (!ltap_dnnl_fits(query, why) || !order_is_known(query, why))
         return false;
     if (!query->inputs[1].data)
         return ltap_refuse(why, "its weights are computed");
@@ -115,7 +125,7 @@ static bool matmul_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_wh
 {
     dnnl_memory_desc_t a, b, y;
     int rank = query->outputs[0].rank;
-    if (!ltap_dnnl_fits(query, why))
+    if (!ltap_dnnl_fits(query, why) || !order_is_known(query, why))
         return false;
     if (query->inputs[0].rank < 2 || query->inputs[1].rank < 2 || rank > 5)
         return ltap_refuse(why, "not two to five axes");
