@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES_TOLD = 8 };
+enum { PICTURES_TOLD = 8, FIRST_ORIGINS = 16 };
 
 typedef struct lane {
     cli_feed *feed;
@@ -35,7 +35,8 @@ struct cli_inputs {
     int64_t limit, units, done;
     ltap_input *inputs;
     ltap_tensor *tensors;
-    cli_origin *origins;
+    cli_origin *origins; /* of the rows of a batch, grown as they come */
+    int64_t n_origins;
 };
 
 /* --- lanes ----------------------------------------------------------------------------------- */
@@ -203,8 +204,8 @@ static ltap_status open_lanes(cli_inputs *inputs, const ltap_model *model, ltap_
     if (status != LTAP_OK)
         return status;
     choose_limit(inputs);
-    int64_t most = inputs->limit < inputs->units || n == 0 ? inputs->limit : inputs->units;
-    inputs->origins = calloc((size_t)most + 1, sizeof(*inputs->origins));
+    inputs->n_origins = FIRST_ORIGINS;
+    inputs->origins = calloc(FIRST_ORIGINS, sizeof(*inputs->origins));
     status = inputs->origins ? choose_preprocess(inputs, model, error) : cli_error_memory(error);
     tell_useless(inputs);
     return status;
@@ -350,10 +351,31 @@ static ltap_status take_row(cli_inputs *inputs, size_t index, int64_t at, ltap_e
     return LTAP_OK;
 }
 
+/* What a file declares is no reason to allocate: room is made row by row. */
+static ltap_status note_origin(cli_inputs *inputs, int64_t at, cli_origin origin, ltap_error *error)
+{
+    if (at == inputs->n_origins) {
+        uint64_t count = 2 * (uint64_t)inputs->n_origins;
+        void *grown;
+        ltap_status status = cli_stage_allocate(inputs->options.memory_limit,
+                                                count * sizeof(*inputs->origins), &grown, error);
+        if (status != LTAP_OK)
+            return status;
+        memcpy(grown, inputs->origins, (size_t)at * sizeof(*inputs->origins));
+        free(inputs->origins);
+        inputs->origins = grown;
+        inputs->n_origins = (int64_t)count;
+    }
+    inputs->origins[at] = origin;
+    return LTAP_OK;
+}
+
 static ltap_status take(cli_inputs *inputs, int64_t at, ltap_error *error)
 {
     const lane *lead = &inputs->lanes[inputs->lead];
-    inputs->origins[at] = (cli_origin){lead->item, lead->row};
+    ltap_status noted = note_origin(inputs, at, (cli_origin){lead->item, lead->row}, error);
+    if (noted != LTAP_OK)
+        return noted;
     for (size_t i = 0; i < inputs->n_lanes; i++) {
         lane *l = &inputs->lanes[i];
         if (l->by_rows) {
