@@ -45,16 +45,19 @@ typedef struct ltap_vector_norm {
 } ltap_vector_norm;
 void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *y, int64_t n);
 
-/* Compiled once for each of these; the processor's best is taken when the program starts. */
+/* Compiled once for each of these; the processor's best is taken when the program starts. Not under
+ * sanitizers: the thread sanitizer dies in the resolvers of clones, and the address sanitizer's own
+ * stack does not keep the 64 bytes of alignment that AVX-512 code relies on. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__has_attribute) && \
-    !defined(__SANITIZE_THREAD__) /* it dies in their resolvers */
+    !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #if __has_attribute(target_clones) && !defined(__clang__)
-#define LTAP_VECTOR_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#define LTAP_VECTOR_FOR(...) __attribute__((target_clones(__VA_ARGS__)))
 #endif
 #endif
-#ifndef LTAP_VECTOR_CLONES
-#define LTAP_VECTOR_CLONES
+#ifndef LTAP_VECTOR_FOR
+#define LTAP_VECTOR_FOR(...)
 #endif
+#define LTAP_VECTOR_CLONES LTAP_VECTOR_FOR("avx512f", "arch=haswell", "default")
 
 /* At the head of a file: a * b + c may be rounded once, where the processor does that at once. The
  * file is compiled once for each kind of processor, so on one machine the bits are always the same.
