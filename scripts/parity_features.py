@@ -190,6 +190,19 @@ def check(row, truth, tool, model, array):
         compare(row, truth, tool, model, array, answered)
 
 
+TRUTHS = {}  # of the model at hand, by size: one forward serves all of its exports
+
+
+def truth_of(model, example, kind):
+    size = tuple(example.shape)
+    if TRUTHS.get("model") is not model:
+        TRUTHS.clear()
+        TRUTHS["model"] = model
+    if size not in TRUTHS:
+        TRUTHS[size] = Truth(model, example, kind)
+    return TRUTHS[size].read_as(kind)
+
+
 def check_export(name, model, kind, size, dynamic, tool, folder):
     title = "%s %s %s%dx%d" % (name, kind, "dynamic " if dynamic else "", *size)
     row = Row(title)
@@ -206,7 +219,7 @@ def check_export(name, model, kind, size, dynamic, tool, folder):
         return row
     array = os.path.join(folder, "x.npy")
     np.save(array, example.numpy())
-    check(row, Truth(model, example, kind), tool, path, array)
+    check(row, truth_of(model, example, kind), tool, path, array)
     for file in os.listdir(folder):
         if file.startswith("model.onnx"):
             os.remove(os.path.join(folder, file))

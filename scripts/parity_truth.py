@@ -58,8 +58,7 @@ class Truth:
     """calls: in order of execution. identities, before, absorbed: sets of module paths."""
 
     def __init__(self, model, example, exporter):
-        self.calls, self.identities, self.before, self.absorbed = [], set(), set(), set()
-        self.exporter = exporter
+        self.calls, self.identities, self.counts = [], set(), collections.Counter()
         self.names = {}
         for name, module in model.named_modules():
             self.names[module] = name
@@ -78,8 +77,15 @@ class Truth:
             model(example)
         for handle in handles:
             handle.remove()
-        self.counts = collections.Counter(call.path for call in self.calls)
-        self.derive(recorder.operations)
+        self.operations = recorder.operations
+        recorder.kept.clear()
+        self.read_as(exporter)
+
+    def read_as(self, exporter):
+        """The same forward, as another exporter folds it."""
+        self.exporter, self.before, self.absorbed = exporter, set(), set()
+        self.derive(self.operations)
+        return self
 
     def after(self, module, inputs, output):
         self.recorder.running.pop()
@@ -90,9 +96,9 @@ class Truth:
 
     def keep(self, path, module, inputs, output):
         tensors = tensors_of(output)
-        number = sum(1 for call in self.calls if call.path == path)
-        self.calls.append(Call(path, number, [t.detach().clone().numpy() for t in tensors],
+        self.calls.append(Call(path, self.counts[path], [t.detach().clone().numpy() for t in tensors],
                                not isinstance(output, torch.Tensor)))
+        self.counts[path] += 1
         given = {key(t) for t in tensors_of(inputs)}
         if module in self.leaves and tensors and all(key(t) in given for t in tensors):
             self.identities.add(path)
