@@ -12,6 +12,7 @@
  *   arrays.h    .npy, .npz and .safetensors in
  *   writer.h    .npy, .npz, .safetensors and folders out
  *   picture.h   pictures of features
+ *   compare.h   how far two tensors are apart
  *   memory.h    your own allocator, limits
  *
  * Threads: a model and a getter are immutable and may be used by any number of threads at once;
@@ -21,6 +22,7 @@
 #define LAYERTAP_LAYERTAP_H
 
 #include <layertap/arrays.h>
+#include <layertap/compare.h>
 #include <layertap/error.h>
 #include <layertap/getter.h>
 #include <layertap/image.h>

@@ -1,4 +1,4 @@
-/* Facts about the numbers of a tensor, and the difference of two. */
+/* Facts about the numbers of a tensor. */
 #include "tensor/element.h"
 #include "tensor/tensor.h"
 
@@ -53,25 +53,4 @@ ltap_status ltap_tensor_stats(const ltap_tensor *tensor, ltap_stats *stats, ltap
         add(&sums, row->real(tensor->data, i));
     *stats = finish(&sums, count);
     return LTAP_OK;
-}
-
-static void compare_pair(ltap_difference *difference, double a, double b)
-{
-    if (isfinite(a) && isfinite(b)) {
-        double apart = fabs(a - b);
-        if (apart > difference->max_difference)
-            difference->max_difference = apart;
-    } else if (!(isnan(a) && isnan(b)) && a != b) {
-        difference->n_mismatched_special++;
-    }
-    if (isfinite(b) && fabs(b) > difference->max_magnitude)
-        difference->max_magnitude = fabs(b);
-}
-
-void ltap_tensor_compare(const ltap_tensor *a, const ltap_tensor *b, ltap_difference *difference)
-{
-    uint64_t count = ltap_tensor_count(b);
-    *difference = (ltap_difference){0};
-    for (uint64_t i = 0; i < count; i++)
-        compare_pair(difference, ltap_tensor_double(a, i), ltap_tensor_double(b, i));
 }

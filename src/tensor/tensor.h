@@ -44,11 +44,4 @@ void ltap_dims_strides(const ltap_tensor *t, const ltap_tensor *out, int64_t *st
  * src and dst do not overlap. */
 void ltap_tensor_permute(const ltap_tensor *src, const int *perm, ltap_tensor *dst, int threads);
 
-/* Largest magnitude of the difference, and of b, NaN and Inf matched by place. */
-typedef struct ltap_difference {
-    double max_difference, max_magnitude;
-    uint64_t n_mismatched_special; /* NaN or Inf in one only, or Inf of another sign */
-} ltap_difference;
-void ltap_tensor_compare(const ltap_tensor *a, const ltap_tensor *b, ltap_difference *difference);
-
 #endif

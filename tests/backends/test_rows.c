@@ -8,6 +8,8 @@
 #include "backends/simd/links.h"
 #include "problem.h"
 
+#include <layertap/compare.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,15 +180,15 @@ static void *answer(const ltap_impl *row, const problem *p, mode m, ltap_memory 
 
 static void check_close(const row_case *c, const problem *p, const void *output, int seed)
 {
-    ltap_difference d;
+    ltap_difference d = {0};
     ltap_tensor got = p->output;
     got.data = (void *)(uintptr_t)output;
-    ltap_tensor_compare(&got, &p->output, &d);
+    assert_int_equal(ltap_tensor_compare(&got, &p->output, &d, NULL), LTAP_OK);
     if (c->tolerance == 0 && memcmp(output, p->output.data, (size_t)ltap_tensor_bytes(&got)) != 0)
         fail_msg("%s, seed %d: other bits than the reference", c->row, seed);
-    if (d.n_mismatched_special || d.max_difference > c->tolerance * d.max_magnitude)
+    if (d.n_misplaced || d.max_abs > c->tolerance * d.max_magnitude)
         fail_msg("%s, seed %d: off by %g of %g, %llu NaN or infinities elsewhere", c->row, seed,
-                 d.max_difference, d.max_magnitude, (unsigned long long)d.n_mismatched_special);
+                 d.max_abs, d.max_magnitude, (unsigned long long)d.n_misplaced);
 }
 
 /* In exact mode neither threads nor the other images matter. */
