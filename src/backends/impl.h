@@ -53,9 +53,17 @@ typedef struct ltap_query {
     /* n_inputs entries: what a constant input is to packs (its data may be a copy that is made anew
      * for each plan): pass identities[i] as the source of ltap_packs_get. NULL for the others. */
     const void *const *identities;
+    /* n_inputs entries: whether it lies channels last now (and that is not plain as well). For
+     * layouts and prepare of a row that has the same bits either way. NULL: none does. */
+    const bool *lies_last;
     ltap_packs *packs;   /* where packed weights live; shared by all plans of a getter */
     ltap_memory *memory; /* for the kernel's own state */
 } ltap_query;
+
+static inline bool ltap_query_lies_last(const ltap_query *query, size_t input)
+{
+    return query->lies_last && query->lies_last[input];
+}
 
 /* Why a row refuses; one short phrase. */
 typedef struct ltap_why {

@@ -20,6 +20,7 @@ static const ltap_impl *const rows[] = {
     &ltap_dnnl_average_pool,
     &ltap_dnnl_global_average_pool,
 #endif
+    &ltap_impl_simd_batch_norm,
     &ltap_impl_simd_concat,
     &ltap_impl_simd_max_pool,
     &ltap_impl_simd_resize,

@@ -36,7 +36,7 @@ done:
     return status;
 }
 
-static bool lies_channels_last(const ltap_schedule *schedule, uint32_t value)
+bool ltap_schedule_lies_last(const ltap_schedule *schedule, uint32_t value)
 {
     return schedule->places[value].buffer[LTAP_LAYOUT_CHANNELS_LAST] != LTAP_NO_BUFFER &&
            !ltap_schedule_neutral(&schedule->known.values[value].tensor);
@@ -70,7 +70,7 @@ static bool can_follow(const ltap_schedule *schedule, const ltap_query *query)
         if (tensor->dtype == LTAP_UNDEFINED)
             continue;
         if (tensor->rank == 4 && !tensor->data) {
-            any = any || lies_channels_last(schedule, node->inputs[i]);
+            any = any || ltap_schedule_lies_last(schedule, node->inputs[i]);
         } else if (!ltap_schedule_reads_alike(tensor)) {
             return false;
         }

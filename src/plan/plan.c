@@ -76,6 +76,7 @@ static ltap_status take_tables(ltap_schedule *schedule, ltap_error *error)
     LTAP_TRY(take(schedule, request->n_taps, sizeof(uint32_t), &schedule->next_tap, error));
     LTAP_TRY(take(schedule, arity, sizeof(ltap_tensor), &schedule->tensors, error));
     LTAP_TRY(take(schedule, arity, sizeof(void *), &schedule->identities, error));
+    LTAP_TRY(take(schedule, arity, sizeof(bool), &schedule->lies_last, error));
     return take(schedule, arity, sizeof(ltap_layout), &schedule->layouts, error);
 }
 
@@ -83,7 +84,7 @@ static void release_tables(ltap_schedule *schedule)
 {
     void *const tables[] = {schedule->places,   schedule->uses,    schedule->tapped,
                             schedule->resident, schedule->done,    schedule->next_tap,
-                            schedule->tensors,  schedule->layouts, (void *)schedule->identities};
+                            schedule->tensors,  schedule->layouts, (void *)schedule->identities, schedule->lies_last};
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ltap_memory_release(schedule->request->memory, tables[i]);

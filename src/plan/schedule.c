@@ -41,11 +41,14 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
 
     ltap_propagation_call(&schedule->known, node, schedule->tensors,
                           schedule->tensors + node->n_inputs, call);
-    for (size_t i = 0; i < node->n_inputs; i++)
-        schedule->identities[i] =
-            node->inputs[i] != LTAP_NO_VALUE && is_constant(schedule, node->inputs[i])
-                ? ltap_graph_at(request->graph, node->inputs[i])
-                : NULL;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t value = node->inputs[i];
+        bool there = value != LTAP_NO_VALUE;
+        schedule->identities[i] = there && is_constant(schedule, value)
+                                      ? ltap_graph_at(request->graph, value)
+                                      : NULL;
+        schedule->lies_last[i] = there && ltap_schedule_lies_last(schedule, value);
+    }
     *query = (ltap_query){.node = node,
                           .inputs = call->inputs,
                           .n_inputs = node->n_inputs,
@@ -54,6 +57,7 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
                           .exact = request->exact,
                           .threads = request->threads,
                           .identities = schedule->identities,
+                          .lies_last = schedule->lies_last,
                           .packs = request->packs,
                           .memory = request->memory};
 }

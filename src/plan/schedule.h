@@ -21,6 +21,7 @@ typedef struct ltap_schedule {
     uint8_t *done;           /* one a node: inside the kernel of a node before it */
     ltap_tensor *tensors;    /* scratch for calls, twice the largest arity */
     const void **identities; /* scratch */
+    bool *lies_last;         /* scratch */
     ltap_layout *layouts;    /* scratch */
 } ltap_schedule;
 
@@ -45,6 +46,9 @@ ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error);
 /* Constants that a node reads get their data; so the rows can see and pack them. */
 ltap_status ltap_schedule_constants(ltap_schedule *schedule, const ltap_node *node,
                                     ltap_error *error);
+
+/* Whether a value lies channels last, and that is not plain as well. */
+bool ltap_schedule_lies_last(const ltap_schedule *schedule, uint32_t value);
 
 /* Whether a tensor, seen with rank 4, is the same bytes in both layouts. */
 bool ltap_schedule_reads_alike(const ltap_tensor *tensor);

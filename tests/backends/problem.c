@@ -49,6 +49,17 @@ void problem_input(problem *p, int rank, const int64_t *dims, bool constant)
     p->constants |= (constant ? 1U : 0U) << i;
 }
 
+void problem_indices(problem *p, size_t count, const int64_t *numbers)
+{
+    size_t i = p->node.n_inputs++;
+    const int64_t dims[] = {(int64_t)count};
+    ltap_tensor *t = &p->inputs[i];
+    *t = ltap_tensor_make(LTAP_INT64, 1, dims, NULL);
+    t->data = take(t);
+    memcpy(t->data, numbers, count * sizeof *numbers);
+    p->constants |= 1U << i;
+}
+
 void problem_spoil(problem *p)
 {
     static const float specials[] = {NAN, INFINITY, -INFINITY};
@@ -96,7 +107,7 @@ void problem_last(const problem *p, problem *last)
     for (size_t i = 0; i < p->node.n_inputs; i++) {
         ltap_tensor *t = &last->inputs[i];
         uint64_t skipped = 0;
-        if (i == 0) {
+        if (i == 0 || p->batched >> i & 1) {
             skipped = ltap_tensor_bytes(t) / (uint64_t)t->dims[0] * (uint64_t)(t->dims[0] - 1);
             t->dims[0] = 1;
         }
@@ -201,10 +212,14 @@ void make_matmul(problem *p)
     int64_t m = problem_draw(p, 1, 30), k = problem_draw(p, 1, 80), n = problem_draw(p, 1, 80);
     int64_t n_batch = problem_draw(p, 0, 2), images = problem_draw(p, 1, 3);
     const int64_t a[] = {images, problem_draw(p, 1, 3), m, k}, b[] = {a[1], k, n};
-    bool constant = problem_draw(p, 0, 1);
+    const int64_t pairs[] = {images, a[1], k, n};
+    bool constant = problem_draw(p, 0, 1), paired = problem_draw(p, 0, 2) == 0;
     p->node.op_type = "MatMul";
+    p->batched = paired && n_batch > 0 ? 2 : 0;
     problem_input(p, (int)(2 + n_batch), a + 2 - n_batch, false);
-    if (n_batch == 2 && problem_draw(p, 0, 1))
+    if (paired)
+        problem_input(p, (int)(2 + n_batch), pairs + 2 - n_batch, false);
+    else if (n_batch == 2 && problem_draw(p, 0, 1))
         problem_input(p, 3, b, constant);
     else
         problem_input(p, 2, b + 1, constant);
@@ -246,4 +261,34 @@ void make_resize(problem *p)
     add_attr(p, "mode", LTAP_ATTR_STRING)->u.s = (ltap_string){"linear", 6};
     add_attr(p, "coordinate_transformation_mode", LTAP_ATTR_STRING)->u.s =
         (ltap_string){place, strlen(place)};
+}
+
+void make_batch_norm(problem *p)
+{
+    const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 70), problem_draw(p, 1, 12),
+                         problem_draw(p, 1, 12), problem_draw(p, 1, 3)};
+    p->node.op_type = "BatchNormalization";
+    problem_input(p, (int)problem_draw(p, 2, 5), x, false);
+    for (int i = 0; i < 4; i++)
+        problem_input(p, 1, x + 1, true);
+    for (int64_t c = 0; c < x[1]; c++) { /* variances */
+        float *variance = (float *)p->inputs[4].data + c;
+        *variance = *variance * *variance + 0.1f;
+    }
+}
+
+void make_concat(problem *p)
+{
+    int64_t x[] = {problem_draw(p, 1, 3), 0, problem_draw(p, 1, 12), problem_draw(p, 1, 12),
+                   problem_draw(p, 1, 3)};
+    int64_t rank = problem_draw(p, 0, 2) ? 4 : problem_draw(p, 2, 5), parts = problem_draw(p, 1, 4);
+    int64_t axis = problem_draw(p, 0, 2) ? 1 : problem_draw(p, -rank, rank - 1);
+    p->node.op_type = "Concat";
+    p->batched = (1U << parts) - 1;
+    for (int64_t i = 0; i < parts; i++) {
+        x[axis < 0 ? axis + rank : axis] = problem_draw(p, 0, 40);
+        x[1] = x[1] ? x[1] : 3;
+        problem_input(p, (int)rank, x, problem_draw(p, 0, 5) == 0);
+    }
+    problem_int(p, "axis", axis);
 }

@@ -8,7 +8,7 @@
 
 #include "ops/op.h"
 
-#define PROBLEM_TENSORS 4
+#define PROBLEM_TENSORS 6
 #define PROBLEM_ATTRS   8
 
 typedef struct problem {
@@ -19,7 +19,7 @@ typedef struct problem {
     int64_t ints[PROBLEM_ATTRS][8];
     ltap_tensor inputs[PROBLEM_TENSORS]; /* plain */
     ltap_tensor output;                  /* plain; the reference's */
-    unsigned constants;                  /* bit i: input i is */
+    unsigned constants, batched;         /* bit i: input i is; has the batch as its axis 0 */
 } problem;
 
 /* Draws a number in [low, high]. */
@@ -29,16 +29,20 @@ void problem_int(problem *p, const char *name, int64_t number);
 void problem_ints(problem *p, const char *name, size_t count, const int64_t *numbers);
 /* The next input, of random numbers. */
 void problem_input(problem *p, int rank, const int64_t *dims, bool constant);
+/* The next input, a constant: a list of 64-bit integers. */
+void problem_indices(problem *p, size_t count, const int64_t *numbers);
 /* Puts some NaN and infinities into input 0. */
 void problem_spoil(problem *p);
 /* Runs the shape rule and the reference. False: the node is not valid. */
 bool problem_solve(problem *p, ltap_memory *memory);
-/* The same problem on the last index of axis 0 of input 0 alone; unsolved. */
+/* The same problem on the last index of axis 0 alone, of input 0 and the batched ones; unsolved. */
 void problem_last(const problem *p, problem *last);
 void problem_clear(problem *p);
 
 #define PROBLEM_MAKER(op) void make_##op(problem *p)
 PROBLEM_MAKER(conv);
+PROBLEM_MAKER(batch_norm);
+PROBLEM_MAKER(concat);
 PROBLEM_MAKER(average_pool);
 PROBLEM_MAKER(max_pool);
 PROBLEM_MAKER(global_average_pool);

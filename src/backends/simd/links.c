@@ -108,9 +108,12 @@ static void merge_axes(ltap_links *chain, const ltap_tensor *tensors, const ltap
     mark_full(chain);
 }
 
-/* The links of the query, whose value v is `first` links after the operands. */
-static void add_links(const ltap_query *query, size_t n_own, bool in_place, ltap_links *chain)
+/* The links of the query, after those that are there; what the kernel itself makes is operand 0 (no
+ * links yet) or the last link's. */
+static void add_links(const ltap_query *query, size_t n_own, ltap_links *chain)
 {
+    int n_heads = (int)chain->n_links;
+
     for (size_t i = 0; i < query->n_chain; i++) {
         ltap_link *link = &chain->links[chain->n_links++];
         *link = query->chain[i];
@@ -118,8 +121,10 @@ static void add_links(const ltap_query *query, size_t n_own, bool in_place, ltap
             int source = link->sources[k];
             if (source >= 0)
                 link->sources[k] = source + (int)n_own;
-            else if (in_place)
+            else if (n_heads == 0)
                 link->sources[k] = source == ~0 ? 0 : source + 1;
+            else
+                link->sources[k] = source - (n_heads - 1);
         }
     }
 }
@@ -143,19 +148,17 @@ void ltap_links_after(const ltap_query *query, ltap_links *chain)
     ltap_tensor own = ltap_layout_told(&query->outputs[0], query->layout);
 
     *chain = (ltap_links){.n_links = 0};
-    add_links(query, 1, true, chain);
+    add_links(query, 1, chain);
     finish(query, &own, 1, chain);
 }
 
-void ltap_links_from(const ltap_query *query, const ltap_link *head, ltap_links *chain)
+void ltap_links_from(const ltap_query *query, const ltap_links_heads *heads, ltap_links *chain)
 {
-    ltap_tensor own[2];
-
-    for (int i = 0; i < head->n_sources; i++)
-        own[i] = ltap_layout_told(&query->inputs[i], query->layout);
-    *chain = (ltap_links){.n_links = 1, .links = {*head}};
-    add_links(query, (size_t)head->n_sources, false, chain);
-    finish(query, own, (size_t)head->n_sources, chain);
+    *chain = (ltap_links){.n_links = heads->n_links};
+    for (size_t i = 0; i < heads->n_links; i++)
+        chain->links[i] = heads->links[i];
+    add_links(query, heads->n_own, chain);
+    finish(query, heads->own, heads->n_own, chain);
 }
 
 typedef struct job {

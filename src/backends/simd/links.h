@@ -8,7 +8,7 @@
 
 #include "backends/impl.h"
 
-enum { LTAP_LINKS_COUNT = LTAP_IMPL_MAX_CHAIN + 1, LTAP_LINKS_OPERANDS = 8 };
+enum { LTAP_LINKS_COUNT = LTAP_IMPL_MAX_CHAIN + 2, LTAP_LINKS_OPERANDS = 9 };
 
 typedef struct ltap_links_operand {
     int64_t strides[LTAP_MAX_RANK + 1]; /* along the merged axes; 0 where it stays */
@@ -30,8 +30,15 @@ bool ltap_link_read(const ltap_node *node, const ltap_tensor *inputs, ltap_link 
 
 /* The links that follow a node whose output is operand 0 already, done in place. */
 void ltap_links_after(const ltap_query *query, ltap_links *chain);
-/* A pointwise node itself (its inputs are the first operands), and the links that follow it. */
-void ltap_links_from(const ltap_query *query, const ltap_link *head, ltap_links *chain);
+/* Links that do the node itself, and those that follow it. own: the heads' operands, as they lie;
+ * the last head makes the node's output. */
+typedef struct ltap_links_heads {
+    const ltap_link *links;
+    size_t n_links;
+    const ltap_tensor *own;
+    size_t n_own;
+} ltap_links_heads;
+void ltap_links_from(const ltap_query *query, const ltap_links_heads *heads, ltap_links *chain);
 /* dst may be an operand that is full. */
 void ltap_links_run(const ltap_links *chain, const void *const *operands, float *dst);
 /* After a node's own work: operand 0 is dst, the others follow the node's inputs. */

@@ -6,6 +6,7 @@
 #include "backends/simd/links.h"
 #include "backends/simd/rows.h"
 
+#include "backends/layout.h"
 #include "base/error.h"
 
 static bool accepts(const ltap_query *query, ltap_why *why)
@@ -20,13 +21,17 @@ static bool accepts(const ltap_query *query, ltap_why *why)
 static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
 {
     ltap_link head;
+    ltap_tensor own[2];
     ltap_why why;
 
     if (!ltap_link_read(query->node, query->inputs, &head, &why))
         return ltap_error_set(error, LTAP_ERROR_INTERNAL, "%s", why.text);
     LTAP_TRY(ltap_memory_take_zeroed(query->memory, 1, sizeof(ltap_links), "a kernel",
                                      &kernel->state, error));
-    ltap_links_from(query, &head, kernel->state);
+    for (int i = 0; i < head.n_sources; i++)
+        own[i] = ltap_layout_told(&query->inputs[i], query->layout);
+    ltap_links_from(query, &(ltap_links_heads){&head, 1, own, (size_t)head.n_sources},
+                    kernel->state);
     kernel->state_bytes = sizeof(ltap_links);
     kernel->detail = "";
     return LTAP_OK;

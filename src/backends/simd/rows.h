@@ -6,6 +6,7 @@
 
 #include "backends/impl.h"
 
+extern const ltap_impl ltap_impl_simd_batch_norm;
 extern const ltap_impl ltap_impl_simd_concat;
 extern const ltap_impl ltap_impl_simd_exact_conv;
 extern const ltap_impl ltap_impl_simd_max_pool;

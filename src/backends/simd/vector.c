@@ -185,6 +185,15 @@ const ltap_vector_function *ltap_vector_functions(void)
     return functions;
 }
 
+ltap_vector_map ltap_vector_find(const char *op)
+{
+    const ltap_vector_function *f = functions;
+
+    while (strcmp(f->op, op) != 0)
+        f++;
+    return f->map;
+}
+
 /* Sums and maxima are kept in this many lanes, whatever the processor's width. */
 enum { LANES = 16 };
 

@@ -29,6 +29,8 @@ typedef struct ltap_vector_function {
     bool limits;                  /* params are inputs 1 and 2, where they are there */
 } ltap_vector_function;
 
+/* The function of an operator that needs no attributes: Add, Mul. */
+ltap_vector_map ltap_vector_find(const char *op);
 /* All of them; the last one has op NULL. */
 const ltap_vector_function *ltap_vector_functions(void);
 /* Elements that make no whole vector are done in one of their own: the compiler's loop for what is
