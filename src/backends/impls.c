@@ -26,7 +26,7 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_resize,
     &ltap_impl_simd_softmax,
     &ltap_impl_simd_layer_norm,
-    LTAP_SIMD_POINTWISE(LISTED) NULL,
+    LTAP_SIMD_REDUCTIONS(LISTED) LTAP_SIMD_POINTWISE(LISTED) NULL,
 };
 
 const ltap_impl *const *ltap_impls(void)

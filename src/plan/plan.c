@@ -84,7 +84,8 @@ static void release_tables(ltap_schedule *schedule)
 {
     void *const tables[] = {schedule->places,   schedule->uses,    schedule->tapped,
                             schedule->resident, schedule->done,    schedule->next_tap,
-                            schedule->tensors,  schedule->layouts, (void *)schedule->identities, schedule->lies_last};
+                            schedule->tensors,  schedule->layouts, (void *)schedule->identities,
+                            schedule->lies_last};
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ltap_memory_release(schedule->request->memory, tables[i]);

@@ -44,9 +44,8 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
     for (size_t i = 0; i < node->n_inputs; i++) {
         uint32_t value = node->inputs[i];
         bool there = value != LTAP_NO_VALUE;
-        schedule->identities[i] = there && is_constant(schedule, value)
-                                      ? ltap_graph_at(request->graph, value)
-                                      : NULL;
+        schedule->identities[i] =
+            there && is_constant(schedule, value) ? ltap_graph_at(request->graph, value) : NULL;
         schedule->lies_last[i] = there && ltap_schedule_lies_last(schedule, value);
     }
     *query = (ltap_query){.node = node,

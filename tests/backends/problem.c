@@ -292,3 +292,34 @@ void make_concat(problem *p)
     }
     problem_int(p, "axis", axis);
 }
+
+static void make_reduction(problem *p, const char *op)
+{
+    int64_t rank = problem_draw(p, 0, 2) ? 4 : problem_draw(p, 1, 5), x[5], axes[5];
+    size_t count = 0;
+    p->node.op_type = op;
+    for (int64_t i = 0; i < rank; i++) {
+        x[i] = problem_draw(p, 1, 4) * (problem_draw(p, 0, 1) ? 1 : problem_draw(p, 1, 9));
+        if (problem_draw(p, 0, 1))
+            axes[count++] = problem_draw(p, 0, 1) ? i : i - rank;
+    }
+    if (rank == 1)
+        x[0] = problem_draw(p, 1, 3000);
+    p->mixes_batch = count == 0 || axes[0] == 0 || axes[0] == -rank;
+    problem_input(p, (int)rank, x, false);
+    problem_indices(p, count, axes);
+    problem_int(p, "keepdims", problem_draw(p, 0, 1));
+}
+
+/* Sums and what is made of them. */
+void make_reduce(problem *p)
+{
+    static const char *const ops[] = {"ReduceMean", "ReduceSum", "ReduceL1", "ReduceL2",
+                                      "ReduceSumSquare"};
+    make_reduction(p, ops[problem_draw(p, 0, 4)]);
+}
+
+void make_reduce_extreme(problem *p)
+{
+    make_reduction(p, problem_draw(p, 0, 1) ? "ReduceMax" : "ReduceMin");
+}

@@ -19,6 +19,7 @@ typedef struct problem {
     int64_t ints[PROBLEM_ATTRS][8];
     ltap_tensor inputs[PROBLEM_TENSORS]; /* plain */
     ltap_tensor output;                  /* plain; the reference's */
+    bool mixes_batch;                    /* axis 0 of input 0 is no batch */
     unsigned constants, batched;         /* bit i: input i is; has the batch as its axis 0 */
 } problem;
 
@@ -44,6 +45,8 @@ PROBLEM_MAKER(conv);
 PROBLEM_MAKER(batch_norm);
 PROBLEM_MAKER(concat);
 PROBLEM_MAKER(average_pool);
+PROBLEM_MAKER(reduce);
+PROBLEM_MAKER(reduce_extreme);
 PROBLEM_MAKER(max_pool);
 PROBLEM_MAKER(global_average_pool);
 PROBLEM_MAKER(gemm);

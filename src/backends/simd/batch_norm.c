@@ -73,8 +73,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     int64_t channels = query->inputs[0].dims[1];
     uint64_t bytes = sizeof(batch_norm) + 2 * (uint64_t)channels * sizeof(float);
 
-    LTAP_TRY(
-        ltap_memory_take_zeroed(query->memory, 1, bytes, "a kernel", &kernel->state, error));
+    LTAP_TRY(ltap_memory_take_zeroed(query->memory, 1, bytes, "a kernel", &kernel->state, error));
     batch_norm *state = kernel->state;
     state->channels = channels;
     fill_factors(query, state);

@@ -36,8 +36,18 @@ extern const ltap_impl ltap_impl_simd_layer_norm;
     ROW(reciprocal, "Reciprocal")                                                                  \
     ROW(neg, "Neg")                                                                                \
     ROW(abs, "Abs")
+/* Those of simd/reduce.c. */
+#define LTAP_SIMD_REDUCTIONS(ROW)                                                                  \
+    ROW(reduce_mean, "ReduceMean")                                                                 \
+    ROW(reduce_sum, "ReduceSum")                                                                   \
+    ROW(reduce_l1, "ReduceL1")                                                                     \
+    ROW(reduce_l2, "ReduceL2")                                                                     \
+    ROW(reduce_sum_square, "ReduceSumSquare")                                                      \
+    ROW(reduce_max, "ReduceMax")                                                                   \
+    ROW(reduce_min, "ReduceMin")
 #define LTAP_SIMD_DECLARE(id, operator) extern const ltap_impl ltap_impl_simd_##id;
 LTAP_SIMD_POINTWISE(LTAP_SIMD_DECLARE)
+LTAP_SIMD_REDUCTIONS(LTAP_SIMD_DECLARE)
 #undef LTAP_SIMD_DECLARE
 
 #endif
