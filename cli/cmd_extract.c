@@ -86,7 +86,7 @@ static ltap_status make_getter(cli_extraction *x, ltap_error *error)
     if (status == LTAP_OK)
         status = cli_model_open(x->arguments, &x->model, error);
     if (status == LTAP_OK && has(x, "all"))
-        status = cli_request_add_all(&x->request, x->model.model, &options, &x->talk, error);
+        status = cli_request_add_all(&x->request, x->model.model, &x->talk, error);
     if (status == LTAP_OK)
         status = ltap_getter_new(x->model.model, x->request.layers, x->request.n_layers, &options,
                                  &x->getter, error);

@@ -104,7 +104,8 @@ static const char layers_details[] =
 
 static const char extract_details[] =
     "LAYER is a module (layer4.2.conv3), one of its calls (relu#0), a node, value, input or output "
-    "of the file; NAME is the key in OUT. The text is split at its last \"=\". A JSON file for "
+    "of the file; NAME is the key in OUT. A pattern (layer1.*.relu, **.conv1, op:Conv) gives several, "
+    "named by their paths; layer1[-1] is a child. The text is split at its last \"=\". A JSON file for "
     "--layers-from needs no quoting at all.\n"
     "\n"
     "INPUT is a JPEG, PNG or WebP picture, an array (.npy), arrays by input name (.npz, "

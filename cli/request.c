@@ -117,6 +117,7 @@ ltap_status cli_request_read(const cli_arguments *arguments, cli_request *reques
         return cli_error_set(error, LTAP_ERROR_ARGUMENT,
                              "which layers? -r LAYER (their names: layertap layers %s)",
                              arguments->n_operands > 0 ? arguments->operands[0] : "MODEL");
+    request->n_typed = request->n_layers;
     return status == LTAP_OK ? check_names(request, error) : status;
 }
 
@@ -164,7 +165,7 @@ ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *mode
 
 static int has_name(const cli_request *request, const char *name)
 {
-    for (size_t i = 0; i < request->n_layers; i++) {
+    for (size_t i = 0; i < request->n_typed; i++) {
         const ltap_return_layer *layer = &request->layers[i];
         if (strcmp(layer->name ? layer->name : layer->layer, name) == 0)
             return 1;
@@ -189,52 +190,29 @@ static void leave_out(left_out *list, const char *name)
     list->n++;
 }
 
-typedef struct sieve {
-    const ltap_model *model;
-    const ltap_getter_options *options;
-    left_out folded, impossible;
-} sieve;
-
-/* own: 1 when the layer has a value of its own that can be computed. */
-static ltap_status judge(sieve *s, const char *name, int *own, ltap_error *error)
-{
-    const ltap_return_layer layer = {name, NULL};
-    ltap_getter *getter = NULL;
-    ltap_status status = ltap_getter_new(s->model, &layer, 1, s->options, &getter, error);
-    if (status == LTAP_ERROR_MEMORY || status == LTAP_ERROR_INTERNAL ||
-        status == LTAP_ERROR_ARGUMENT)
-        return status;
-    int folded = status == LTAP_OK && ltap_getter_layers_at(getter, 0)->folded;
-    *own = status == LTAP_OK && !folded;
-    if (folded)
-        leave_out(&s->folded, name);
-    else if (status != LTAP_OK)
-        leave_out(&s->impossible, name);
-    ltap_getter_free(getter);
-    return LTAP_OK;
-}
-
-ltap_status cli_request_add_all(cli_request *request, const ltap_model *model,
-                                const ltap_getter_options *options, const cli_talk *talk,
+ltap_status cli_request_add_all(cli_request *request, const ltap_model *model, const cli_talk *talk,
                                 ltap_error *error)
 {
-    sieve s = {.model = model, .options = options};
+    left_out folded = {0}, impossible = {0};
     for (size_t i = 0; i < ltap_model_layers_count(model); i++) {
-        const char *name = ltap_model_layers_at(model, i)->name;
-        int own = 0;
-        if (has_name(request, name))
+        const ltap_layer *layer = ltap_model_layers_at(model, i);
+        ltap_status status = LTAP_OK;
+        if (request->n_typed > 0 && has_name(request, layer->name))
             continue;
-        ltap_status status = judge(&s, name, &own, error);
-        if (status == LTAP_OK && own)
-            status = add(request, name, strlen(name), NULL, error);
+        if (layer->folded)
+            leave_out(&folded, layer->name);
+        else if (!layer->computable)
+            leave_out(&impossible, layer->name);
+        else
+            status = add(request, layer->name, strlen(layer->name), NULL, error);
         if (status != LTAP_OK)
             return status;
     }
-    if (s.folded.n > 0)
+    if (folded.n > 0)
         cli_report_note(talk, "left out, for the exporter folded their own value away: %s",
-                        s.folded.names);
-    if (s.impossible.n > 0)
-        cli_report_note(talk, "left out, for layertap cannot compute them: %s", s.impossible.names);
+                        folded.names);
+    if (impossible.n > 0)
+        cli_report_note(talk, "left out, for layertap cannot compute them: %s", impossible.names);
     if (request->n_layers == 0)
         return cli_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
                              "%s: no layer has a value of its own that can be computed",

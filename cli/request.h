@@ -9,6 +9,7 @@
 typedef struct cli_request {
     ltap_return_layer *layers;
     size_t n_layers;
+    size_t n_typed; /* the first of them; the others come from --all */
     size_t room;
 } cli_request;
 
@@ -19,7 +20,6 @@ LTAP_MUST_USE ltap_status cli_request_read(const cli_arguments *arguments, cli_r
 /* With --all: every layer of the model that has a value of its own; the others are left out with a
  * note. */
 LTAP_MUST_USE ltap_status cli_request_add_all(cli_request *request, const ltap_model *model,
-                                              const ltap_getter_options *options,
                                               const cli_talk *talk, ltap_error *error);
 /* All outputs of the model, under their names. */
 LTAP_MUST_USE ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model,

@@ -4,8 +4,11 @@
  * The layer is a selector: a module path ("layer4.2.conv3"), a call of one ("layer1.0.relu#0"), a
  * node or value name of the file ("/layer1/layer1.0/conv1/Conv", "onnx::Conv_193", "65"), an input
  * or output; "X:in", "X:in[1]", "X:out[1]" choose an end; "output:0" a position; "module:",
- * "node:", "value:", "input:", "output:" take the rest literally. A name that could mean two values
- * is refused with the candidates; a name that is close to a real one is refused with that.
+ * "node:", "value:", "input:", "output:" take the rest literally; "X[0]", "X[-1]" are children of a
+ * module, "op:Conv[0]" a node of a type. A pattern ("layer1.*.relu", "**.conv1", "op:Conv") gives
+ * several features, each named by its own path, so that a getter may have more layers than were
+ * given. A name that could mean two values is refused with the candidates; a name that is close to
+ * a real one is refused with that.
  */
 #ifndef LAYERTAP_GETTER_H
 #define LAYERTAP_GETTER_H
@@ -20,7 +23,8 @@ typedef struct ltap_getter ltap_getter;
 
 typedef struct ltap_return_layer {
     const char *layer; /* selector */
-    const char *name;  /* key in the features; NULL: the selector as typed */
+    const char *name;  /* key in the features; NULL: the selector as typed, or the paths of what a
+                          pattern stands for */
 } ltap_return_layer;
 
 /* Which call a module's bare name means when it is called several times. */

@@ -97,6 +97,9 @@ typedef struct ltap_layer {
     size_t parent;     /* index of the module it is in, or LTAP_NO_PARENT */
     int depth;         /* 0 at the top */
     uint64_t n_parameters; /* elements of the weights inside */
+    int folded;     /* 1: its own value is not in the file; this is the one after what the exporter
+                       folded in */
+    int computable; /* 0: an operator on the way to it is missing */
 } ltap_layer;
 
 LTAP_API size_t ltap_model_layers_count(const ltap_model *model);

@@ -75,6 +75,8 @@ static inline ltap_module *ltap_layers_at(const ltap_layers *layers, uint32_t mo
 ltap_status ltap_layers_new(const ltap_graph *graph, ltap_layers **layers, ltap_error *error);
 void ltap_layers_free(ltap_layers *layers);
 bool ltap_layers_find(const ltap_layers *layers, const char *path, uint32_t *module);
+/* The number N of a child "parent.N"; false where the child is not such. */
+bool ltap_name_number(const char *parent, const char *path, uint32_t *number);
 /* Elements of the weights that a node reads, each weight once. */
 uint64_t ltap_layers_node_parameters(const ltap_layers *layers, const ltap_node *node);
 

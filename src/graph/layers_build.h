@@ -119,8 +119,6 @@ bool ltap_path_is_inside(const char *path, const char *module);
 /* Names longer than this tell nothing about modules: they are nobody's, and cost time. */
 #define LTAP_MAX_SCOPE_NAME 2048
 bool ltap_name_is_usable(const char *name);
-/* The number N of a child "parent.N"; false where the child is not such. */
-bool ltap_name_number(const char *parent, const char *path, uint32_t *number);
 
 /* Path of the module behind calls [begin, end) at a depth, below a module of a given path ("" at
  * the top). path: from the layers' arena. */

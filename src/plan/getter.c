@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "plan/request.h"
 
 #include <string.h>
 
@@ -162,15 +163,25 @@ static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *
     return LTAP_OK;
 }
 
-static ltap_status fill(ltap_getter *getter, const ltap_return_layer *layers,
+static ltap_status fill(ltap_getter *getter, const ltap_return_layer *given, size_t n_given,
                         const ltap_getter_options *options, ltap_error *error)
 {
-    LTAP_TRY(take_options(getter, options, error));
-    LTAP_TRY(ltap_packs_new(getter->memory, &getter->packs, error));
-    LTAP_TRY(take_tables(getter, error));
-    LTAP_TRY(resolve(getter, layers, options->calls, error));
-    LTAP_TRY(prune(getter, error));
-    return find_inputs(getter, error);
+    ltap_status status;
+    ltap_vector layers;
+
+    ltap_vector_init(&layers, getter->memory, sizeof(ltap_return_layer));
+    LTAP_GO(take_options(getter, options, error));
+    LTAP_GO(ltap_packs_new(getter->memory, &getter->packs, error));
+    LTAP_GO(ltap_request_expand(getter->model, given, n_given, options->calls, &getter->arena,
+                                &layers, error));
+    getter->n_layers = layers.count;
+    LTAP_GO(take_tables(getter, error));
+    LTAP_GO(resolve(getter, layers.data, options->calls, error));
+    LTAP_GO(prune(getter, error));
+    LTAP_GO(find_inputs(getter, error));
+done:
+    ltap_vector_clear(&layers);
+    return status;
 }
 
 ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *layers,
@@ -190,11 +201,10 @@ ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *l
     atomic_init(&made->references, 1);
     made->model = ltap_model_ref(model);
     made->memory = model->memory;
-    made->n_layers = n_layers;
     ltap_arena_init(&made->arena, made->memory);
     made->lock_made = pthread_mutex_init(&made->lock, NULL) == 0;
     ltap_status status = made->lock_made
-                             ? fill(made, layers, options ? options : &defaults, error)
+                             ? fill(made, layers, n_layers, options ? options : &defaults, error)
                              : ltap_error_set(error, LTAP_ERROR_MEMORY, "no lock could be made");
     if (status != LTAP_OK) {
         ltap_getter_unref(made);

@@ -56,7 +56,9 @@ static ltap_status make_ports(ltap_model *model, ltap_error *error)
 static ltap_status make_list(ltap_model *model, ltap_error *error)
 {
     void *list;
+    uint8_t *computable;
 
+    LTAP_TRY(ltap_model_computable(model, &model->arena, &computable, error));
     LTAP_TRY(ltap_list_layers(model->layers, &model->arena, &model->listed, error));
     LTAP_TRY(ltap_arena_take(&model->arena, model->listed.count, sizeof(ltap_layer), &list, error));
     model->list = list;
@@ -72,6 +74,8 @@ static ltap_status make_list(ltap_model *model, ltap_error *error)
             .parent = line->parent,
             .depth = line->depth,
             .n_parameters = line->n_parameters,
+            .folded = line->folded,
+            .computable = line->value == LTAP_NO_VALUE || computable[line->value],
         };
     }
     return LTAP_OK;

@@ -40,4 +40,8 @@ ltap_text ltap_model_place(const ltap_model *model, uint32_t node);
 ltap_status ltap_model_unsupported_text(const ltap_model *model, const uint8_t *keep,
                                         ltap_arena *arena, const char **text, ltap_error *error);
 
+/* values: a flag a value, 0 where an operator on the way is missing; from the arena. */
+ltap_status ltap_model_computable(const ltap_model *model, ltap_arena *arena, uint8_t **values,
+                                  ltap_error *error);
+
 #endif

@@ -14,20 +14,27 @@ static const char *end_text(ltap_end end)
     return texts[end.kind];
 }
 
+ltap_status ltap_end_write(const ltap_search *search, ltap_end end, const char **text,
+                           ltap_error *error)
+{
+    *text = end_text(end);
+    if (end.index == LTAP_NO_INDEX)
+        return LTAP_OK;
+    return ltap_arena_format(search->arena, text, error, "%s[%lld]", end_text(end),
+                             (long long)end.index);
+}
+
 /* "relu#1:in[0]" */
 static ltap_status name_end(const ltap_search *search, const ltap_thing *thing, ltap_end end,
                             const char **name, ltap_error *error)
 {
-    const char *base;
+    const char *base, *text;
     LTAP_TRY(ltap_thing_name(search, thing, &base, error));
-    if (end.kind == LTAP_END_PLAIN || (end.kind == LTAP_END_OUT && end.index < 0)) {
-        *name = base;
+    *name = base;
+    if (end.kind == LTAP_END_PLAIN || (end.kind == LTAP_END_OUT && end.index == LTAP_NO_INDEX))
         return LTAP_OK;
-    }
-    if (end.index < 0)
-        return ltap_arena_format(search->arena, name, error, "%s%s", base, end_text(end));
-    return ltap_arena_format(search->arena, name, error, "%s%s[%lld]", base, end_text(end),
-                             (long long)end.index);
+    LTAP_TRY(ltap_end_write(search, end, &text, error));
+    return ltap_arena_format(search->arena, name, error, "%s%s", base, text);
 }
 
 /* One of a list of values, by index or as the end's default; says so where there is none. */
@@ -36,17 +43,22 @@ static ltap_status pick(const ltap_search *search, const char *name, ltap_end en
                         ltap_error *error)
 {
     const char *what = end.kind == LTAP_END_IN ? "input" : "output";
-    size_t index = end.index >= 0 ? (size_t)end.index : end.kind == LTAP_END_IN ? 0 : count - 1;
+    int64_t index = end.index;
+    if (index == LTAP_NO_INDEX)
+        index = end.kind == LTAP_END_IN ? 0 : (int64_t)count - 1;
+    else if (index < 0)
+        index += (int64_t)count;
     if (count == 0)
         return ltap_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
                               "'%s' has no %s in %s that depends on the model's inputs", name, what,
                               search->model_name);
-    if (index >= count || values[index] == LTAP_NO_VALUE)
+    if (index < 0 || index >= (int64_t)count || values[index] == LTAP_NO_VALUE)
         return ltap_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
-                              "'%s' has %zu %s%s in %s, numbered from 0: there is no number %zu",
-                              name, count, what, count == 1 ? "" : "s", search->model_name, index);
+                              "'%s' has %zu %s%s in %s, numbered from 0: there is no number %lld",
+                              name, count, what, count == 1 ? "" : "s", search->model_name,
+                              (long long)end.index);
     selection->value = values[index];
-    if (count == 1 || end.index >= 0)
+    if (count == 1 || end.index != LTAP_NO_INDEX)
         return LTAP_OK;
     return ltap_arena_format(search->arena, &selection->note, error,
                              end.kind == LTAP_END_IN
@@ -144,7 +156,7 @@ static ltap_status node_value(const ltap_search *search, const ltap_thing *thing
                               search->model_name);
     if (end.kind == LTAP_END_IN)
         return pick(search, thing->name, end, node->inputs, node->n_inputs, selection, error);
-    if (end.index < 0)
+    if (end.index == LTAP_NO_INDEX)
         end.index = 0; /* an operator's first output is the one that counts */
     LTAP_TRY(pick(search, thing->name, end, node->outputs, node->n_outputs, selection, error));
     selection->folded = folded;
@@ -192,8 +204,13 @@ ltap_status ltap_thing_value(const ltap_search *search, const ltap_thing *thing,
                              ltap_selection *selection, ltap_error *error)
 {
     *selection = (ltap_selection){.kind = thing->kind, .note = "", .value = LTAP_NO_VALUE};
-    for (size_t i = 0; i < sizeof kind_rows / sizeof *kind_rows; i++)
-        if (strcmp(kind_rows[i].kind, thing->kind) == 0)
-            return kind_rows[i].value(search, thing, end, selection, error);
+    for (size_t i = 0; i < sizeof kind_rows / sizeof *kind_rows; i++) {
+        if (strcmp(kind_rows[i].kind, thing->kind) != 0)
+            continue;
+        LTAP_TRY(kind_rows[i].value(search, thing, end, selection, error));
+        if (selection->note[0] == '\0' && thing->note != NULL)
+            selection->note = thing->note;
+        return LTAP_OK;
+    }
     return ltap_error_set(error, LTAP_ERROR_INTERNAL, "a layer of kind '%s'", thing->kind);
 }

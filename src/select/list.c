@@ -158,7 +158,8 @@ static ltap_status open_module(listing *list, const call_entry *entry, ltap_erro
                                 .module = entry->module,
                                 .call = entry->call,
                                 .node = LTAP_NO_NODE,
-                                .n_parameters = module->n_parameters},
+                                .n_parameters = module->n_parameters,
+                                .folded = module->folded},
                   error));
     LTAP_TRY(ltap_vector_push(&list->open, &index, error));
     return ltap_vector_push(&list->ends, &entry->end, error);
@@ -182,6 +183,7 @@ static ltap_status list_node(listing *list, const ltap_node *node, const call_en
     ltap_listed line = {.kind = LTAP_LAYER_NODE,
                         .type = node->op_type,
                         .note = fold_notes[layers->folded_node[node->index]],
+                        .folded = layers->folded_node[node->index] == 1,
                         .module = LTAP_NO_MODULE,
                         .node = node->index};
     if (only != NULL)

@@ -163,9 +163,11 @@ static ltap_status list_thing(const ltap_search *search, const ltap_things *thin
         return ltap_text_format(text, error, "'module:%s' (called %zu times: '%s#0' to '%s#%zu')",
                                 thing->name, module->n_calls, thing->name, thing->name,
                                 module->n_calls - 1);
+    const char *behind;
     if (module != NULL && module->folded && end.kind == LTAP_END_PLAIN)
         return ltap_text_format(text, error, "'module:%s:folded'", thing->name);
-    return ltap_text_format(text, error, "'%s:%s'", thing->kind, thing->name);
+    LTAP_TRY(ltap_end_write(search, end, &behind, error));
+    return ltap_text_format(text, error, "'%s:%s%s'", thing->kind, thing->name, behind);
 }
 
 ltap_status ltap_refuse_ambiguous(const ltap_search *search, const char *name,

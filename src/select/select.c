@@ -20,32 +20,13 @@ static const end_row end_rows[] = {
     {":out", true, LTAP_END_OUT},
 };
 
-/* Cuts "[12]" off; bytes: what is left. Without one, index is -1. */
-static bool cut_index(const char *text, size_t *bytes, int64_t *index)
-{
-    size_t end = *bytes;
-    *index = -1;
-    if (end == 0 || text[end - 1] != ']')
-        return true;
-    size_t open = end - 1;
-    while (open > 0 && text[open - 1] >= '0' && text[open - 1] <= '9')
-        open--;
-    if (open == 0 || text[open - 1] != '[' || open == end - 1 || end - open > 9)
-        return false;
-    *index = 0;
-    for (size_t i = open; i < end - 1; i++)
-        *index = *index * 10 + (text[i] - '0');
-    *bytes = open - 1;
-    return true;
-}
-
 static bool match_end(const end_row *row, const char *text, size_t *bytes, ltap_end *end)
 {
     size_t n = strlen(row->text);
     *bytes = strlen(text);
     end->kind = row->kind;
-    end->index = -1;
-    if (row->indexed && !cut_index(text, bytes, &end->index))
+    end->index = LTAP_NO_INDEX;
+    if (row->indexed && !ltap_index_cut(text, bytes, &end->index))
         return false;
     if (*bytes <= n || memcmp(text + *bytes - n, row->text, n) != 0)
         return false;
@@ -53,22 +34,59 @@ static bool match_end(const end_row *row, const char *text, size_t *bytes, ltap_
     return true;
 }
 
-/* Finds things and the end that is asked for; none: things->count is 0. */
-static ltap_status parse(const ltap_search *search, const char *selector, ltap_things *things,
-                         ltap_end *end, ltap_error *error)
+bool ltap_end_cut(const char *selector, size_t *bytes, ltap_end *end)
 {
-    *end = (ltap_end){LTAP_END_PLAIN, -1};
-    LTAP_TRY(ltap_things_find(search, selector, things, error));
-    for (size_t i = 0; i < sizeof end_rows / sizeof *end_rows && things->count == 0; i++) {
-        size_t bytes;
-        const char *base;
-        if (!match_end(&end_rows[i], selector, &bytes, end))
+    for (size_t i = 0; i < sizeof end_rows / sizeof *end_rows; i++)
+        if (match_end(&end_rows[i], selector, bytes, end))
+            return true;
+    return false;
+}
+
+/* A name without an end, in all the ways that a name may be written. */
+static ltap_status find_name(const ltap_search *search, const char *name, ltap_things *things,
+                             ltap_error *error)
+{
+    LTAP_TRY(ltap_things_find(search, name, things, error));
+    if (things->count == 0)
+        LTAP_TRY(ltap_things_child(search, name, things, error));
+    return LTAP_OK;
+}
+
+/* Finds things and the end that is asked for; none: things->count is 0, and *base is what could not
+ * be found. */
+static ltap_status parse(const ltap_search *search, const char *selector, const char **base,
+                         ltap_things *things, ltap_end *end, ltap_error *error)
+{
+    *end = (ltap_end){LTAP_END_PLAIN, LTAP_NO_INDEX};
+    *base = selector;
+    LTAP_TRY(find_name(search, selector, things, error));
+    size_t bytes;
+    ltap_end cut;
+    if (things->count > 0 || !ltap_end_cut(selector, &bytes, &cut))
+        return LTAP_OK;
+    *end = cut;
+    LTAP_TRY(ltap_arena_text(search->arena, selector, bytes, base, error));
+    return find_name(search, *base, things, error);
+}
+
+/* Other ways to write the name, each with its ends; then names that end so. */
+static ltap_status parse_otherwise(const ltap_search *search, const char *base, ltap_things *things,
+                                   ltap_end *end, ltap_error *error)
+{
+    for (size_t i = 0; i < ltap_spellings_count && things->count == 0; i++) {
+        const char *other, *rest;
+        ltap_end its;
+        LTAP_TRY(ltap_spellings[i].rewrite(search, base, &other, error));
+        if (other == NULL)
             continue;
-        LTAP_TRY(ltap_arena_text(search->arena, selector, bytes, &base, error));
-        LTAP_TRY(ltap_things_find(search, base, things, error));
-        if (things->count == 0)
-            return ltap_refuse_unknown(search, base, error);
+        LTAP_TRY(parse(search, other, &rest, things, &its, error));
+        if (things->count > 0 && end->kind == LTAP_END_PLAIN)
+            *end = its;
+        else if (its.kind != LTAP_END_PLAIN)
+            things->count = things->n_found = 0;
     }
+    if (things->count == 0)
+        ltap_things_tail(search, base, things);
     return LTAP_OK;
 }
 
@@ -98,8 +116,11 @@ ltap_status ltap_select(const ltap_layers *layers, const char *model_name, const
     ltap_search search = {layers, model_name, calls, arena};
     ltap_things things;
     ltap_end end;
-    LTAP_TRY(parse(&search, selector, &things, &end, error));
+    const char *base;
+    LTAP_TRY(parse(&search, selector, &base, &things, &end, error));
     if (things.count == 0)
-        return ltap_refuse_unknown(&search, selector, error);
+        LTAP_TRY(parse_otherwise(&search, base, &things, &end, error));
+    if (things.count == 0)
+        return ltap_refuse_unknown(&search, base, error);
     return decide(&search, selector, &things, end, selection, error);
 }

@@ -36,7 +36,22 @@ typedef struct ltap_listed {
     size_t parent;   /* index in this list, or LTAP_NO_PARENT */
     int depth;
     uint64_t n_parameters;
+    bool folded; /* its value is that after what the exporter folded in */
 } ltap_listed;
+/* The layers that a selector stands for: a pattern ("layer*.*.relu") or "op:Conv" gives the names
+ * of all that match, in the order of the list, each of which resolves; any other selector itself.
+ * names: const char *, pushed; from the arena or borrowed from the list. several: whether it was a
+ * pattern. Errors: nothing matches. */
+typedef struct ltap_pattern_search {
+    const ltap_layers *layers;
+    const ltap_vector *listed;
+    const char *model_name;
+    ltap_calls calls;
+} ltap_pattern_search;
+ltap_status ltap_select_several(const ltap_pattern_search *search, const char *selector,
+                                ltap_arena *arena, ltap_vector *names, bool *several,
+                                ltap_error *error);
+
 ltap_status ltap_list_layers(const ltap_layers *layers, ltap_arena *arena, ltap_vector *listed,
                              ltap_error *error);
 

@@ -8,7 +8,7 @@
 
 #define MAX_COUNTED 1000 /* nodes of one name; a file may have any number */
 
-static void add(ltap_things *things, ltap_thing thing)
+void ltap_things_add(ltap_things *things, ltap_thing thing)
 {
     if (things->count < LTAP_MAX_THINGS)
         things->items[things->count++] = thing;
@@ -19,10 +19,10 @@ static void find_module(const ltap_search *search, const char *name, ltap_things
 {
     uint32_t module;
     if (ltap_layers_find(search->layers, name, &module))
-        add(things, (ltap_thing){.kind = "module",
-                                 .name = ltap_layers_at(search->layers, module)->path,
-                                 .module = module,
-                                 .call = LTAP_BARE});
+        ltap_things_add(things, (ltap_thing){.kind = "module",
+                                             .name = ltap_layers_at(search->layers, module)->path,
+                                             .module = module,
+                                             .call = LTAP_BARE});
 }
 
 static void find_node(const ltap_search *search, const char *name, ltap_things *things)
@@ -32,16 +32,17 @@ static void find_node(const ltap_search *search, const char *name, ltap_things *
     if (!ltap_map_get(&layers->node_by_name, name, strlen(name), &node))
         return;
     for (; node != LTAP_NO_NODE && things->n_found < MAX_COUNTED; node = layers->same_name[node])
-        add(things, (ltap_thing){.kind = "node",
-                                 .name = ltap_graph_node(layers->graph, node)->name,
-                                 .node = node});
+        ltap_things_add(things, (ltap_thing){.kind = "node",
+                                             .name = ltap_graph_node(layers->graph, node)->name,
+                                             .node = node});
 }
 
 static void add_value(const ltap_search *search, const char *kind, const char *name, uint32_t value,
                       ltap_things *things)
 {
     const ltap_value *v = ltap_graph_at(search->layers->graph, value);
-    add(things, (ltap_thing){.kind = kind, .name = name != NULL ? name : v->name, .value = value});
+    ltap_things_add(
+        things, (ltap_thing){.kind = kind, .name = name != NULL ? name : v->name, .value = value});
 }
 
 static void find_input(const ltap_search *search, const char *name, ltap_things *things)

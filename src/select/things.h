@@ -6,6 +6,7 @@
 
 #define LTAP_BARE       UINT32_MAX /* a module without saying which call */
 #define LTAP_MAX_THINGS 16         /* more of one name are counted, not kept */
+#define LTAP_NO_INDEX   INT64_MIN  /* "X:in" without "[k]" */
 
 typedef struct ltap_search {
     const ltap_layers *layers;
@@ -18,6 +19,7 @@ typedef struct ltap_thing {
     const char *kind;                   /* "module", "node", "value", "input", "output" */
     const char *name;                   /* as the file or the tree has it */
     uint32_t module, call, node, value; /* by kind; value for the last three */
+    const char *note;                   /* NULL, or how it was found */
 } ltap_thing;
 
 typedef struct ltap_things {
@@ -35,12 +37,49 @@ typedef enum ltap_end_kind {
 } ltap_end_kind;
 typedef struct ltap_end {
     ltap_end_kind kind;
-    int64_t index; /* -1: not said */
+    int64_t index; /* LTAP_NO_INDEX: not said; negative: from the end */
 } ltap_end;
 
 /* Everything that `name` means by itself, then by prefix ("node:"), then as a call ("relu#1"). */
 ltap_status ltap_things_find(const ltap_search *search, const char *name, ltap_things *things,
                              ltap_error *error);
+
+void ltap_things_add(ltap_things *things, ltap_thing thing);
+
+/* Cuts "[12]" or "[-1]" off; bytes: what is left. Without one, index is LTAP_NO_INDEX; false where
+ * it ends with "]" and is no index. */
+bool ltap_index_cut(const char *text, size_t *bytes, int64_t *index);
+/* "X[0]", "X[-1]", "op:Conv", "op:Conv[2]": a child of a module, nodes of a type. None:
+ * things->count is 0. */
+ltap_status ltap_things_child(const ltap_search *search, const char *selector, ltap_things *things,
+                              ltap_error *error);
+/* The rest of "op:Conv"; NULL where it is no such. */
+const char *ltap_operator_of(const char *selector);
+/* Upper and lower case are the same. */
+bool ltap_operator_is(const ltap_node *node, const char *type, size_t bytes);
+
+/* Cuts ":in[1]", ":out", ":folded" off a selector; false where it ends with none. */
+bool ltap_end_cut(const char *selector, size_t *bytes, ltap_end *end);
+/* ":in[1]" */
+ltap_status ltap_end_write(const ltap_search *search, ltap_end end, const char **text,
+                           ltap_error *error);
+/* Whether a name is a pattern: it holds "*" or "?". */
+bool ltap_glob_is(const char *pattern);
+/* "*" and "?" within a part, "**" across; parts end at "." and "/". states: scratch, one byte for
+ * each of the name's and one more. */
+bool ltap_glob_match(const char *pattern, size_t pattern_bytes, const char *name, size_t bytes,
+                     uint8_t *states);
+
+/* Another way to write a name, tried where nothing is found: "layer1/0" for "layer1.0". Each row
+ * rewrites a selector; *other NULL: it does not apply. */
+typedef struct ltap_spelling {
+    ltap_status (*rewrite)(const ltap_search *search, const char *name, const char **other,
+                           ltap_error *error);
+} ltap_spelling;
+extern const ltap_spelling ltap_spellings[];
+extern const size_t ltap_spellings_count;
+/* Names that end with "/" and this one. */
+void ltap_things_tail(const ltap_search *search, const char *name, ltap_things *things);
 
 /* The value at an end of a thing, or the reason why there is none. */
 ltap_status ltap_thing_value(const ltap_search *search, const ltap_thing *thing, ltap_end end,

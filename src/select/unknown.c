@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_LISTED 8
+#define MAX_SHOWN  160 /* bytes of a name */
 
 /* Text in the search's arena through a vector that grows. */
 static ltap_status finish(const ltap_search *search, ltap_vector *text, const char **out,
@@ -113,6 +114,19 @@ static ltap_status hint_number(const ltap_search *search, const char *name, ltap
                             "in a file");
 }
 
+/* A name that would fill the screen, by its ends. Bytes that belong together may be cut: messages
+ * are cleaned. */
+static ltap_status shorten(const ltap_search *search, const char *name, const char **shown,
+                           ltap_error *error)
+{
+    size_t bytes = strlen(name);
+    *shown = name;
+    if (bytes <= MAX_SHOWN)
+        return LTAP_OK;
+    return ltap_arena_format(search->arena, shown, error, "%.*s...%s", MAX_SHOWN / 2, name,
+                             name + bytes - MAX_SHOWN / 4);
+}
+
 ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, ltap_error *error)
 {
     ltap_status status;
@@ -131,8 +145,10 @@ ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, lta
     if (text.count == before)
         LTAP_GO(hint_number(search, name, &text, error));
     LTAP_GO(finish(search, &text, &done_text, error));
+    const char *shown;
+    LTAP_GO(shorten(search, name, &shown, error));
     status = ltap_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
-                            "no layer '%s' in %s%s (all names: layertap layers %s)", name,
+                            "no layer '%s' in %s%s (all names: layertap layers %s)", shown,
                             search->model_name, done_text, search->model_name);
 done:
     ltap_vector_clear(&text);
