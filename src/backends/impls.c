@@ -4,6 +4,7 @@
 #ifdef LTAP_HAVE_DNNL
 #include "backends/dnnl/rows.h"
 #endif
+#include "backends/gemm/rows.h"
 #include "backends/simd/rows.h"
 
 #define LISTED(id, operator) &ltap_impl_simd_##id,
@@ -13,7 +14,12 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_exact_conv,
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_exact_conv,
-    &ltap_dnnl_winograd,
+#endif
+    &ltap_gemm_winograd,
+    &ltap_gemm_conv,
+    &ltap_gemm_product,
+    &ltap_gemm_matmul,
+#ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_conv,
     &ltap_dnnl_gemm,
     &ltap_dnnl_matmul,

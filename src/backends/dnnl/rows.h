@@ -5,7 +5,6 @@
 #include "backends/impl.h"
 
 extern const ltap_impl ltap_dnnl_exact_conv;
-extern const ltap_impl ltap_dnnl_winograd;
 extern const ltap_impl ltap_dnnl_conv;
 extern const ltap_impl ltap_dnnl_gemm;
 extern const ltap_impl ltap_dnnl_matmul;

@@ -165,6 +165,7 @@ typedef struct job {
     const ltap_links *chain;
     const float *operands[LTAP_LINKS_OPERANDS];
     float *dst;
+    int64_t unit; /* elements */
 } job;
 
 /* A block: rows of the last axis from `row` on, or a piece of one row. */
@@ -242,51 +243,89 @@ static void run_block(const job *work, const block *b, desk *d)
     }
 }
 
-/* Rows that fit into a block together are units of one row; of a long row, its pieces are. */
+/* The block at an element: whole rows while they fit together, or a piece of one. */
+static block cut_block(const ltap_links *chain, int64_t element, int64_t last)
+{
+    int64_t width = chain->dims[chain->rank - 1], middle = chain->dims[chain->rank - 2];
+    block b = {element / width, 1, element % width, width};
+    int64_t rows = middle - b.row % middle, fit = BLOCK / width, left = last - element;
+
+    rows = rows < fit ? rows : fit;
+    rows = rows < left / width ? rows : left / width;
+    if (b.column == 0 && rows > 0) {
+        b.n_rows = rows;
+        return b;
+    }
+    b.width = width - b.column < BLOCK ? width - b.column : BLOCK;
+    b.width = b.width < left ? b.width : left;
+    return b;
+}
+
+static void run_elements(const job *work, int64_t first, int64_t last)
+{
+    desk d;
+
+    for (size_t k = 0; k < work->chain->n_operands; k++)
+        d.tile_base[k] = -1;
+    while (first < last) {
+        block b = cut_block(work->chain, first, last);
+        run_block(work, &b, &d);
+        first += b.n_rows * b.width;
+    }
+}
+
 static void run_units(void *context, int64_t first, int64_t last)
 {
     const job *work = context;
     const ltap_links *chain = work->chain;
-    int64_t width = chain->dims[chain->rank - 1], middle = chain->dims[chain->rank - 2];
-    int64_t pieces = (width - 1) / BLOCK + 1, fit = width < BLOCK ? BLOCK / width : 1;
-    desk d;
+    int64_t count = 1;
 
-    for (size_t k = 0; k < chain->n_operands; k++)
-        d.tile_base[k] = -1;
-    for (int64_t unit = first; unit < last;) {
-        block b = {unit / pieces, 1, unit % pieces * BLOCK, width};
-        if (pieces > 1)
-            b.width = width - b.column < BLOCK ? width - b.column : BLOCK;
-        int64_t rows = middle - b.row % middle;
-        rows = rows < fit ? rows : fit;
-        if (pieces == 1)
-            b.n_rows = rows < last - unit ? rows : last - unit;
-        run_block(work, &b, &d);
-        unit += b.n_rows;
-    }
+    for (int i = 0; i < chain->rank; i++)
+        count *= chain->dims[i];
+    first *= work->unit;
+    last *= work->unit;
+    run_elements(work, first, last < count ? last : count);
 }
 
 void ltap_links_run(const ltap_links *chain, const void *const *operands, float *dst)
 {
-    job work = {.chain = chain, .dst = dst};
-    int64_t width = chain->dims[chain->rank - 1], units = (width - 1) / BLOCK + 1;
+    int64_t width = chain->dims[chain->rank - 1], count = 1;
+    job work = {.chain = chain, .dst = dst, .unit = width < BLOCK ? width : BLOCK};
 
     if (chain->n_links == 0)
         return;
     for (size_t k = 0; k < chain->n_operands; k++)
         work.operands[k] = operands[k];
-    int64_t unit = width < BLOCK ? width : BLOCK;
-    for (int i = 0; i + 1 < chain->rank; i++)
-        units *= chain->dims[i];
-    ltap_parallel_for(chain->threads, units, GRAIN / unit, run_units, &work);
+    for (int i = 0; i < chain->rank; i++)
+        count *= chain->dims[i];
+    ltap_parallel_for(chain->threads, (count - 1) / work.unit + 1, GRAIN / work.unit, run_units,
+                      &work);
+}
+
+/* Operand 0 is dst, the others follow the node's inputs. */
+static job begin_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
+                        void *dst)
+{
+    job work = {.chain = chain, .operands = {dst}, .dst = dst};
+
+    for (size_t k = 1; k < chain->n_operands; k++)
+        work.operands[k] = inputs[n_inputs + k - 1];
+    return work;
 }
 
 void ltap_links_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
                        void *dst)
 {
-    const void *operands[LTAP_LINKS_OPERANDS] = {dst};
+    job work = begin_finish(chain, inputs, n_inputs, dst);
 
-    for (size_t k = 1; k < chain->n_operands; k++)
-        operands[k] = inputs[n_inputs + k - 1];
-    ltap_links_run(chain, operands, dst);
+    ltap_links_run(chain, (const void *const *)work.operands, dst);
+}
+
+void ltap_links_finish_part(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
+                            void *dst, int64_t first, int64_t last)
+{
+    job work = begin_finish(chain, inputs, n_inputs, dst);
+
+    if (chain->n_links > 0)
+        run_elements(&work, first, last);
 }

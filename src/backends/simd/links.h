@@ -44,5 +44,8 @@ void ltap_links_run(const ltap_links *chain, const void *const *operands, float 
 /* After a node's own work: operand 0 is dst, the others follow the node's inputs. */
 void ltap_links_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
                        void *dst);
+/* The same on the calling thread for elements [first, last) of dst, as they lie. */
+void ltap_links_finish_part(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
+                            void *dst, int64_t first, int64_t last);
 
 #endif

@@ -1,14 +1,12 @@
-/* The transforms of F(4x4, 3x3); see winograd.h.
+/* The transforms of F(4x4, 3x3); see winograd_tile.h.
  *
  * Sixteen channels at a time, as vectors of the compiler: it makes of them what the processor has.
  */
-#include "backends/simd/winograd.h"
+#include "backends/gemm/winograd_tile.h"
 
 #include "backends/simd/vector.h"
-#include "base/parallel.h"
 
-#include <string.h>
-
+#include <stddef.h>
 LTAP_VECTOR_CONTRACT
 
 enum { LANES = LTAP_WINOGRAD_LANES, IN = 6, OUT = 4, TAPS = 3 };
@@ -101,27 +99,28 @@ LTAP_VECTOR_INLINE void gather_results(const vector *m, int step, vector *y)
 }
 
 LTAP_VECTOR_CLONES
-static void transform_weights(const float *weights, const ltap_winograd *w, int64_t c, int64_t k,
-                              float transformed[LTAP_WINOGRAD_POINTS][LTAP_WINOGRAD_LANES])
+static void expand_lanes(const float *weights, int64_t count, int64_t group, float *to,
+                         int64_t matrix)
 {
-    vector g[TAPS * TAPS], rows[TAPS * IN], u[IN];
-
-    for (int lane = 0; lane < LANES; lane++)
+    for (int64_t c = 0; c < count; c++, weights += LTAP_WINOGRAD_TAPS * group, to += group) {
+        vector g[TAPS * TAPS], rows[TAPS * IN], u[IN];
         for (int i = 0; i < TAPS * TAPS; i++)
-            g[i][lane] = weights[((k + lane) * w->channels + c) * TAPS * TAPS + i];
-    for (int y = 0; y < TAPS; y++)
-        expand_filter(g + y * TAPS, 1, rows + y * IN);
-    for (int x = 0; x < IN; x++) {
-        expand_filter(rows + x, IN, u);
-        for (int y = 0; y < IN; y++)
-            memcpy(transformed[y * IN + x], &u[y], sizeof(vector));
+            g[i] = *(const vector *)(weights + i * group);
+        for (int y = 0; y < TAPS; y++)
+            expand_filter(g + y * TAPS, 1, rows + y * IN);
+        for (int x = 0; x < IN; x++) {
+            expand_filter(rows + x, IN, u);
+            for (int y = 0; y < IN; y++)
+                *(vector *)(to + (y * IN + x) * matrix) = u[y];
+        }
     }
 }
 
-void ltap_winograd_weights(const float *weights, const ltap_winograd *w, int64_t c, int64_t k,
-                           float transformed[LTAP_WINOGRAD_POINTS][LTAP_WINOGRAD_LANES])
+void ltap_winograd_expand(const float *weights, int64_t count, int64_t group, float *to,
+                          int64_t matrix)
 {
-    transform_weights(weights, w, c, k, transformed);
+    for (int64_t k = 0; k < group; k += LANES)
+        expand_lanes(weights + k, count, group, to + k, matrix);
 }
 
 /* Where a tile lies: its first output pixel, and its image. */
@@ -136,14 +135,6 @@ static corner find_corner(const ltap_winograd *w, int64_t tile)
     return (corner){tile / w->per_image, first_output(w, 0, rest / w->tiles[1]),
                     first_output(w, 1, rest % w->tiles[1])};
 }
-
-typedef struct job {
-    const ltap_winograd *winograd;
-    const ltap_winograd_piece *piece;
-    const ltap_winograd_plain *plain;
-    const float *src;
-    float *dst;
-} job;
 
 /* Offsets of the 36 pixels that a tile reads; -1 for those in the padding. */
 static void find_pixels(const ltap_winograd *w, const corner *at, int64_t *offsets)
@@ -181,31 +172,14 @@ static void spread_tile(const float *src, const int64_t *offsets, int64_t channe
     }
 }
 
-static void spread_tiles(void *context, int64_t first, int64_t last)
+void ltap_winograd_spread(const ltap_winograd *w, int64_t tile, const float *src, float *to,
+                          int64_t matrix)
 {
-    const job *work = context;
-    const ltap_winograd *w = work->winograd;
-    const ltap_winograd_piece *piece = work->piece;
-    int64_t matrix = piece->rows * w->channels, offsets[IN * IN];
+    corner at = find_corner(w, tile);
+    int64_t offsets[IN * IN];
 
-    for (int64_t row = first; row < last; row++) {
-        corner at = find_corner(w, piece->first + row);
-        float *to = piece->inputs + row * w->channels;
-        for (int i = 0; i < IN * IN && row >= piece->count; i++)
-            memset(to + i * matrix, 0, (size_t)w->channels * sizeof(float));
-        if (row >= piece->count)
-            continue;
-        find_pixels(w, &at, offsets);
-        spread_tile(work->src, offsets, w->channels, to, matrix);
-    }
-}
-
-void ltap_winograd_inputs(const ltap_winograd *w, const ltap_winograd_piece *piece,
-                          const float *src)
-{
-    job work = {.winograd = w, .piece = piece, .src = src};
-
-    ltap_parallel_for(w->threads, piece->rows, 1, spread_tiles, &work);
+    find_pixels(w, &at, offsets);
+    spread_tile(src, offsets, w->channels, to, matrix);
 }
 
 /* Offsets of the 16 pixels that a tile writes; -1 for those beyond the edge. */
@@ -218,21 +192,21 @@ static void find_results(const ltap_winograd *w, const corner *at, int64_t *offs
     }
 }
 
-/* Returns whether all is finite. */
+/* Returns whether all is finite. dst and bias: from the part's first filter on. */
 LTAP_VECTOR_CLONES
-static bool gather_tile(const float *from, int64_t matrix, const float *bias,
-                        const int64_t *offsets, int64_t filters, float *dst)
+static bool gather_tile(const ltap_winograd_part *part, const float *bias, const int64_t *offsets,
+                        float *dst)
 {
     vector doubt = {0};
     bool finite = true;
 
-    for (int64_t k = 0; k < filters; k += LANES) {
+    for (int64_t k = 0; k < part->count; k += LANES) {
         vector rows[OUT * IN], line[IN], shift = {0};
         if (bias)
             shift = *(const vector *)(bias + k);
         for (int x = 0; x < IN; x++) {
             for (int y = 0; y < IN; y++)
-                line[y] = *(const vector *)(from + (y * IN + x) * matrix + k);
+                line[y] = *(const vector *)(part->from + (y * IN + x) * part->matrix + k);
             vector y4[OUT];
             gather_results(line, 1, y4);
             for (int y = 0; y < OUT; y++)
@@ -257,8 +231,11 @@ static bool gather_tile(const float *from, int64_t matrix, const float *bias,
 static float compute_plain(const ltap_winograd *w, const ltap_winograd_plain *plain,
                            const corner *at, int64_t filter)
 {
+    const float *weights =
+        plain->weights + filter / w->group * w->group * w->channels * LTAP_WINOGRAD_TAPS;
     float sum = 0;
 
+    weights += filter % w->group;
     for (int i = 0; i < TAPS * TAPS; i++) {
         int64_t y = at->y - w->begin[0] + i / TAPS * w->dilation[0];
         int64_t x = at->x - w->begin[1] + i % TAPS * w->dilation[1];
@@ -266,42 +243,31 @@ static float compute_plain(const ltap_winograd *w, const ltap_winograd_plain *pl
             continue;
         const float *pixel = plain->src + ((at->image * w->in[0] + y) * w->in[1] + x) * w->channels;
         for (int64_t c = 0; c < w->channels; c++)
-            sum += pixel[c] * plain->weights[(filter * w->channels + c) * TAPS * TAPS + i];
+            sum += pixel[c] * weights[(c * TAPS * TAPS + i) * w->group];
     }
     return plain->bias ? sum + plain->bias[filter] : sum;
 }
 
 static void repair_tile(const ltap_winograd *w, const ltap_winograd_plain *plain,
-                        const corner *tile, const int64_t *offsets, float *dst)
+                        const ltap_winograd_part *part, const corner *tile, const int64_t *offsets,
+                        float *dst)
 {
     for (int i = 0; i < OUT * OUT; i++) {
         corner at = {tile->image, tile->y + i / OUT * w->dilation[0],
                      tile->x + i % OUT * w->dilation[1]};
-        for (int64_t k = 0; k < w->filters && offsets[i] >= 0; k++)
-            dst[offsets[i] + k] = compute_plain(w, plain, &at, k);
+        for (int64_t k = 0; k < part->count && offsets[i] >= 0; k++)
+            dst[offsets[i] + k] = compute_plain(w, plain, &at, part->first + k);
     }
 }
 
-static void gather_tiles(void *context, int64_t first, int64_t last)
+void ltap_winograd_gather(const ltap_winograd *w, const ltap_winograd_part *part,
+                          const ltap_winograd_plain *plain, float *dst)
 {
-    const job *work = context;
-    const ltap_winograd *w = work->winograd;
-    const ltap_winograd_piece *piece = work->piece;
-    int64_t matrix = piece->rows * w->filters, offsets[OUT * OUT];
+    corner at = find_corner(w, part->tile);
+    int64_t offsets[OUT * OUT];
 
-    for (int64_t row = first; row < last; row++) {
-        corner at = find_corner(w, piece->first + row);
-        find_results(w, &at, offsets);
-        if (!gather_tile(piece->products + row * w->filters, matrix, work->plain->bias, offsets,
-                         w->filters, work->dst))
-            repair_tile(w, work->plain, &at, offsets, work->dst);
-    }
-}
-
-void ltap_winograd_outputs(const ltap_winograd *w, const ltap_winograd_piece *piece,
-                           const ltap_winograd_plain *plain, float *dst)
-{
-    job work = {.winograd = w, .piece = piece, .plain = plain, .dst = dst};
-
-    ltap_parallel_for(w->threads, piece->count, 1, gather_tiles, &work);
+    find_results(w, &at, offsets);
+    dst += part->first;
+    if (!gather_tile(part, plain->bias ? plain->bias + part->first : NULL, offsets, dst))
+        repair_tile(w, plain, part, &at, offsets, dst);
 }

@@ -1,0 +1,68 @@
+/* Matrix products with packed columns, a chunk of rows at a time, on one thread.
+ *
+ * Columns are packed into panels (see tile.h): [panel][tap][depth][vectors], the last panel only as
+ * wide as it must be. Rows come as pointers, in blocks of what a tile takes at once. The depth is
+ * walked in parts that stay in the cache while all blocks go through them; meanwhile the next part
+ * is fetched.
+ */
+#ifndef LTAP_BACKENDS_GEMM_GEMM_H
+#define LTAP_BACKENDS_GEMM_GEMM_H
+
+#include "backends/gemm/tile.h"
+#include "backends/impl.h"
+
+typedef struct ltap_panels {
+    const ltap_tiles *tiles;
+    int64_t taps, depth, columns;
+    int vectors;   /* of a panel */
+    int64_t count; /* panels */
+} ltap_panels;
+
+/* pieces: how many threads will share the panels out among them; 1 where they share rows. */
+void ltap_panels_init(int64_t taps, int64_t depth, int64_t columns, int pieces,
+                      ltap_panels *panels);
+/* vectors and count, where all else is set. */
+void ltap_panels_cut(ltap_panels *panels, int pieces);
+uint64_t ltap_panels_bytes(const ltap_panels *panels);
+
+/* Where column n, tap t and depth k of the right side lie: src[n * column + t * tap + k / inner *
+ * outer + k % inner * depth]. */
+typedef struct ltap_panels_source {
+    const float *src;
+    int64_t column, tap, depth, inner, outer;
+} ltap_panels_source;
+/* Packs panels [first, last) of the whole into packed; columns that do not exist become 0. */
+void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *source, int64_t first,
+                      int64_t last, float *packed);
+/* The same through a getter's packs, on so many threads; identity: the source's (see ltap_query).
+ */
+ltap_status ltap_panels_pack(const ltap_query *query, size_t input, const ltap_panels *panels,
+                             const ltap_panels_source *source, const void **packed,
+                             ltap_error *error);
+
+/* Rows of a chunk are cut into blocks of nearly equal size; block b is rows [begin(b), begin(b +
+ * 1)). */
+typedef struct ltap_blocks {
+    int64_t rows, count;
+} ltap_blocks;
+ltap_blocks ltap_blocks_of(const ltap_panels *panels, int64_t rows);
+static inline int64_t ltap_blocks_begin(const ltap_blocks *blocks, int64_t block)
+{
+    int64_t each = blocks->rows / blocks->count, more = blocks->rows % blocks->count;
+    return block * each + (block < more ? block : more);
+}
+
+typedef struct ltap_gemm {
+    const ltap_panels *panels;
+    const float *packed;
+    int64_t first, last; /* panels to do */
+    /* Of block b from taps * begin(b) on: [taps][rows of the block]. */
+    const float *const *pointers;
+    ltap_blocks blocks;
+    const float *bias; /* a number a column, or NULL */
+    float *dst;        /* row 0, column 0 */
+    int64_t stride;
+} ltap_gemm;
+void ltap_gemm_run(const ltap_gemm *gemm);
+
+#endif

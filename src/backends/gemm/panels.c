@@ -1,0 +1,126 @@
+/* Packing the columns of a matrix product into panels; see gemm.h. */
+#include "backends/gemm/gemm.h"
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/parallel.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RUN = 16 };
+
+static int64_t round_up(int64_t count, int64_t unit)
+{
+    return (count + unit - 1) / unit;
+}
+
+void ltap_panels_cut(ltap_panels *panels, int pieces)
+{
+    int64_t vectors = round_up(panels->columns, panels->tiles->lanes);
+    int64_t count = round_up(vectors, panels->tiles->vectors);
+
+    if (pieces > 1 && vectors >= pieces)
+        count = round_up(count, pieces) * pieces;
+    panels->vectors = (int)round_up(vectors, count < vectors ? count : vectors);
+    panels->count = round_up(vectors, panels->vectors);
+}
+
+void ltap_panels_init(int64_t taps, int64_t depth, int64_t columns, int pieces, ltap_panels *panels)
+{
+    *panels =
+        (ltap_panels){.tiles = ltap_tiles_best(), .taps = taps, .depth = depth, .columns = columns};
+    ltap_panels_cut(panels, pieces);
+}
+
+uint64_t ltap_panels_bytes(const ltap_panels *panels)
+{
+    uint64_t floats = (uint64_t)panels->tiles->lanes * sizeof(float), bytes;
+
+    if (ltap_checked_mul(floats, (uint64_t)round_up(panels->columns, panels->tiles->lanes),
+                         &floats) &&
+        ltap_checked_mul(floats, (uint64_t)panels->taps, &floats) &&
+        ltap_checked_mul(floats, (uint64_t)panels->depth, &bytes))
+        return bytes;
+    return UINT64_MAX;
+}
+
+/* Columns of one panel: `live` of them exist, from `column` on. */
+typedef struct strip {
+    const ltap_panels_source *source;
+    int64_t column, live, width;
+} strip;
+
+/* A few rows of a panel: tap t, depths [k, k + n). Source runs are short, so that what is written
+ * stays in the cache until all columns are there. */
+static void fill_rows(const strip *at, int64_t t, int64_t k, int64_t n, float *to)
+{
+    const ltap_panels_source *s = at->source;
+    int64_t places[RUN];
+
+    for (int64_t i = 0; i < n; i++)
+        places[i] = (k + i) / s->inner * s->outer + (k + i) % s->inner * s->depth;
+    for (int64_t c = 0; c < at->live; c++) {
+        const float *from = s->src + (at->column + c) * s->column + t * s->tap;
+        for (int64_t i = 0; i < n; i++)
+            to[i * at->width + c] = from[places[i]];
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = at->live; c < at->width; c++)
+            to[i * at->width + c] = 0;
+}
+
+void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *source, int64_t first,
+                      int64_t last, float *packed)
+{
+    int64_t lanes = panels->tiles->lanes, full = panels->vectors * lanes;
+
+    for (int64_t p = first; p < last; p++) {
+        int64_t column = p * full, left = panels->columns - column;
+        strip at = {source, column, left < full ? left : full, 0};
+        float *panel = packed + column * panels->taps * panels->depth;
+        at.width = round_up(at.live, lanes) * lanes;
+        for (int64_t k = 0; k < panels->depth; k += RUN) {
+            int64_t n = panels->depth - k < RUN ? panels->depth - k : RUN;
+            for (int64_t t = 0; t < panels->taps; t++)
+                fill_rows(&at, t, k, n, panel + (t * panels->depth + k) * at.width);
+        }
+    }
+}
+
+typedef struct filling {
+    const ltap_panels *panels;
+    const ltap_panels_source *source;
+    float *packed;
+    int threads;
+} filling;
+
+static void fill_range(void *context, int64_t first, int64_t last)
+{
+    const filling *f = context;
+
+    ltap_panels_fill(f->panels, f->source, first, last, f->packed);
+}
+
+static ltap_status fill(void *context, void *packed, ltap_error *error)
+{
+    filling *f = context;
+
+    (void)error;
+    f->packed = packed;
+    ltap_parallel_for(f->threads, f->panels->count, 1, fill_range, f);
+    return LTAP_OK;
+}
+
+ltap_status ltap_panels_pack(const ltap_query *query, size_t input, const ltap_panels *panels,
+                             const ltap_panels_source *source, const void **packed,
+                             ltap_error *error)
+{
+    filling f = {.panels = panels, .source = source, .threads = query->threads};
+    char key[96];
+
+    snprintf(key, sizeof key, "panels %s %d %lld %lld %lld", panels->tiles->name, panels->vectors,
+             (long long)panels->taps, (long long)source->depth, (long long)source->inner);
+    return ltap_packs_get(query->packs, query->identities[input], key, ltap_panels_bytes(panels),
+                          fill, &f, packed, error);
+}

@@ -1,0 +1,172 @@
+/* Gemm, and MatMul by one constant matrix: all rows of the left side in one product. */
+#include "backends/gemm/rows.h"
+#include "backends/gemm/work.h"
+#include "base/error.h"
+
+#include <string.h>
+
+typedef struct product {
+    ltap_work work;
+    int64_t depth;
+    bool has_bias;
+} product;
+
+/* Rows, depth and columns; where the right side's columns lie. */
+typedef struct shape {
+    int64_t rows;
+    ltap_panels_source source;
+    int64_t depth, columns;
+} shape;
+
+static bool is_plain(const ltap_query *query, ltap_why *why)
+{
+    for (size_t i = 0; i < query->n_inputs; i++)
+        if (query->inputs[i].dtype != LTAP_FLOAT32 && query->inputs[i].dtype != LTAP_UNDEFINED)
+            return ltap_refuse(why, "not float32");
+    if (query->exact)
+        return ltap_refuse(why, "not for exact mode");
+    if (!query->inputs[1].data)
+        return ltap_refuse(why, "its weights are computed");
+    if (ltap_tensor_count(&query->inputs[0]) == 0 || ltap_tensor_count(&query->outputs[0]) == 0)
+        return ltap_refuse(why, "empty");
+    return true;
+}
+
+/* A number a column, or nothing. */
+static bool fits_bias(const ltap_query *query, bool *has_bias)
+{
+    const ltap_tensor *c = &query->inputs[2];
+    int64_t columns = query->outputs[0].dims[1];
+    double beta = ltap_node_float(query->node, "beta", 1);
+
+    *has_bias = query->n_inputs > 2 && c->dtype != LTAP_UNDEFINED && beta != 0;
+    if (!*has_bias)
+        return true;
+    return beta == 1 && (c->rank == 1 || (c->rank == 2 && c->dims[0] == 1)) &&
+           c->dims[c->rank - 1] == columns;
+}
+
+static bool gemm_accepts(const ltap_query *query, ltap_why *why)
+{
+    bool has_bias;
+
+    if (!is_plain(query, why))
+        return false;
+    if (ltap_node_int(query->node, "transA", 0) != 0 ||
+        ltap_node_float(query->node, "alpha", 1) != 1 || !fits_bias(query, &has_bias))
+        return ltap_refuse(why, "not a product of rows plus a row");
+    return true;
+}
+
+static bool matmul_accepts(const ltap_query *query, ltap_why *why)
+{
+    const ltap_tensor *b = &query->inputs[1];
+
+    if (!is_plain(query, why))
+        return false;
+    if (b->rank < 2 || query->inputs[0].rank < b->rank)
+        return ltap_refuse(why, "not rows by a matrix");
+    for (int i = 0; i + 2 < b->rank; i++)
+        if (b->dims[i] != 1)
+            return ltap_refuse(why, "not one matrix");
+    return true;
+}
+
+static shape read_shape(const ltap_query *query)
+{
+    const ltap_tensor *b = &query->inputs[1];
+    bool flip =
+        strcmp(query->node->op_type, "Gemm") == 0 && ltap_node_int(query->node, "transB", 0);
+    shape s = {.depth = b->dims[b->rank - (flip ? 1 : 2)],
+               .columns = b->dims[b->rank - (flip ? 2 : 1)]};
+
+    s.rows = (int64_t)ltap_tensor_count(&query->outputs[0]) / s.columns;
+    s.source = (ltap_panels_source){.src = b->data,
+                                    .column = flip ? s.depth : 1,
+                                    .depth = flip ? 1 : s.columns,
+                                    .inner = s.depth};
+    return s;
+}
+
+static void release(ltap_kernel *kernel, ltap_memory *memory)
+{
+    ltap_memory_release(memory, kernel->state);
+    kernel->state = NULL;
+}
+
+static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+{
+    shape found = read_shape(query);
+    ltap_work_size size = {found.rows, 1, found.depth, found.columns,
+                           found.depth * (int64_t)sizeof(float)};
+    ltap_status status = LTAP_OK;
+
+    LTAP_TRY(ltap_memory_take_zeroed(query->memory, 1, sizeof(product), "a kernel", &kernel->state,
+                                     error));
+    product *s = kernel->state;
+    kernel->state_bytes = sizeof *s;
+    s->depth = found.depth;
+    if (strcmp(query->node->op_type, "Gemm") == 0)
+        fits_bias(query, &s->has_bias);
+    ltap_work_init(query, &size, &s->work);
+    LTAP_GO(ltap_work_pack(query, &found.source, &s->work, error));
+    kernel->packed_inputs = 1u << 1;
+    kernel->scratch_bytes = ltap_work_scratch(&s->work);
+    kernel->detail = s->work.panels.tiles->name;
+done:
+    if (status != LTAP_OK)
+        release(kernel, query->memory);
+    return status;
+}
+
+typedef struct left {
+    const float *src;
+    int64_t depth;
+} left;
+
+static void point(const void *context, int64_t first, const ltap_blocks *blocks,
+                  const float **pointers)
+{
+    const left *l = context;
+
+    for (int64_t r = 0; r < blocks->rows; r++)
+        pointers[r] = l->src + (first + r) * l->depth;
+}
+
+static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, void *const *outputs,
+                       void *scratch, ltap_error *error)
+{
+    const product *s = kernel->state;
+    left l = {inputs[0], s->depth};
+    ltap_work_job job = {.work = &s->work,
+                         .point = point,
+                         .context = &l,
+                         .inputs = inputs,
+                         .bias = s->has_bias ? inputs[2] : NULL,
+                         .dst = outputs[0],
+                         .scratch = scratch};
+
+    (void)error;
+    ltap_work_run(&job);
+    return LTAP_OK;
+}
+
+const ltap_impl ltap_gemm_product = {
+    .op = "Gemm",
+    .name = "gemm:product",
+    .chains = true,
+    .accepts = gemm_accepts,
+    .prepare = prepare,
+    .run = run,
+    .release = release,
+};
+
+const ltap_impl ltap_gemm_matmul = {
+    .op = "MatMul",
+    .name = "gemm:matmul",
+    .chains = true,
+    .accepts = matmul_accepts,
+    .prepare = prepare,
+    .run = run,
+    .release = release,
+};

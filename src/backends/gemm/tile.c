@@ -1,0 +1,61 @@
+/* The kinds of tiles, and which one this processor gets; see tile.h.
+ *
+ * Not under the address sanitizer: its own stack does not keep the alignment of wide vectors.
+ */
+#include "backends/gemm/tile.h"
+
+#include "backends/simd/vector.h"
+
+#include <stddef.h>
+
+LTAP_VECTOR_CONTRACT
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define TILE_X86   1
+
+#define TILE(name) name##_avx512
+#define TILE_TARGET                                                                                \
+    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma,prefer-vector-width=512")))
+#define TILE_LANES   16
+#define TILE_VECTORS 4
+#define TILE_ROWS    12, 12, 6, 6
+#define TILE_NAME    "avx512"
+#include "backends/gemm/tile.inc"
+
+#define TILE(name)   name##_avx2
+#define TILE_TARGET  __attribute__((target("avx2,fma")))
+#define TILE_LANES   8
+#define TILE_VECTORS 2
+#define TILE_ROWS    12, 6, 3, 3
+#define TILE_NAME    "avx2"
+#include "backends/gemm/tile.inc"
+#endif
+
+#define TILE(name) name##_plain
+#define TILE_TARGET
+#define TILE_LANES   4
+#define TILE_VECTORS 4
+#define TILE_ROWS    12, 6, 4, 3
+#define TILE_NAME    "plain"
+#include "backends/gemm/tile.inc"
+
+const ltap_tiles *ltap_tiles_at(int index)
+{
+    const ltap_tiles *all[3] = {NULL};
+    int count = 0;
+
+#if defined(TILE_X86)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+        all[count++] = &tiles_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        all[count++] = &tiles_avx2;
+#endif
+    all[count++] = &tiles_plain;
+    return index < count ? all[index] : NULL;
+}
+
+const ltap_tiles *ltap_tiles_best(void)
+{
+    return ltap_tiles_at(0);
+}

@@ -1,0 +1,124 @@
+/* Threads, chunks and chains of matrix products; see work.h. */
+#include "backends/gemm/work.h"
+
+#include "base/checked.h"
+#include "base/parallel.h"
+
+/* CHUNK_BYTES: rows in and out that are worked on together; at least and at most so many rows.
+ * LEAST_WORK: multiply-adds that are worth a thread. FEW_ROWS: of fewer for each thread, columns
+ * are shared out. */
+enum { CHUNK_BYTES = 384 << 10, CHUNK_LEAST = 48, CHUNK_MOST = 1024 };
+enum { LEAST_WORK = 300000, FEW_ROWS = 32 };
+
+void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_work *work)
+{
+    double products =
+        (double)size->rows * (double)size->taps * (double)size->depth * (double)size->columns;
+    double worth = products / LEAST_WORK;
+    int64_t bytes = size->row_bytes + size->columns * (int64_t)sizeof(float);
+
+    *work = (ltap_work){.rows = size->rows, .n_inputs = query->n_inputs, .threads = 1};
+    if (worth >= 2 && query->threads > 1)
+        work->threads = worth < query->threads ? (int)worth : query->threads;
+    work->by_panel = work->threads > 1 && size->rows < (int64_t)work->threads * FEW_ROWS;
+    ltap_panels_init(size->taps, size->depth, size->columns, work->by_panel ? work->threads : 1,
+                     &work->panels);
+    if (work->by_panel && work->panels.count < work->threads)
+        work->threads = (int)work->panels.count;
+    work->chunk = CHUNK_BYTES / bytes < CHUNK_LEAST ? CHUNK_LEAST : CHUNK_BYTES / bytes;
+    if (ltap_panels_bytes(&work->panels) > CHUNK_BYTES || work->chunk > CHUNK_MOST)
+        work->chunk = CHUNK_MOST;
+    work->chunk = work->chunk < size->rows ? work->chunk : size->rows;
+    ltap_links_after(query, &work->chain);
+}
+
+ltap_status ltap_work_pack(const ltap_query *query, const ltap_panels_source *source,
+                           ltap_work *work, ltap_error *error)
+{
+    const void *packed;
+
+    LTAP_TRY(ltap_panels_pack(query, 1, &work->panels, source, &packed, error));
+    work->packed = packed;
+    return LTAP_OK;
+}
+
+uint64_t ltap_work_scratch(const ltap_work *work)
+{
+    uint64_t bytes = (uint64_t)work->chunk * sizeof(float *);
+
+    if (!ltap_checked_mul(bytes, (uint64_t)work->panels.taps, &bytes) ||
+        !ltap_checked_mul(bytes, (uint64_t)work->threads, &bytes))
+        return UINT64_MAX;
+    return bytes;
+}
+
+/* The chain after rows and panels that are done. */
+static void finish(const ltap_work_job *job, int64_t first, int64_t count, const ltap_gemm *g)
+{
+    const ltap_work *w = job->work;
+    int64_t columns = w->panels.columns;
+    int64_t width = (int64_t)w->panels.vectors * w->panels.tiles->lanes;
+    int64_t begin = g->first * width, end = g->last * width < columns ? g->last * width : columns;
+
+    if (w->chain.n_links == 0)
+        return;
+    if (end - begin == columns) {
+        ltap_links_finish_part(&w->chain, job->inputs, w->n_inputs, job->dst, first * columns,
+                               (first + count) * columns);
+        return;
+    }
+    for (int64_t row = first; row < first + count; row++)
+        ltap_links_finish_part(&w->chain, job->inputs, w->n_inputs, job->dst, row * columns + begin,
+                               row * columns + end);
+}
+
+static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, const float **pointers,
+                     ltap_gemm *g)
+{
+    const ltap_work *w = job->work;
+
+    g->pointers = pointers;
+    while (first < last) {
+        int64_t count = last - first < w->chunk ? last - first : w->chunk;
+        g->blocks = ltap_blocks_of(&w->panels, count);
+        g->dst = job->dst + first * w->panels.columns;
+        job->point(job->context, first, &g->blocks, pointers);
+        ltap_gemm_run(g);
+        finish(job, first, count, g);
+        first += count;
+    }
+}
+
+/* The share of thread `index`. */
+static void run_share(const ltap_work_job *job, int64_t index)
+{
+    const ltap_work *w = job->work;
+    int64_t n = w->threads, panels = w->panels.count;
+    const float **pointers = (const float **)job->scratch + index * w->chunk * w->panels.taps;
+    ltap_gemm g = {.panels = &w->panels,
+                   .packed = w->packed,
+                   .last = panels,
+                   .bias = job->bias,
+                   .stride = w->panels.columns};
+
+    if (w->by_panel) {
+        g.first = panels * index / n;
+        g.last = panels * (index + 1) / n;
+        run_rows(job, 0, w->rows, pointers, &g);
+    } else {
+        run_rows(job, w->rows * index / n, w->rows * (index + 1) / n, pointers, &g);
+    }
+}
+
+static void run_shares(void *context, int64_t first, int64_t last)
+{
+    for (int64_t index = first; index < last; index++)
+        run_share(context, index);
+}
+
+void ltap_work_run(const ltap_work_job *job)
+{
+    ltap_work_job copy = *job;
+
+    ltap_parallel_for(job->work->threads, job->work->threads, 1, run_shares, &copy);
+}

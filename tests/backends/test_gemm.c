@@ -1,0 +1,179 @@
+/* Register tiles and the walk over them: against sums in double, and their bits however the work is
+ * cut. Every kind of tiles that this processor can run.
+ */
+#include "backends/gemm/gemm.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { N_PROBLEMS = 60, SEED = 7 };
+
+typedef struct problem {
+    uint64_t random;
+    ltap_panels panels;
+    int64_t rows, columns, taps, depth, stride;
+    float *left, *right, *bias,
+        *packed; /* left: [rows, taps, depth]; right: [columns, taps, depth] */
+    bool *out;   /* [taps]: nobody looks at it */
+} problem;
+
+static int64_t draw(problem *p, int64_t low, int64_t high)
+{
+    p->random = p->random * 6364136223846793005u + 1442695040888963407u;
+    return low + (int64_t)((p->random >> 33) % (uint64_t)(high - low + 1));
+}
+
+static float *numbers(problem *p, int64_t count)
+{
+    float *block = malloc((size_t)count * sizeof(float));
+
+    assert_non_null(block);
+    for (int64_t i = 0; i < count; i++)
+        block[i] = (float)draw(p, -1000, 1000) / 1000;
+    return block;
+}
+
+static void make(const ltap_tiles *tiles, uint64_t seed, problem *p)
+{
+    *p = (problem){.random = seed * 977 + SEED};
+    p->rows = draw(p, 1, 40);
+    p->columns = draw(p, 1, 150);
+    p->taps = draw(p, 0, 1) ? 1 : draw(p, 1, 9);
+    p->depth = draw(p, 0, 3) ? draw(p, 1, 70) : draw(p, 700, 2000);
+    p->stride = p->columns + draw(p, 0, 5);
+    p->panels =
+        (ltap_panels){.tiles = tiles, .taps = p->taps, .depth = p->depth, .columns = p->columns};
+    ltap_panels_cut(&p->panels, (int)draw(p, 1, 3));
+    p->left = numbers(p, p->rows * p->taps * p->depth);
+    p->right = numbers(p, p->columns * p->taps * p->depth);
+    p->bias = draw(p, 0, 1) ? numbers(p, p->columns) : NULL;
+    p->out = calloc((size_t)p->taps, sizeof(bool));
+    p->packed = malloc((size_t)ltap_panels_bytes(&p->panels));
+    assert_non_null(p->packed);
+    for (int64_t t = 0; t < p->taps; t++)
+        p->out[t] = draw(p, 0, 4) == 0;
+    ltap_panels_source source = {.src = p->right,
+                                 .column = p->taps * p->depth,
+                                 .tap = p->depth,
+                                 .depth = 1,
+                                 .inner = p->depth};
+    ltap_panels_fill(&p->panels, &source, 0, p->panels.count, p->packed);
+}
+
+static void clear(problem *p)
+{
+    free(p->left);
+    free(p->right);
+    free(p->bias);
+    free(p->packed);
+    free(p->out);
+}
+
+/* Rows [first, last), all panels, at once. */
+static void multiply(const problem *p, int64_t first, int64_t last, float *dst)
+{
+    const float **pointers = malloc((size_t)((last - first) * p->taps) * sizeof(*pointers));
+    ltap_gemm g = {.panels = &p->panels,
+                   .packed = p->packed,
+                   .last = p->panels.count,
+                   .pointers = pointers,
+                   .blocks = ltap_blocks_of(&p->panels, last - first),
+                   .bias = p->bias,
+                   .dst = dst,
+                   .stride = p->stride};
+
+    assert_non_null(pointers);
+    for (int64_t b = 0; b < g.blocks.count; b++) {
+        int64_t begin = ltap_blocks_begin(&g.blocks, b), end = ltap_blocks_begin(&g.blocks, b + 1);
+        for (int64_t t = 0; t < p->taps; t++)
+            for (int64_t r = begin; r < end; r++)
+                pointers[begin * p->taps + t * (end - begin) + r - begin] =
+                    p->out[t] ? NULL : p->left + ((first + r) * p->taps + t) * p->depth;
+    }
+    ltap_gemm_run(&g);
+    free(pointers);
+}
+
+static double expected(const problem *p, int64_t row, int64_t column, double *magnitude)
+{
+    double sum = p->bias ? (double)p->bias[column] : 0;
+
+    *magnitude = fabs(sum);
+    for (int64_t t = 0; t < p->taps; t++) {
+        const float *left = p->left + (row * p->taps + t) * p->depth;
+        const float *right = p->right + (column * p->taps + t) * p->depth;
+        for (int64_t k = 0; k < p->depth && !p->out[t]; k++) {
+            sum += (double)left[k] * (double)right[k];
+            *magnitude += fabs((double)left[k] * (double)right[k]);
+        }
+    }
+    return sum;
+}
+
+static void compare(const problem *p, const float *dst, const char *kind, int seed)
+{
+    for (int64_t r = 0; r < p->rows; r++) {
+        for (int64_t c = 0; c < p->stride; c++) {
+            double magnitude, found = (double)dst[r * p->stride + c];
+            double wanted = c < p->columns ? expected(p, r, c, &magnitude) : -77;
+            double allowed = c < p->columns ? 2e-6 * magnitude + 1e-12 : 0;
+            if (!(fabs(found - wanted) <= allowed))
+                fail_msg("%s, seed %d: [%d, %d] is %g instead of %g", kind, seed, (int)r, (int)c,
+                         found, wanted);
+        }
+    }
+}
+
+static float *fresh(const problem *p)
+{
+    float *dst = malloc((size_t)(p->rows * p->stride) * sizeof(float));
+
+    assert_non_null(dst);
+    for (int64_t i = 0; i < p->rows * p->stride; i++)
+        dst[i] = -77;
+    return dst;
+}
+
+static void check(const ltap_tiles *tiles, int seed)
+{
+    problem p;
+
+    make(tiles, (uint64_t)seed, &p);
+    float *whole = fresh(&p), *cut = fresh(&p);
+    multiply(&p, 0, p.rows, whole);
+    compare(&p, whole, tiles->name, seed);
+    for (int64_t first = 0, last; first < p.rows; first = last) {
+        last = first + draw(&p, 1, p.rows - first);
+        multiply(&p, first, last, cut + first * p.stride);
+    }
+    assert_memory_equal(whole, cut, (size_t)(p.rows * p.stride) * sizeof(float));
+    free(whole);
+    free(cut);
+    clear(&p);
+}
+
+static void products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut(void **state)
+{
+    int kinds = 0;
+
+    for (; ltap_tiles_at(kinds); kinds++)
+        for (int seed = 0; seed < N_PROBLEMS; seed++)
+            check(ltap_tiles_at(kinds), seed);
+    assert_ptr_equal(ltap_tiles_best(), ltap_tiles_at(0));
+    assert_string_equal(ltap_tiles_at(kinds - 1)->name, "plain");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
