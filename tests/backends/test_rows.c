@@ -41,7 +41,7 @@ static const row_case cases[] = {
     {"dnnl:exact_conv", "Conv", make_conv, 1e-5, 20, false, true},
     {"gemm:conv", "Conv", make_conv, 1e-5, 20, true, false},
     {"gemm:product", "Gemm", make_gemm, 1e-5, 40, true, false},
-    {"gemm:matmul", "MatMul", make_matmul, 1e-5, 20, true, false},
+    {"gemm:matmul", "MatMul", make_matmul, 1e-5, 12, true, false},
     {"gemm:winograd", "Conv", make_conv, 1e-5, 0, true, false},
     {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
