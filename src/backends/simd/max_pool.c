@@ -11,6 +11,9 @@
 #include "ops/window.h"
 
 #include <math.h>
+#include <string.h>
+
+enum { WIDE = 64, NARROW = 16 };
 
 typedef struct max_pool {
     ltap_window window;
@@ -61,25 +64,80 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     return LTAP_OK;
 }
 
-static void take_pixel(const float *src, float *dst, int64_t channels)
+/* The part of a window that lies in the input, as pixels from `first` on. */
+typedef struct patch {
+    const float *first;
+    int64_t rows, columns;            /* at least one of each, unless rows is 0 */
+    int64_t row_stride, pixel_stride; /* in floats */
+} patch;
+
+/* As the plain kernel compares: NaN comes through, the first of equals stays. */
+LTAP_VECTOR_INLINE float larger(float most, float x)
 {
-    for (int64_t c = 0; c < channels; c++)
-        dst[c] = src[c] > dst[c] || src[c] != src[c] ? src[c] : dst[c];
+    float larger = x > most ? x : most;
+    return x != x ? x : larger;
+}
+
+/* Channels that stay in registers. */
+LTAP_VECTOR_INLINE void pool_block(const patch *p, const float *first, int width, float *dst)
+{
+    float most[WIDE];
+
+    for (int i = 0; i < width; i++)
+        most[i] = -INFINITY;
+    for (int64_t row = 0; row < p->rows; row++) {
+        const float *src = first + row * p->row_stride;
+        for (int64_t column = 0; column < p->columns; column++, src += p->pixel_stride)
+            for (int i = 0; i < width; i++)
+                most[i] = larger(most[i], src[i]);
+    }
+    memcpy(dst, most, (size_t)width * sizeof(float));
+}
+
+/* The last block overlaps the one before it where it does not fit in. */
+LTAP_VECTOR_CLONES
+static void pool_channels(const patch *p, int64_t channels, float *dst)
+{
+    int64_t c = 0;
+
+    for (; c + WIDE <= channels; c += WIDE)
+        pool_block(p, p->first + c, WIDE, dst + c);
+    for (; c < channels && channels >= NARROW; c += NARROW) {
+        c = c + NARROW <= channels ? c : channels - NARROW;
+        pool_block(p, p->first + c, NARROW, dst + c);
+    }
+    for (; c < channels; c++)
+        pool_block(p, p->first + c, 1, dst + c);
+}
+
+/* Window indices of an axis that meet the input: [*first, *first + the result). */
+static int64_t clip_window(const ltap_window *w, int axis, int64_t o, int64_t *first)
+{
+    int64_t start = ltap_window_at(w, axis, o, 0), step = w->dilation[axis];
+    int64_t low = start < 0 ? (-start + step - 1) / step : 0;
+    int64_t high = start < w->in[axis] ? (w->in[axis] - 1 - start) / step + 1 : 0;
+
+    high = high < w->kernel[axis] ? high : w->kernel[axis];
+    *first = low;
+    return high > low ? high - low : 0;
 }
 
 /* Output pixel (y, x) of an image that begins at src. */
 static void pool_pixel(const max_pool *state, const float *src, int64_t y, int64_t x, float *dst)
 {
     const ltap_window *w = &state->window;
+    int64_t row, column;
+    patch p = {.row_stride = w->dilation[1] * w->in[2] * state->channels,
+               .pixel_stride = w->dilation[2] * state->channels};
 
-    for (int64_t c = 0; c < state->channels; c++)
-        dst[c] = -INFINITY;
-    for (int64_t k = 0; k < w->kernel[1] * w->kernel[2]; k++) {
-        int64_t row = ltap_window_at(w, 1, y, k / w->kernel[2]);
-        int64_t column = ltap_window_at(w, 2, x, k % w->kernel[2]);
-        if (row >= 0 && row < w->in[1] && column >= 0 && column < w->in[2])
-            take_pixel(src + (row * w->in[2] + column) * state->channels, dst, state->channels);
-    }
+    p.rows = clip_window(w, 1, y, &row);
+    p.columns = clip_window(w, 2, x, &column);
+    p.rows = p.columns ? p.rows : 0;
+    p.first = src;
+    if (p.rows)
+        p.first += (ltap_window_at(w, 1, y, row) * w->in[2] + ltap_window_at(w, 2, x, column)) *
+                   state->channels;
+    pool_channels(&p, state->channels, dst);
 }
 
 /* Rows of all images. */
