@@ -29,6 +29,8 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_batch_norm,
     &ltap_impl_simd_concat,
     &ltap_impl_simd_max_pool,
+    &ltap_impl_simd_plain_max_pool,
+    &ltap_impl_simd_plain_average_pool,
     &ltap_impl_simd_resize,
     &ltap_impl_simd_softmax,
     &ltap_impl_simd_layer_norm,

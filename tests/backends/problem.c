@@ -150,36 +150,47 @@ void make_conv(problem *p)
     problem_ints(p, "pads", 2 * (size_t)rank, pads);
 }
 
-static void make_pool(problem *p, const char *op)
+static void make_pool(problem *p, const char *op, int axes)
 {
-    int64_t x[4] = {problem_draw(p, 1, 3), problem_draw(p, 1, 40)};
-    int64_t kernel[2], strides[2], dilations[2], pads[4];
+    int64_t x[5] = {problem_draw(p, 1, 3), problem_draw(p, 1, axes == 3 ? 9 : 40)};
+    int64_t kernel[3], strides[3], dilations[3], pads[6];
+    size_t count = (size_t)axes;
     p->node.op_type = op;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < axes; i++) {
         x[2 + i] = problem_draw(p, 1, 20);
         kernel[i] = problem_draw(p, 1, 5);
         strides[i] = problem_draw(p, 1, 3);
         dilations[i] = problem_draw(p, 0, 4) ? 1 : 2;
         pads[i] = problem_draw(p, 0, kernel[i] / 2);
-        pads[2 + i] = problem_draw(p, 0, kernel[i] / 2);
+        pads[axes + i] = problem_draw(p, 0, kernel[i] / 2);
     }
-    problem_input(p, 4, x, false);
-    problem_ints(p, "kernel_shape", 2, kernel);
-    problem_ints(p, "strides", 2, strides);
-    problem_ints(p, "dilations", 2, dilations);
-    problem_ints(p, "pads", 4, pads);
+    problem_input(p, 2 + axes, x, false);
+    problem_ints(p, "kernel_shape", count, kernel);
+    problem_ints(p, "strides", count, strides);
+    problem_ints(p, "dilations", count, dilations);
+    problem_ints(p, "pads", 2 * count, pads);
     problem_int(p, "ceil_mode", problem_draw(p, 0, 1));
     problem_int(p, "count_include_pad", problem_draw(p, 0, 1));
 }
 
 void make_average_pool(problem *p)
 {
-    make_pool(p, "AveragePool");
+    make_pool(p, "AveragePool", 2);
+}
+
+void make_any_average_pool(problem *p)
+{
+    make_pool(p, "AveragePool", (int)problem_draw(p, 1, 3));
+}
+
+void make_any_max_pool(problem *p)
+{
+    make_pool(p, "MaxPool", (int)problem_draw(p, 1, 3));
 }
 
 void make_max_pool(problem *p)
 {
-    make_pool(p, "MaxPool");
+    make_pool(p, "MaxPool", 2);
 }
 
 void make_global_average_pool(problem *p)

@@ -48,6 +48,8 @@ PROBLEM_MAKER(average_pool);
 PROBLEM_MAKER(reduce);
 PROBLEM_MAKER(reduce_extreme);
 PROBLEM_MAKER(max_pool);
+PROBLEM_MAKER(any_max_pool);
+PROBLEM_MAKER(any_average_pool);
 PROBLEM_MAKER(global_average_pool);
 PROBLEM_MAKER(gemm);
 PROBLEM_MAKER(matmul);

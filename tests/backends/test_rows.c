@@ -53,6 +53,8 @@ static const row_case cases[] = {
     {"simd:concat", "Concat", make_concat, 0, 15, true, true},
     {"simd:reduce", "ReduceMean", make_reduce, 1e-6, 25, true, true},
     {"simd:reduce", "ReduceMax", make_reduce_extreme, 0, 25, true, true},
+    {"simd:plain_pool", "MaxPool", make_any_max_pool, 0, 30, true, true},
+    {"simd:plain_pool", "AveragePool", make_any_average_pool, 1e-6, 30, true, true},
     {"simd:max_pool", "MaxPool", make_max_pool, 0, 30, true, true},
     {"simd:matmul", "MatMul", make_matmul, 1e-6, 5, true, true},
     {"simd:softmax", "Softmax", make_softmax, 1e-6, 40, true, true},

@@ -10,6 +10,8 @@ extern const ltap_impl ltap_impl_simd_batch_norm;
 extern const ltap_impl ltap_impl_simd_concat;
 extern const ltap_impl ltap_impl_simd_exact_conv;
 extern const ltap_impl ltap_impl_simd_max_pool;
+extern const ltap_impl ltap_impl_simd_plain_max_pool;
+extern const ltap_impl ltap_impl_simd_plain_average_pool;
 extern const ltap_impl ltap_impl_simd_resize;
 extern const ltap_impl ltap_impl_simd_matmul;
 extern const ltap_impl ltap_impl_simd_softmax;
