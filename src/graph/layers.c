@@ -9,9 +9,11 @@
 
 /* Where the module hierarchy may be written, the surest first. */
 typedef struct source {
-    const char *exporter;
+    const char *exporter, *what;
     ltap_status (*read)(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
                         bool *used, ltap_error *error);
+    ltap_status (*settle)(ltap_tree *tree, ltap_error *error); /* NULL, or what is in doubt */
+    bool unordered; /* operations of a module may stand apart in the file */
 } source;
 
 static ltap_status read_dynamo(const ltap_layers *layers, const ltap_flow *flow,
@@ -27,13 +29,15 @@ static ltap_status read_calls(const ltap_layers *layers, const ltap_flow *flow, 
 }
 
 static const source sources[] = {
-    {"dynamo exporter", read_dynamo},
-    {"TorchScript exporter", ltap_scopes_torchscript},
-    {"", read_calls},
+    {"dynamo exporter", "the metadata of nodes", read_dynamo, NULL, false},
+    {"TorchScript exporter", "the names of nodes", ltap_scopes_torchscript, NULL, false},
+    {"", "the calls of functions", read_calls, NULL, false},
+    {"", "the paths in names", ltap_scopes_names, ltap_tree_names, true},
+    {"", "the names of weights", ltap_scopes_weights, ltap_tree_weights, false},
 };
 
 /* Operations without a scope run where both neighbours in the order of execution run. */
-static void inherit(const ltap_flow *flow, ltap_scopes *scopes)
+static void inherit(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes)
 {
     ltap_chain before = {0};
     for (size_t i = 0; i < flow->n_order; i++) {
@@ -50,6 +54,7 @@ static void inherit(const ltap_flow *flow, ltap_scopes *scopes)
             continue;
         const ltap_chain *after = &scopes->chains[flow->order[next]];
         chain->steps = before.steps;
+        layers->inferred[flow->order[i]] = 1;
         while (chain->n_steps < before.n_steps && chain->n_steps < after->n_steps &&
                before.steps[chain->n_steps].scope == after->steps[chain->n_steps].scope &&
                before.steps[chain->n_steps].turn == after->steps[chain->n_steps].turn)
@@ -58,32 +63,51 @@ static void inherit(const ltap_flow *flow, ltap_scopes *scopes)
 }
 
 static ltap_status read_scopes(ltap_layers *layers, ltap_flow *flow, ltap_scopes *scopes,
-                               ltap_error *error)
+                               const source **from, ltap_error *error)
 {
     void *block;
     bool used = false;
     LTAP_TRY(ltap_arena_take(scopes->arena, layers->graph->nodes.count + 1, sizeof(ltap_chain),
                              &block, error));
     scopes->chains = block;
+    *from = NULL;
     for (size_t i = 0; i < sizeof sources / sizeof *sources && !used; i++) {
         LTAP_TRY(sources[i].read(layers, flow, scopes, &used, error));
-        layers->exporter = used ? sources[i].exporter : "";
+        *from = used ? &sources[i] : NULL;
     }
+    layers->exporter = used ? (*from)->exporter : "";
+    layers->source = used ? (*from)->what : "";
+    if (used && (*from)->unordered)
+        LTAP_TRY(ltap_flow_gather(layers->graph, scopes, flow, error));
     ltap_flow_restore(layers->graph, scopes, flow);
-    inherit(flow, scopes);
+    inherit(layers, flow, scopes);
+    return LTAP_OK;
+}
+
+static ltap_status keep_order(ltap_layers *layers, const ltap_flow *flow, ltap_error *error)
+{
+    void *block;
+    LTAP_TRY(ltap_arena_take(&layers->arena, flow->n_order + 1, sizeof(uint32_t), &block, error));
+    memcpy(block, flow->order, flow->n_order * sizeof(uint32_t));
+    layers->order = block;
+    layers->n_order = flow->n_order;
     return LTAP_OK;
 }
 
 static ltap_status build(ltap_layers *layers, ltap_tree *tree, ltap_flow *flow, ltap_scopes *scopes,
                          ltap_error *error)
 {
+    const source *from;
     LTAP_TRY(ltap_flow_find(layers, scopes->arena, flow, error));
-    LTAP_TRY(read_scopes(layers, flow, scopes, error));
+    LTAP_TRY(read_scopes(layers, flow, scopes, &from, error));
+    LTAP_TRY(keep_order(layers, flow, error));
     LTAP_TRY(ltap_tree_grow(tree, error));
     LTAP_TRY(ltap_tree_fill(tree, error));
     LTAP_TRY(ltap_tree_parameters(tree, error));
     LTAP_TRY(ltap_tree_folds(tree, error));
     LTAP_TRY(ltap_tree_merges(tree, error));
+    if (from != NULL && from->settle != NULL)
+        LTAP_TRY(from->settle(tree, error));
     return ltap_tree_elided(tree, error);
 }
 
@@ -148,6 +172,8 @@ static ltap_status take_arrays(ltap_layers *layers, ltap_error *error)
     }
     LTAP_TRY(ltap_arena_take(&layers->arena, n + 1, 1, &block, error));
     layers->folded_node = block;
+    LTAP_TRY(ltap_arena_take(&layers->arena, n + 1, 1, &block, error));
+    layers->inferred = block;
     return LTAP_OK;
 }
 
@@ -160,10 +186,11 @@ ltap_status ltap_layers_new(const ltap_graph *graph, ltap_layers **layers, ltap_
         ltap_memory_take_zeroed(graph->memory, 1, sizeof *made, "the layer tree", &block, error));
     made = block;
     made->graph = graph;
-    made->exporter = "";
+    made->exporter = made->source = "";
     ltap_arena_init(&made->arena, graph->memory);
     ltap_vector_init(&made->modules, graph->memory, sizeof(ltap_module));
     ltap_map_init(&made->module_by_path, graph->memory);
+    ltap_map_init(&made->module_by_alias, graph->memory);
     ltap_map_init(&made->node_by_name, graph->memory);
     ltap_map_init(&made->output_by_name, graph->memory);
     LTAP_GO(take_arrays(made, error));
@@ -184,6 +211,7 @@ void ltap_layers_free(ltap_layers *layers)
     ltap_memory *memory = ltap_memory_ref(layers->arena.memory);
     ltap_map_clear(&layers->output_by_name);
     ltap_map_clear(&layers->node_by_name);
+    ltap_map_clear(&layers->module_by_alias);
     ltap_map_clear(&layers->module_by_path);
     ltap_vector_clear(&layers->modules);
     ltap_arena_clear(&layers->arena);

@@ -1,8 +1,9 @@
 /* The layer tree: modules recovered from what the exporter left in the file.
  *
  * Sources, in order: metadata of each node (dynamo exporter), scoped node names (TorchScript
- * exporter), call paths of inlined functions; a file without any gets its node and value names.
- * A module knows its calls; a call knows its nodes and the values that it hands out.
+ * exporter), call paths of inlined functions, names that are paths (TensorFlow), names of weights;
+ * a file without any gets its node and value names. A module knows its calls; a call knows its
+ * nodes and the values that it hands out.
  */
 #ifndef LTAP_GRAPH_LAYERS_H
 #define LTAP_GRAPH_LAYERS_H
@@ -64,7 +65,12 @@ typedef struct ltap_layers {
  2 where it is known as that BatchNorm's */
     uint32_t *module_of_node; /* innermost module of each node, or LTAP_NO_MODULE */
     uint32_t *call_of_node;   /* which call of it */
+    uint8_t *inferred;        /* per node: 1 where its place is that of its neighbours */
+    const uint32_t *order;    /* nodes that compute data, as the tree has them */
+    size_t n_order;
+    ltap_map module_by_alias; /* scopes as the file writes them; LTAP_NO_MODULE: several */
     const char *exporter;     /* "TorchScript exporter", "dynamo exporter" or "" */
+    const char *source;       /* what the tree is read from; "" without one */
 } ltap_layers;
 
 static inline ltap_module *ltap_layers_at(const ltap_layers *layers, uint32_t module)

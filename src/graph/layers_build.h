@@ -47,6 +47,8 @@ typedef struct ltap_scopes {
     ltap_chain *chains; /* per node */
     ltap_vector scopes; /* ltap_scope */
     ltap_map by_text;
+    const char **fused; /* NULL, or per node: the path of the module that a convolution was in
+                           before the exporter gave it to the BatchNorm behind it, or NULL */
 } ltap_scopes;
 
 typedef struct ltap_tree_call {
@@ -87,6 +89,10 @@ ltap_status ltap_scopes_intern(ltap_scopes *scopes, const char *text, size_t byt
                                uint32_t *scope, ltap_error *error);
 bool ltap_scopes_find(const ltap_scopes *scopes, const char *text, size_t bytes, uint32_t *scope);
 
+/* Brings operations of one scope together, as far as what they read allows, where a converter
+ * sorted them its own way. */
+ltap_status ltap_flow_gather(const ltap_graph *graph, const ltap_scopes *scopes, ltap_flow *flow,
+                             ltap_error *error);
 /* Puts folded convolutions of the TorchScript exporter back where they ran. */
 void ltap_flow_restore(const ltap_graph *graph, const ltap_scopes *scopes, ltap_flow *flow);
 /* Which values are data; which nodes compute them, in order. Arrays from the arenas. */
@@ -103,6 +109,10 @@ ltap_status ltap_scopes_dynamo(const ltap_layers *layers, ltap_scopes *scopes, b
                                ltap_error *error);
 ltap_status ltap_scopes_torchscript(const ltap_layers *layers, const ltap_flow *flow,
                                     ltap_scopes *scopes, bool *used, ltap_error *error);
+ltap_status ltap_scopes_names(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
+                              bool *used, ltap_error *error);
+ltap_status ltap_scopes_weights(const ltap_layers *layers, const ltap_flow *flow,
+                                ltap_scopes *scopes, bool *used, ltap_error *error);
 ltap_status ltap_scopes_calls(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
                               ltap_error *error);
 
@@ -136,6 +146,11 @@ ltap_module_call *ltap_module_call_at(const ltap_module *module, uint32_t first)
 ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, ltap_error *error);
 ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, const char *by,
                                 ltap_error *error);
+
+/* Modules by the names of weights: what is not known of them. */
+ltap_status ltap_tree_weights(ltap_tree *tree, ltap_error *error);
+/* Calls whose numbers contradict the order in which they stand in the file. */
+ltap_status ltap_tree_names(ltap_tree *tree, ltap_error *error);
 
 /* Calls' nodes, inputs, outputs; parameters; then what was folded, elided, merged. */
 ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error);

@@ -36,6 +36,9 @@ ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, lt
     const ltap_graph *graph = tree->layers->graph;
     const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
     *path = NULL;
+    if (tree->scopes->fused != NULL && tree->scopes->fused[node->index] != NULL)
+        return ltap_arena_text(&tree->layers->arena, tree->scopes->fused[node->index],
+                               strlen(tree->scopes->fused[node->index]), path, error);
     if (!fused_by_rule(node) || node->n_inputs < 2 || node->inputs[1] == LTAP_NO_VALUE)
         return LTAP_OK;
     const char *weight = ltap_graph_at(graph, node->inputs[1])->name;

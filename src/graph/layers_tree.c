@@ -179,10 +179,26 @@ static ltap_status add_fused(ltap_tree *tree, const ltap_tree_call *piece, const
             continue;
         ltap_tree_call one = *piece;
         one.begin = i;
-        one.end = i + 1;
+        /* A converter may have multiplied only a part of the BatchNorm in. */
+        one.end = tree->scopes->fused != NULL ? piece->end : i + 1;
         LTAP_TRY(ltap_tree_add_fused(tree, &one, path, error));
     }
     return LTAP_OK;
+}
+
+/* A scope as the file writes it is a name as well, while it is one module's. */
+static ltap_status add_alias(ltap_tree *tree, const char *text, uint32_t module, ltap_error *error)
+{
+    ltap_layers *layers = tree->layers;
+    uint32_t before;
+    const char *copy;
+    if (ltap_map_get(&layers->module_by_alias, text, strlen(text), &before))
+        return before == module || before == LTAP_NO_MODULE
+                   ? LTAP_OK
+                   : ltap_map_set(&layers->module_by_alias, text, strlen(text), LTAP_NO_MODULE,
+                                  error);
+    LTAP_TRY(ltap_arena_text(&layers->arena, text, strlen(text), &copy, error));
+    return ltap_map_set(&layers->module_by_alias, copy, strlen(copy), module, error);
 }
 
 static ltap_status add_call(ltap_tree *tree, ltap_tree_call piece, ltap_error *error)
@@ -198,6 +214,8 @@ static ltap_status add_call(ltap_tree *tree, ltap_tree_call piece, ltap_error *e
     if (scope->full_path)
         LTAP_TRY(add_fused(tree, &piece, path, error));
     LTAP_TRY(ltap_tree_module(tree, path, above, &piece.module, error));
+    if (strcmp(scope->text, path) != 0)
+        LTAP_TRY(add_alias(tree, scope->text, piece.module, error));
     ltap_module *module = ltap_layers_at(tree->layers, piece.module);
     uint32_t number = (uint32_t)tree->calls.count;
     uint32_t *first = LTAP_VECTOR_AT(&tree->first_calls, uint32_t, piece.module);

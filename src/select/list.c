@@ -48,7 +48,7 @@ static ltap_status collect(listing *list, ltap_error *error)
             /* Where the BatchNorm is known, the operation is listed as its. */
             if (call->n_nodes == 0 ||
                 (module->folded_by != NULL && list->layers->module_of_node[call->nodes[0]] != m &&
-                 call->end == call->first + 1))
+                 (call->end == call->first + 1 || call->n_nodes == 1)))
                 continue;
             LTAP_TRY(ltap_vector_push(&list->entries, &entry, error));
         }
@@ -199,27 +199,18 @@ static ltap_status list_node(listing *list, const ltap_node *node, const call_en
     }
     line.value = value;
     line.n_parameters = ltap_layers_node_parameters(layers, node);
+    if (line.note[0] == '\0' && layers->inferred[node->index] && layers->exporter[0] != '\0')
+        line.note = "the exporter did not say where it runs: inferred from its neighbours";
     return line.name != NULL ? push(list, line, error) : LTAP_OK;
-}
-
-static bool is_data(const ltap_layers *layers, const ltap_node *node)
-{
-    for (size_t i = 0; i < node->n_outputs; i++)
-        if (node->outputs[i] != LTAP_NO_VALUE && layers->data[node->outputs[i]])
-            return true;
-    return false;
 }
 
 static ltap_status list_inside(listing *list, ltap_error *error)
 {
     const ltap_graph *graph = list->layers->graph;
     size_t next = 0;
-    uint32_t place = 0;
-    for (uint32_t n = 0; n < graph->nodes.count; n++) {
-        const ltap_node *node = ltap_graph_node(graph, n);
+    for (uint32_t place = 0; place < list->layers->n_order; place++) {
+        const ltap_node *node = ltap_graph_node(graph, list->layers->order[place]);
         const call_entry *only = NULL;
-        if (!is_data(list->layers, node))
-            continue;
         while (list->ends.count > 0 &&
                *LTAP_VECTOR_AT(&list->ends, uint32_t, list->ends.count - 1) <= place) {
             list->ends.count--;
@@ -236,7 +227,6 @@ static ltap_status list_inside(listing *list, ltap_error *error)
                 LTAP_TRY(open_module(list, at, error));
         }
         LTAP_TRY(list_node(list, node, only, error));
-        place++;
     }
     list->open.count = 0;
     return LTAP_OK;

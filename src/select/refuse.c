@@ -120,9 +120,12 @@ ltap_status ltap_refuse_folded(const ltap_search *search, const ltap_module *mod
         return ltap_error_set(
             error, LTAP_ERROR_FOLDED_LAYER,
             "%s's own value is not in %s: the exporter folded the BatchNorm '%s' into it; '%s' "
-            "('%s%s:folded') is the value after it; to keep both, export with optimize=False",
+            "('%s%s:folded') is the value after it%s",
             module->path, search->model_name, module->folded_by, module->folded_by, module->path,
-            number);
+            number,
+            strcmp(search->layers->exporter, "dynamo exporter") == 0
+                ? "; to keep both, export with optimize=False"
+                : "");
     return ltap_error_set(error, LTAP_ERROR_FOLDED_LAYER,
                           "%s's own value is not in %s: the exporter folded a BatchNorm into it; "
                           "'%s%s:folded' is the value after it%s; to keep both, export with "

@@ -69,11 +69,11 @@ static ltap_status cut_slot(const ltap_search *search, const char *name, const c
     return cut_suffix(search, name, ":0", other, error);
 }
 
-/* Names as DataParallel and torch.compile make them. */
+/* Names as DataParallel, torch.compile and TensorFlow's functions make them. */
 static ltap_status cut_wrapper(const ltap_search *search, const char *name, const char **other,
                                ltap_error *error)
 {
-    static const char *const wrappers[] = {"module.", "_orig_mod."};
+    static const char *const wrappers[] = {"module.", "_orig_mod.", "StatefulPartitionedCall/"};
     (void)search;
     (void)error;
     *other = NULL;

@@ -15,14 +15,28 @@ void ltap_things_add(ltap_things *things, ltap_thing thing)
     things->n_found++;
 }
 
+static void add_module(const ltap_search *search, uint32_t module, ltap_things *things)
+{
+    ltap_things_add(things, (ltap_thing){.kind = "module",
+                                         .name = ltap_layers_at(search->layers, module)->path,
+                                         .module = module,
+                                         .call = LTAP_BARE});
+}
+
 static void find_module(const ltap_search *search, const char *name, ltap_things *things)
 {
     uint32_t module;
     if (ltap_layers_find(search->layers, name, &module))
-        ltap_things_add(things, (ltap_thing){.kind = "module",
-                                             .name = ltap_layers_at(search->layers, module)->path,
-                                             .module = module,
-                                             .call = LTAP_BARE});
+        add_module(search, module, things);
+}
+
+/* A scope as the file writes it. */
+static void find_alias(const ltap_search *search, const char *name, ltap_things *things)
+{
+    uint32_t module;
+    if (ltap_map_get(&search->layers->module_by_alias, name, strlen(name), &module) &&
+        module != LTAP_NO_MODULE)
+        add_module(search, module, things);
 }
 
 static void find_node(const ltap_search *search, const char *name, ltap_things *things)
@@ -194,6 +208,8 @@ ltap_status ltap_things_find(const ltap_search *search, const char *name, ltap_t
 {
     things->count = things->n_found = 0;
     find_exact(search, name, things);
+    if (things->count == 0)
+        find_alias(search, name, things);
     if (things->count == 0)
         find_prefixed(search, name, things);
     if (things->count == 0)

@@ -114,6 +114,29 @@ static ltap_status hint_number(const ltap_search *search, const char *name, ltap
                             "in a file");
 }
 
+/* What a source of names cannot tell. */
+typedef struct source_hint {
+    const char *source, *hint;
+} source_hint;
+
+static const source_hint source_hints[] = {
+    {"the paths in names", "; converters merge some layers into their neighbours (padding, "
+                           "reshaping, dropout), and those leave no name in a file"},
+    {"the names of weights", "; its exporter wrote no modules: only those whose weights kept their "
+                             "names are known, everything else is a node (op:Relu[0]) or a value"}};
+
+static const char *hint_source(const ltap_layers *layers)
+{
+    for (size_t i = 0; i < sizeof source_hints / sizeof *source_hints; i++)
+        if (strcmp(source_hints[i].source, layers->source) == 0)
+            return source_hints[i].hint;
+    const char *producer = layers->graph->producer;
+    if (layers->source[0] == '\0' && producer != NULL && strstr(producer, "PyTorch") != NULL)
+        return "; its exporter wrote no modules and no names of weights (PyTorch 1.13 and newer do): "
+               "ask for a node (op:Conv[0]) or a value";
+    return "";
+}
+
 /* A name that would fill the screen, by its ends. Bytes that belong together may be cut: messages
  * are cleaned. */
 static ltap_status shorten(const ltap_search *search, const char *name, const char **shown,
@@ -144,6 +167,8 @@ ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, lta
     LTAP_GO(hint_batchnorm(search, name, &text, error));
     if (text.count == before)
         LTAP_GO(hint_number(search, name, &text, error));
+    if (text.count == before)
+        LTAP_GO(ltap_text_format(&text, error, "%s", hint_source(search->layers)));
     LTAP_GO(finish(search, &text, &done_text, error));
     const char *shown;
     LTAP_GO(shorten(search, name, &shown, error));

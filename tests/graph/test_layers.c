@@ -139,7 +139,7 @@ static const tree_case torchscript_cases[] = {
 
 static const tree_case other_cases[] = {
     {"names without scopes make no modules",
-     {"x", "y", {"Conv_0|Conv|x 65|a", "|Relu|a|b", "model/conv/Relu|Relu|b|y"}},
+     {"x", "y", {"Conv_0|Conv|x 65|a", "|Relu|a|b", "Relu_2|Relu|b|y"}},
      ""},
     {"metadata name modules and classes",
      {"x",
@@ -185,6 +185,74 @@ static const tree_case other_cases[] = {
     {"calls of functions name modules",
      {"x", "y", {"@enc/conv|Conv|x w|a", "@enc/act|Relu|a|b", "@dec|Relu|b|y"}},
      "enc - 4: b\nenc.conv - 4: a\nenc.act - 0: b\ndec - 0: y\n"},
+};
+
+static const tree_case name_cases[] = {
+    {"paths of TensorFlow without the model's own name, with and without a function around",
+     {"x",
+      "y",
+      {"StatefulPartitionedCall/model/a/Conv2D|Conv|x model/a/Conv2D/ReadVariableOp:0|model/a/Conv2D:0",
+       "model/a/Relu|Relu|model/a/Conv2D:0|p", "model/b/c/MatMul|MatMul|p w|q",
+       "model/b/c/BiasAdd|Add|q v|r", "model/tf.nn/Neg|Neg|r|y"}},
+     "a - 4: p\nb - 8: r\nb.c - 8: r\ntf.nn - 0: y\n"},
+    {"what a converter put in is the layer's only behind its operations",
+     {"x",
+      "y",
+      {"m/a/Conv2D__6|Transpose|x|p", "m/a/Conv2D|Conv|p w|q", "m/a/Conv2D__7|Transpose|q|r",
+       "m/b/Relu|Relu|r|y"}},
+     "a - 4: r\nb - 0: y\n"},
+    {"a convolution that took a BatchNorm in is known beside it",
+     {"x",
+      "y",
+      {"m/a/BiasAdd|Conv|x m/a/BiasAdd_weights_fused_bn m/a/BiasAdd_bias_fused_bn|m/n/FusedBatchNormV3:0",
+       "m/r/Relu|Relu|m/n/FusedBatchNormV3:0|q", "m/c/Conv2D__9|Transpose|q|r",
+       "Conv__4|Conv|r Conv__4_weights_fused_bn u|m/o/FusedBatchNormV3:0",
+       "m/s/Relu|Relu|m/o/FusedBatchNormV3:0|y"}},
+     "a - 0: m/n/FusedBatchNormV3:0 [folded by n]\nn - 8: m/n/FusedBatchNormV3:0\nr - 0: q\n"
+     "c - 0: m/o/FusedBatchNormV3:0 [folded by o]\no - 8: m/o/FusedBatchNormV3:0\ns - 0: y\n"},
+    {"a convolution that took in the factor only is folded up to the end of the BatchNorm",
+     {"x",
+      "y",
+      {"m_1/n_1/batchnorm/mul_1|Conv|x m_1/a_1/convolution/merged_input:0|p",
+       "m_1/n_1/batchnorm/add_1|Add|p w|q", "m_1/r_1/Relu|Relu|q|y"}},
+     "a - 0: q [folded by n]\nn - 8: q\nr - 0: y\n"},
+    {"an operation without a path is its own weights' layer",
+     {"x",
+      "y",
+      {"m/a/Relu|Relu|x|p", "Conv__4|Conv|p c m/d/BiasAdd/ReadVariableOp:0|q",
+       "m/b/Relu|Relu|q|y"}},
+     "a - 0: p\nd - 8: q\nb - 0: y\n"},
+    {"the numbers of Keras 3 are cut where layers stay different",
+     {"x",
+      "y",
+      {"m_1/d_1/Relu|Relu|x|p", "m_1/d_1_2/Relu|Relu|p|q", "m_1/s_1/a_1/Neg|Neg|q|r",
+       "m_1/s_3/a_1/Neg|Neg|r|y"}},
+     "d - 0: p\nd_1 - 0: q\ns_1 - 0: r\ns_1.a - 0: r\ns_3 - 0: y\ns_3.a - 0: y\n"},
+    {"mixed calls of a layer are in doubt",
+     {"x",
+      "y",
+      {"m/s/a/Conv2D_1|Conv|x w|p", "m/s/a/Conv2D|Conv|p w|q", "m/s/b/Relu_1|Relu|q|r",
+       "m/s/b/Relu|Relu|r|t", "m/u/Neg|Neg|t|y"}},
+     "s - 4: t [doubt]\ns.a - 4: p | q [doubt]\ns.b - 0: r | t [doubt]\nu - 0: y\n"},
+    {"operations of one layer come together where the file has them apart",
+     {"x",
+      "y",
+      {"m/a/Sigmoid|Sigmoid|x|p", "m/b/Neg|Neg|x|q", "m/a/mul|Mul|x p|r", "m/c/Add|Add|q r|y"}},
+     "a - 0: r\nb - 0: q\nc - 0: y\n"},
+    {"weights name modules, whose ends may be unknown",
+     {"x",
+      "y",
+      {"Conv_0|Conv|x l.0.conv.weight l.0.conv.bias|1", "Relu_1|Relu|1|2", "|MatMul|2 77|3",
+       "|Add|3 l.fc.bias|4", "Add_4|Add|4 2|5", "Mul_5|Mul|5 n.weight|6", "Add_6|Add|6 n.bias|7",
+       "Transpose_7|Transpose|7|y"}},
+     "l - 16: 2,4 [doubt]\nl.0 - 8: 1 [doubt]\nl.0.conv - 8: 1\nl.fc - 8: 4\nn - 8: 7 [doubt]\n"},
+    {"Paddle's weights",
+     {"x",
+      "y",
+      {"p2o.Conv.0|Conv|x conv2d_0.w_0|conv2d_0.tmp_0",
+       "p2o.Relu.0|Relu|conv2d_0.tmp_0|relu_0.tmp_0",
+       "p2o.BatchNormalization.0|BatchNormalization|relu_0.tmp_0 batch_norm_0.w_0 batch_norm_0.b_0 a b|y"}},
+     "conv2d_0 - 4: conv2d_0.tmp_0\nbatch_norm_0 - 8: y\n"},
 };
 
 static void describe(const ltap_layers *layers, char *text, size_t room)
@@ -250,6 +318,13 @@ static void other_sources_become_modules(void **state)
         check_case(&other_cases[i]);
 }
 
+static void names_and_weights_become_modules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof name_cases / sizeof *name_cases; i++)
+        check_case(&name_cases[i]);
+}
+
 static void a_name_of_a_thousand_scopes_is_cut(void **state)
 {
     enum { DEPTH = 1000 };
@@ -297,9 +372,11 @@ static void a_call_knows_what_it_takes_and_runs(void **state)
 
 static void every_allocation_may_fail(void **state)
 {
-    const layers_sketch *sketches[] = {&torchscript_cases[9].sketch, &other_cases[5].sketch};
+    const layers_sketch *sketches[] = {&torchscript_cases[9].sketch, &other_cases[5].sketch,
+                                       &name_cases[2].sketch, &name_cases[6].sketch,
+                                       &name_cases[8].sketch};
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++) {
         for (size_t n = 1;; n++) {
             fail_alloc heap;
             ltap_memory *memory = NULL;
@@ -325,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torchscript_scopes_become_modules),
         cmocka_unit_test(other_sources_become_modules),
+        cmocka_unit_test(names_and_weights_become_modules),
         cmocka_unit_test(a_name_of_a_thousand_scopes_is_cut),
         cmocka_unit_test(a_call_knows_what_it_takes_and_runs),
         cmocka_unit_test(every_allocation_may_fail),
