@@ -17,6 +17,7 @@ static const ltap_impl *const rows[] = {
 #endif
     &ltap_gemm_winograd,
     &ltap_gemm_conv,
+    &ltap_gemm_depthwise,
     &ltap_gemm_product,
     &ltap_gemm_matmul,
 #ifdef LTAP_HAVE_DNNL

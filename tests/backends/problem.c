@@ -123,11 +123,9 @@ void problem_clear(problem *p)
     free(p->output.data);
 }
 
-void make_conv(problem *p)
+/* Groups of `in` channels and `out` filters each. */
+static void make_convolution(problem *p, int64_t groups, int64_t in, int64_t out, int64_t rank)
 {
-    int64_t groups = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 9);
-    int64_t wide = problem_draw(p, 0, 2) ? 1 : 16, rank = problem_draw(p, 0, 4) ? 2 : 1;
-    int64_t in = wide * problem_draw(p, 1, 6), out = wide * problem_draw(p, 1, 6);
     int64_t x[4] = {problem_draw(p, 1, 3), groups * in}, w[4] = {groups * out, in}, pads[4];
     int64_t strides[2], dilations[2];
     p->node.op_type = "Conv";
@@ -148,6 +146,20 @@ void make_conv(problem *p)
     problem_ints(p, "strides", (size_t)rank, strides);
     problem_ints(p, "dilations", (size_t)rank, dilations);
     problem_ints(p, "pads", 2 * (size_t)rank, pads);
+}
+
+void make_conv(problem *p)
+{
+    int64_t groups = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 9);
+    int64_t wide = problem_draw(p, 0, 2) ? 1 : 16, rank = problem_draw(p, 0, 4) ? 2 : 1;
+    int64_t in = wide * problem_draw(p, 1, 6), out = wide * problem_draw(p, 1, 6);
+    make_convolution(p, groups, in, out, rank);
+}
+
+void make_depthwise(problem *p)
+{
+    make_convolution(p, problem_draw(p, 0, 3) ? problem_draw(p, 16, 90) : problem_draw(p, 120, 300),
+                     1, 1, 2);
 }
 
 static void make_pool(problem *p, const char *op, int axes)

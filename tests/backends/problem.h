@@ -42,6 +42,7 @@ void problem_clear(problem *p);
 
 #define PROBLEM_MAKER(op) void make_##op(problem *p)
 PROBLEM_MAKER(conv);
+PROBLEM_MAKER(depthwise);
 PROBLEM_MAKER(batch_norm);
 PROBLEM_MAKER(concat);
 PROBLEM_MAKER(average_pool);

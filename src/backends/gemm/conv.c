@@ -5,6 +5,7 @@
  * A picture of few channels is copied with its padding first: then a whole line of the kernel is
  * one stretch of memory, and is taken as one tap.
  */
+#include "backends/gemm/pixels.h"
 #include "backends/gemm/rows.h"
 #include "backends/gemm/work.h"
 #include "base/checked.h"
@@ -17,26 +18,28 @@
 enum { FEW_CHANNELS = 8 };
 
 typedef struct conv {
-    ltap_window window; /* as the products see it: of a copied picture, a line is one tap */
+    ltap_pixels pixels; /* as the products see them: of a copied picture, a line is one tap */
     int64_t images, channels;
     int64_t picture[2], begin[2]; /* what is copied: its size, its place in the copy */
-    bool copied, padded, has_bias;
+    bool copied, has_bias;
     uint64_t copy_bytes;
     ltap_work work;
-    float *zeros; /* a pixel of padding */
 } conv;
 
-bool ltap_gemm_conv_fits(const ltap_query *query, ltap_why *why)
+bool ltap_gemm_conv_fits(const ltap_query *query, ltap_window *window, ltap_why *why)
 {
     for (size_t i = 0; i < query->n_inputs; i++)
         if (query->inputs[i].dtype != LTAP_FLOAT32 && query->inputs[i].dtype != LTAP_UNDEFINED)
             return ltap_refuse(why, "not float32");
     if (!query->inputs[1].data)
         return ltap_refuse(why, "its weights are computed");
-    if (query->inputs[0].rank != 4 || ltap_node_int(query->node, "group", 1) != 1)
-        return ltap_refuse(why, "not two spatial axes in one group");
+    if (query->inputs[0].rank != 4)
+        return ltap_refuse(why, "not two spatial axes");
     if (ltap_tensor_count(&query->outputs[0]) == 0 || ltap_tensor_count(&query->inputs[0]) == 0)
         return ltap_refuse(why, "empty");
+    if (ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], window, NULL) !=
+        LTAP_OK)
+        return ltap_refuse(why, "its attributes do not fit");
     return true;
 }
 
@@ -46,11 +49,9 @@ static bool accepts(const ltap_query *query, ltap_why *why)
 
     if (query->exact)
         return ltap_refuse(why, "not for exact mode, which adds up in double");
-    if (!ltap_gemm_conv_fits(query, why))
+    if (!ltap_gemm_conv_fits(query, &w, why))
         return false;
-    if (ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &w, NULL) != LTAP_OK)
-        return ltap_refuse(why, "its attributes do not fit");
-    return true;
+    return ltap_node_int(query->node, "group", 1) == 1 || ltap_refuse(why, "several groups");
 }
 
 /* Whether the picture is copied with its padding. */
@@ -72,7 +73,7 @@ static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
 /* The window on the copy: no padding, and one tap a line. */
 static void see_copy(conv *s)
 {
-    ltap_window *w = &s->window;
+    ltap_window *w = &s->pixels.window;
 
     for (int i = 0; i < 2; i++) {
         s->picture[i] = w->in[i + 1];
@@ -86,7 +87,7 @@ static void see_copy(conv *s)
 
 static void size_work(const ltap_query *query, conv *s)
 {
-    const ltap_window *w = &s->window;
+    const ltap_window *w = &s->pixels.window;
     int64_t depth = s->channels * (s->copied ? query->inputs[1].dims[3] : 1);
     ltap_work_size size = {.rows = s->images * w->out[1] * w->out[2],
                            .taps = w->kernel[1] * w->kernel[2],
@@ -106,7 +107,7 @@ static void release(ltap_kernel *kernel, ltap_memory *memory)
 /* Scratch: the copy, then the pointers. */
 static bool measure(conv *s, uint64_t *scratch)
 {
-    const ltap_window *w = &s->window;
+    const ltap_window *w = &s->pixels.window;
     uint64_t copy = 0;
 
     if (s->copied &&
@@ -142,15 +143,17 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
                                      &kernel->state, error));
     conv *s = kernel->state;
     kernel->state_bytes = sizeof(conv) + pixel;
-    s->zeros = (float *)(s + 1);
+    s->pixels.zeros = (float *)(s + 1);
     s->images = query->inputs[0].dims[0];
     s->channels = query->inputs[0].dims[1];
     s->copied = is_copied(query);
     s->has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED;
-    LTAP_GO(ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &s->window, error));
-    s->padded = s->window.begin[1] || s->window.begin[2] || s->window.end[1] || s->window.end[2];
+    LTAP_GO(ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &s->pixels.window,
+                             error));
     if (s->copied)
         see_copy(s);
+    s->pixels.channels = s->channels;
+    s->pixels.taps = s->pixels.window.kernel[1] * s->pixels.window.kernel[2];
     size_work(query, s);
     LTAP_GO(pack(query, s, error));
     if (!measure(s, &kernel->scratch_bytes))
@@ -166,7 +169,6 @@ done:
 /* What a run reads. */
 typedef struct pictures {
     const conv *state;
-    const float *src; /* as the products see it */
     const float *given;
     float *copy;
 } pictures;
@@ -176,89 +178,17 @@ static void copy_lines(void *context, int64_t first, int64_t last)
 {
     const pictures *p = context;
     const conv *s = p->state;
-    const ltap_window *w = &s->window;
+    const ltap_window *w = &s->pixels.window;
     int64_t height = s->picture[0], width = s->picture[1], channels = s->channels;
     int64_t live = w->in[2] - s->begin[1] < width ? w->in[2] - s->begin[1] : width;
 
     for (int64_t line = first; line < last; line++) {
         int64_t image = line / w->in[1], y = line % w->in[1] - s->begin[0];
-        float *to = p->copy + line * w->in[2] * channels;
+        float *to = p->copy + line * w->in[2] * channels, *inner = to + s->begin[1] * channels;
         memset(to, 0, (size_t)(w->in[2] * channels) * sizeof(float));
-        if (y < 0 || y >= height)
-            continue;
-        for (int64_t c = 0; c < channels; c++) {
-            const float *from = p->given + ((image * channels + c) * height + y) * width;
-            for (int64_t x = 0; x < live; x++)
-                to[(s->begin[1] + x) * channels + c] = from[x];
-        }
-    }
-}
-
-/* Output pixels side by side. */
-typedef struct stretch {
-    int64_t image, y, x, count;
-} stretch;
-
-/* What they see through taps, `step` pointers from one tap to the next. */
-static void point_stretch(const pictures *p, const stretch *at, int64_t step, const float **to)
-{
-    const conv *s = p->state;
-    const ltap_window *w = &s->window;
-
-    for (int64_t ky = 0; ky < w->kernel[1]; ky++) {
-        int64_t y = ltap_window_at(w, 1, at->y, ky);
-        bool there = y >= 0 && y < w->in[1];
-        const float *line =
-            p->src + (at->image * w->in[1] + (there ? y : 0)) * w->in[2] * s->channels;
-        for (int64_t kx = 0; kx < w->kernel[2]; kx++, to += step) {
-            int64_t x = ltap_window_at(w, 2, at->x, kx);
-            for (int64_t i = 0; i < at->count; i++, x += w->stride[2])
-                to[i] = there && x >= 0 && x < w->in[2] ? line + x * s->channels : s->zeros;
-        }
-    }
-}
-
-/* A tap that sees nothing but padding is left out. */
-static void leave_out(const conv *s, int64_t n_rows, const float **to)
-{
-    for (int64_t tap = 0; tap < s->work.panels.taps; tap++, to += n_rows) {
-        bool empty = true;
-        for (int64_t r = 0; r < n_rows; r++)
-            empty = empty && to[r] == s->zeros;
-        if (empty)
-            to[0] = NULL;
-    }
-}
-
-static void start_line(const ltap_window *w, stretch *at)
-{
-    at->x = 0;
-    at->y++;
-    if (at->y == w->out[1]) {
-        at->y = 0;
-        at->image++;
-    }
-}
-
-static void point(const void *context, int64_t first, const ltap_blocks *blocks,
-                  const float **pointers)
-{
-    const pictures *p = context;
-    const ltap_window *w = &p->state->window;
-    int64_t taps = p->state->work.panels.taps, width = w->out[2], line = first / width;
-    stretch at = {line / w->out[1], line % w->out[1], first % width, 0};
-
-    for (int64_t b = 0; b < blocks->count; b++) {
-        int64_t begin = ltap_blocks_begin(blocks, b), end = ltap_blocks_begin(blocks, b + 1);
-        const float **to = pointers + begin * taps;
-        for (int64_t r = begin; r < end; r += at.count, at.x += at.count) {
-            if (at.x == width)
-                start_line(w, &at);
-            at.count = end - r < width - at.x ? end - r : width - at.x;
-            point_stretch(p, &at, end - begin, to + r - begin);
-        }
-        if (p->state->padded)
-            leave_out(p->state, end - begin, to);
+        if (y >= 0 && y < height && live > 0)
+            ltap_pixels_interleave(p->given + (image * channels * height + y) * width,
+                                   height * width, channels, live, inner);
     }
 }
 
@@ -266,11 +196,11 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                        void *scratch, ltap_error *error)
 {
     const conv *s = kernel->state;
-    pictures p = {
-        .state = s, .src = s->copied ? scratch : inputs[0], .given = inputs[0], .copy = scratch};
+    pictures p = {.state = s, .given = inputs[0], .copy = scratch};
+    ltap_pixels_source source = {&s->pixels, s->copied ? scratch : inputs[0]};
     ltap_work_job job = {.work = &s->work,
-                         .point = point,
-                         .context = &p,
+                         .point = ltap_pixels_point,
+                         .context = &source,
                          .inputs = inputs,
                          .bias = s->has_bias ? inputs[2] : NULL,
                          .dst = outputs[0],
@@ -278,7 +208,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
 
     (void)error;
     if (s->copied)
-        ltap_parallel_for(s->work.threads, s->images * s->window.in[1], 16, copy_lines, &p);
+        ltap_parallel_for(s->work.threads, s->images * s->pixels.window.in[1], 16, copy_lines, &p);
     ltap_work_run(&job);
     return LTAP_OK;
 }

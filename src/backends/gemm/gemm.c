@@ -9,9 +9,7 @@ enum { PART_BYTES = 192 << 10, LINE = 64, MOST_WIDTH = 64 };
 
 ltap_blocks ltap_blocks_of(const ltap_panels *panels, int64_t rows)
 {
-    int64_t most = panels->tiles->rows[panels->vectors - 1];
-
-    return (ltap_blocks){rows, (rows + most - 1) / most};
+    return (ltap_blocks){rows, (rows + panels->rows - 1) / panels->rows};
 }
 
 /* A stretch of a panel's depth: whole taps, or a piece of one. */

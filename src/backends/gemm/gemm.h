@@ -15,13 +15,14 @@ typedef struct ltap_panels {
     const ltap_tiles *tiles;
     int64_t taps, depth, columns;
     int vectors;   /* of a panel */
+    int rows;      /* of a block at the most */
     int64_t count; /* panels */
 } ltap_panels;
 
 /* pieces: how many threads will share the panels out among them; 1 where they share rows. */
 void ltap_panels_init(int64_t taps, int64_t depth, int64_t columns, int pieces,
                       ltap_panels *panels);
-/* vectors and count, where all else is set. */
+/* vectors, rows and count, where all else is set. */
 void ltap_panels_cut(ltap_panels *panels, int pieces);
 uint64_t ltap_panels_bytes(const ltap_panels *panels);
 

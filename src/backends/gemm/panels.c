@@ -24,6 +24,7 @@ void ltap_panels_cut(ltap_panels *panels, int pieces)
         count = round_up(count, pieces) * pieces;
     panels->vectors = (int)round_up(vectors, count < vectors ? count : vectors);
     panels->count = round_up(vectors, panels->vectors);
+    panels->rows = panels->tiles->rows[panels->vectors - 1];
 }
 
 void ltap_panels_init(int64_t taps, int64_t depth, int64_t columns, int pieces, ltap_panels *panels)

@@ -3,14 +3,16 @@
 #define LTAP_BACKENDS_GEMM_ROWS_H
 
 #include "backends/impl.h"
+#include "ops/window.h"
 
 extern const ltap_impl ltap_gemm_winograd;
 extern const ltap_impl ltap_gemm_conv;
+extern const ltap_impl ltap_gemm_depthwise;
 extern const ltap_impl ltap_gemm_product; /* Gemm */
 extern const ltap_impl ltap_gemm_matmul;
 
-/* Whether a Conv's tensors are for these rows: float32, constant weights, two spatial axes, one
- * group, nothing empty. */
-bool ltap_gemm_conv_fits(const ltap_query *query, ltap_why *why);
+/* Whether a Conv's tensors are for these rows: float32, constant weights, two spatial axes, nothing
+ * empty, attributes that fit. */
+bool ltap_gemm_conv_fits(const ltap_query *query, ltap_window *window, ltap_why *why);
 
 #endif

@@ -42,12 +42,11 @@ static bool read_shape(const ltap_query *query, ltap_winograd *shape, ltap_why *
 {
     ltap_window w;
 
-    if (!ltap_gemm_conv_fits(query, why))
+    if (!ltap_gemm_conv_fits(query, &w, why))
         return false;
-    if (ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &w, NULL) != LTAP_OK)
-        return ltap_refuse(why, "its attributes do not fit");
-    if (w.kernel[1] != 3 || w.kernel[2] != 3 || w.stride[1] != 1 || w.stride[2] != 1)
-        return ltap_refuse(why, "not 3x3 of stride 1");
+    if (w.kernel[1] != 3 || w.kernel[2] != 3 || w.stride[1] != 1 || w.stride[2] != 1 ||
+        ltap_node_int(query->node, "group", 1) != 1)
+        return ltap_refuse(why, "not 3x3 of stride 1 in one group");
     *shape =
         (ltap_winograd){.channels = query->inputs[0].dims[1], .filters = query->outputs[0].dims[1]};
     for (int i = 0; i < 2; i++) {
@@ -124,6 +123,7 @@ static void cut(winograd *s, int threads)
     while (w->filters % w->group)
         w->group -= LANES;
     s->panels.vectors = (int)(w->group / s->panels.tiles->lanes);
+    s->panels.rows = s->panels.tiles->rows[s->panels.vectors - 1];
     s->panels.count = w->filters / w->group;
     if (s->by_group && s->panels.count < threads)
         s->threads = (int)s->panels.count;

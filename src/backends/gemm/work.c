@@ -83,7 +83,7 @@ static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, cons
         g->blocks = ltap_blocks_of(&w->panels, count);
         g->dst = job->dst + first * w->panels.columns;
         job->point(job->context, first, &g->blocks, pointers);
-        ltap_gemm_run(g);
+        job->multiply(g);
         finish(job, first, count, g);
         first += count;
     }
@@ -120,5 +120,6 @@ void ltap_work_run(const ltap_work_job *job)
 {
     ltap_work_job copy = *job;
 
+    copy.multiply = job->multiply ? job->multiply : ltap_gemm_run;
     ltap_parallel_for(job->work->threads, job->work->threads, 1, run_shares, &copy);
 }

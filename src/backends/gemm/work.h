@@ -40,9 +40,10 @@ typedef void (*ltap_work_point)(const void *context, int64_t first, const ltap_b
 typedef struct ltap_work_job {
     const ltap_work *work;
     ltap_work_point point;
-    const void *context;
-    const void *const *inputs; /* the node's, then the chain's */
-    const float *bias;         /* a number a column, or NULL */
+    void (*multiply)(const ltap_gemm *gemm); /* NULL: ltap_gemm_run */
+    const void *context;                     /* for point */
+    const void *const *inputs;               /* the node's, then the chain's */
+    const float *bias;                       /* a number a column, or NULL */
     float *dst;
     void *scratch;
 } ltap_work_job;
