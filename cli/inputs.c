@@ -30,6 +30,7 @@ struct cli_inputs {
     ltap_preprocess preprocess;
     int has_pictures;
     size_t n_told; /* pictures that were spoken of */
+    int rewound;   /* all were */
     lane *lanes;
     size_t n_lanes, lead;
     int64_t limit, units, done;
@@ -221,6 +222,8 @@ ltap_status cli_inputs_open(const cli_inputs_options *options, const ltap_model 
     inputs->options = *options;
     ltap_status status =
         cli_sources_open(options->arguments, model, getter, &inputs->sources, error);
+    if (status == LTAP_OK && options->fill)
+        status = cli_sources_fill(&inputs->sources, model, error);
     if (status == LTAP_OK)
         status = open_lanes(inputs, model, error);
     if (status != LTAP_OK) {
@@ -253,6 +256,8 @@ void cli_inputs_close(cli_inputs *inputs)
 static void tell_picture(cli_inputs *inputs, const cli_item *item)
 {
     const cli_talk *talk = inputs->options.talk;
+    if (inputs->rewound)
+        return;
     size_t told = inputs->n_told++;
     if (told == PICTURES_TOLD && !talk->verbose)
         cli_report_note(talk, "... (--verbose tells of every picture)");
@@ -460,6 +465,21 @@ ltap_status cli_inputs_next(cli_inputs *inputs, cli_batch *batch, ltap_error *er
     }
     describe_batch(inputs, n, batch);
     return LTAP_OK;
+}
+
+void cli_inputs_rewind(cli_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->n_lanes; i++) {
+        lane *l = &inputs->lanes[i];
+        cli_stage_clear(&l->stage);
+        l->item = 0;
+        l->row = 0;
+        l->used = 0;
+    }
+    inputs->done = 0;
+    inputs->rewound = 1;
+    if (inputs->n_lanes == 0)
+        inputs->units = 0;
 }
 
 /* --- facts ----------------------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ typedef struct cli_inputs_options {
     long batch; /* rows at a time */
     int batch_given;
     int separate; /* never two items in one batch */
+    int fill;     /* random numbers where nothing is given */
     uint64_t memory_limit;
 } cli_inputs_options;
 
@@ -44,6 +45,9 @@ LTAP_MUST_USE ltap_status cli_inputs_open(const cli_inputs_options *options,
 void cli_inputs_close(cli_inputs *inputs);
 
 LTAP_MUST_USE ltap_status cli_inputs_next(cli_inputs *inputs, cli_batch *batch, ltap_error *error);
+
+/* Back to the first batch. */
+void cli_inputs_rewind(cli_inputs *inputs);
 
 /* The feed whose items are counted, and after which outputs are named; NULL: none has any. */
 const cli_feed *cli_inputs_lead(const cli_inputs *inputs);

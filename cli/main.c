@@ -9,6 +9,23 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+/* How pictures are prepared. */
+/* clang-format off */
+#define PICTURE_OPTIONS                                                                            \
+    {"preprocess", 0, "P", "imagenet, segmentation, none; default: what the model says",           \
+     "imagenet segmentation none", NULL},                                                          \
+    {"resize", 0, "SIZE", "short side to SIZE pixels, or HxW, or off", NULL,                       \
+     "its steps: SIZE, HxW or off; bilinear, bicubic; 255"},                                       \
+    {"crop", 0, "SIZE", "the middle SIZE x SIZE pixels, or HxW, or off", NULL, ""},                \
+    {"filter", 0, "FILTER", "how to resize: bilinear, bicubic", "bilinear bicubic", ""},           \
+    {"scale", 0, "X", "divide pixels by X (255)", NULL, ""},                                       \
+    {"mean", 0, "A,B,C", "subtract a number per channel, after scaling", NULL,                     \
+     "its steps: A,B,C; rgb or bgr; turn as EXIF says"},                                           \
+    {"std", 0, "A,B,C", "divide by a number per channel, or off", NULL, ""},                       \
+    {"order", 0, "ORDER", "order of channels: rgb, bgr", "rgb bgr", ""},                           \
+    {"exif", 0, NULL, "turn pictures as their EXIF orientation says", NULL, ""}
+/* clang-format on */
+
 static const cli_option layers_options[] = {
     {"tree", 0, NULL, "indent by module instead of full names", NULL, NULL},
     {"input-shape", 0, "[NAME=]SHAPE", "sizes for an input whose sizes are free: 1x3x256x256", NULL,
@@ -37,18 +54,7 @@ static const cli_option extract_options[] = {
     {"input", 0, "[NAME=]SOURCE", "a file, random[:SEED][:SHAPE], zeros[:SHAPE], ones[:SHAPE]",
      "file", NULL},
     {"batch", 0, "N", "inputs that go through the network together (8)", NULL, NULL},
-    {"preprocess", 0, "P", "imagenet, segmentation, none; default: what the model says",
-     "imagenet segmentation none", NULL},
-    {"resize", 0, "SIZE", "short side to SIZE pixels, or HxW, or off", NULL,
-     "its steps: SIZE, HxW or off; bilinear, bicubic; 255"},
-    {"crop", 0, "SIZE", "the middle SIZE x SIZE pixels, or HxW, or off", NULL, ""},
-    {"filter", 0, "FILTER", "how to resize: bilinear, bicubic", "bilinear bicubic", ""},
-    {"scale", 0, "X", "divide pixels by X (255)", NULL, ""},
-    {"mean", 0, "A,B,C", "subtract a number per channel, after scaling", NULL,
-     "its steps: A,B,C; rgb or bgr; turn as EXIF says"},
-    {"std", 0, "A,B,C", "divide by a number per channel, or off", NULL, ""},
-    {"order", 0, "ORDER", "order of channels: rgb, bgr", "rgb bgr", ""},
-    {"exif", 0, NULL, "turn pictures as their EXIF orientation says", NULL, ""},
+    PICTURE_OPTIONS,
     {"png", 0, "DIR", "also pictures: the input, channels as grids, labels in colour", "folder",
      NULL},
     {"dry-run", 0, NULL, "run nothing; say what would run, its memory, its sizes", NULL,
@@ -89,6 +95,34 @@ static const cli_option bench_options[] = {
     {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
     {"verbose", 'v', NULL, "in the profile, why other kernels refused", NULL, NULL},
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
+static const cli_option diff_options[] = {
+    {"return", 'r', "LAYER[=LAYER]",
+     "only this layer (of A); and its partner in B; for more, repeat", "layer", NULL},
+    {"layers-from", 0, "FILE", "the same from JSON: {\"layer1\": \"feat1\"}", "file", NULL},
+    {"tolerance", 0, "X", "largest difference allowed, of the largest magnitude in B (1e-4)", NULL,
+     NULL},
+    {"differing", 0, NULL, "only the layers that differ", NULL, NULL},
+    {"calls", 0, "first|last", "what the name of a module that is called twice means", "first last",
+     NULL},
+    {"input", 0, "[NAME=]SOURCE", "a file, random[:SEED][:SHAPE] (default), zeros, ones", "file",
+     NULL},
+    {"batch", 0, "N", "inputs that go through the networks together (8)", NULL, NULL},
+    PICTURE_OPTIONS,
+    {"memory", 0, "SIZE",
+     "refuse to use more: 512M, 2G; half for each network (80 % of what there is)", NULL,
+     "most memory to use (512M, 2G); processors"},
+    {"threads", 0, "N", "processors to use (all)", NULL, ""},
+    {"exact", 0, NULL, "no fast algorithms; bits repeat over batches and threads", NULL,
+     "no fast algorithms; 'reference': plain C only"},
+    {"backend", 0, "NAME", "reference: plain C kernels only", "reference", ""},
+    {"external-dir", 0, "DIR", "a folder that may hold the models' external data", "folder", NULL},
+    {"json", 0, NULL, "one JSON document instead of the table", NULL,
+     "one document; no notes; all that has no partner"},
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, ""},
+    {"verbose", 'v', NULL, "all layers without a partner; more notes", NULL, ""},
     {"help", 'h', NULL, "this text", NULL, NULL},
 };
 
@@ -156,6 +190,30 @@ static const char bench_details[] =
     "\"kernel\", \"refused\", \"calls\", \"ms\", \"share\", \"mult_adds\", \"gflops\", "
     "\"of_peak\"}]. A batch that is refused has per_second null, and \"error\".\n";
 
+static const char diff_details[] =
+    "A and B are models, or files of features (.npz, .safetensors, .npy) such as extract writes or "
+    "PyTorch hooks fill. Models run on the same INPUT, given as for extract; where none is given, on "
+    "random numbers. With a file of features, say the input that they were made from, or keep it in "
+    "the file under the input's name.\n"
+    "\n"
+    "Layers are matched by module path; a convolution with its BatchNorm folded in is the BatchNorm "
+    "of the other file (\"folded\"); operations by their name in the file; outputs by position; what "
+    "lies between by operator and shape (\"structure\"). -r A=B matches by hand. Names of one tensor "
+    "share a line. A layer of a file of features that is called several times means its last call, "
+    "as in a dictionary that hooks fill; --calls first for create_feature_extractor.\n"
+    "\n"
+    "Per layer: the largest |A - B|; the same as a part of the largest magnitude in B; the cosine; "
+    "how many NaN and Inf are in A and in B. A layer differs where the part is beyond the tolerance, "
+    "the shapes differ, or NaN or Inf are at other places. \"inside\": it differs, but was matched by "
+    "structure only, and the module around it agrees: it is not counted. Layers without a partner "
+    "are listed and not counted. Large networks run in passes, each with as many layers as fit.\n"
+    "\n"
+    "JSON: {\"layertap\":1, \"a\", \"b\", \"tolerance\", \"reference\":\"b\", \"same\", "
+    "\"first\", \"compared\", \"different\", \"passes\", \"layers\":[{\"a\", \"b\", "
+    "\"matched\", \"also\":[], \"dtypes\":[], \"shapes\":[], \"max_abs\", \"max_rel\", "
+    "\"cosine\", \"nan\":[], \"inf\":[], \"misplaced\", \"verdict\"}], "
+    "\"only_a\":[{\"name\", \"reason\"}], \"only_b\"}. A max_rel that is infinite is null.\n";
+
 static int generate(const cli_arguments *arguments)
 {
     const char *what = arguments->n_operands == 1 ? arguments->operands[0] : "";
@@ -179,6 +237,9 @@ const cli_command cli_commands[] = {
      extract_options, COUNT(extract_options), cli_extract_run, false},
     {"bench", "MODEL [-r LAYER[=NAME]]...", "How long a request takes, and where.", bench_details,
      bench_options, COUNT(bench_options), cli_bench_run, false},
+    {"diff", "A B [-r LAYER[=LAYER]]... [INPUT...]",
+     "Where two networks, or a network and a file of features, part.", diff_details, diff_options,
+     COUNT(diff_options), cli_diff_run, false},
     {"generate", "man|bash|zsh|fish|options", "The man page and completions.", NULL,
      generate_options, COUNT(generate_options), generate, true},
 };
@@ -267,7 +328,8 @@ static int finish(int exit_status)
 {
     const cli_talk talk = {0};
     ltap_error error;
-    if (exit_status == CLI_DONE && cli_report_flush(&error) != LTAP_OK)
+    if ((exit_status == CLI_DONE || exit_status == CLI_DIFFERENT) &&
+        cli_report_flush(&error) != LTAP_OK)
         return cli_report_error(&talk, &error);
     return exit_status;
 }

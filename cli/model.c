@@ -47,7 +47,7 @@ ltap_status cli_model_memory(const cli_arguments *arguments, uint64_t *limit, lt
 
 ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, ltap_error *error)
 {
-    *model = (cli_model){0};
+    model->model = NULL;
     if (arguments->n_operands < 1)
         return cli_error_set(error, LTAP_ERROR_ARGUMENT,
                              "which model? layertap %s MODEL (more: layertap %s --help)",
@@ -57,14 +57,16 @@ ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, lta
     ltap_status status = cli_model_memory(arguments, &options.memory_limit, error);
     if (status != LTAP_OK)
         return status;
+    if (model->limit > 0)
+        options.memory_limit = model->limit;
     if (strcmp(path, "-") != 0)
         return ltap_model_open(path, &options, &model->model, error);
-    size_t size = 0;
-    status = cli_stdin_read(&model->bytes, &size, error);
+    if (!model->bytes)
+        status = cli_stdin_read(&model->bytes, &model->size, error);
     if (status != LTAP_OK)
         return status;
-    return ltap_model_open_bytes(model->bytes, size, "standard input", &options, &model->model,
-                                 error);
+    return ltap_model_open_bytes(model->bytes, model->size, "standard input", &options,
+                                 &model->model, error);
 }
 
 void cli_model_clear(cli_model *model)

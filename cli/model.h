@@ -8,11 +8,13 @@
 
 typedef struct cli_model {
     ltap_model *model;
-    void *bytes; /* of a model on standard input */
+    void *bytes; /* of standard input, where it was read; NULL */
+    size_t size;
+    uint64_t limit; /* of memory; 0: that of --memory */
 } cli_model;
 
-/* The first operand, with --memory and --external-dir. model: cleared by the caller, after an error
- * too. */
+/* The first operand, with --memory and --external-dir. model: zeroed, or with standard input in
+ * it; cleared by the caller, after an error too. */
 LTAP_MUST_USE ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model,
                                          ltap_error *error);
 void cli_model_clear(cli_model *model);

@@ -82,9 +82,11 @@ void cli_man_print(FILE *out)
             put_command(out, &cli_commands[i]);
     }
     fputs(".SH \"EXIT STATUS\"\n", out);
-    put_text(out, "0: done. 1: the work failed (unknown layer, bad file, refused memory). 2: the "
-                  "command line is wrong. Interrupted, layertap ends by the signal itself and "
-                  "leaves nothing half-written.\n");
+    put_text(
+        out,
+        "0: done. 1: the work failed (unknown layer, bad file, refused memory). 2: the "
+        "command line is wrong. 3: diff found a difference. Interrupted, layertap ends by the signal itself and "
+        "leaves nothing half-written.\n");
     fputs(".SH ENVIRONMENT\n", out);
     put_text(out,
              "NO_COLOR: when set and not empty, no colours. Without it, only on a terminal.\n");

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* Exit statuses. */
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_MISUSED = 2 };
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_MISUSED = 2, CLI_DIFFERENT = 3 };
 
 /* How talkative a command is. */
 typedef struct cli_talk {

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 16 };
-
 typedef struct reader {
     const ltap_model *model;
     cli_sources *sources;
@@ -41,23 +39,13 @@ static ltap_status add(cli_feed *feed, const cli_item *item, ltap_error *error)
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-static ltap_status read_head(cli_sources *sources, const char *path, unsigned char *head,
-                             size_t *n_head, ltap_error *error)
+ltap_status cli_file_head(const char *path, unsigned char head[CLI_HEAD_BYTES], size_t *n_head,
+                          ltap_error *error)
 {
-    if (strcmp(path, "-") == 0) {
-        ltap_status status = LTAP_OK;
-        if (!sources->stdin_bytes)
-            status = cli_stdin_read(&sources->stdin_bytes, &sources->stdin_size, error);
-        if (status == LTAP_OK) {
-            *n_head = sources->stdin_size < HEAD_BYTES ? sources->stdin_size : HEAD_BYTES;
-            memcpy(head, sources->stdin_bytes, *n_head);
-        }
-        return status;
-    }
     struct stat about = {0};
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int is_regular = file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-    ssize_t n = is_regular ? read(file, head, HEAD_BYTES) : 0;
+    ssize_t n = is_regular ? read(file, head, CLI_HEAD_BYTES) : 0;
     int reason = errno, failed = file < 0 || n < 0;
     if (file >= 0)
         close(file);
@@ -69,6 +57,21 @@ static ltap_status read_head(cli_sources *sources, const char *path, unsigned ch
             error, LTAP_ERROR_FILE,
             "%s: not a file but a folder, pipe or device; '-' reads standard input", path);
     return LTAP_OK;
+}
+
+static ltap_status read_head(cli_sources *sources, const char *path, unsigned char *head,
+                             size_t *n_head, ltap_error *error)
+{
+    ltap_status status = LTAP_OK;
+    if (strcmp(path, "-") != 0)
+        return cli_file_head(path, head, n_head, error);
+    if (!sources->stdin_bytes)
+        status = cli_stdin_read(&sources->stdin_bytes, &sources->stdin_size, error);
+    if (status == LTAP_OK) {
+        *n_head = sources->stdin_size < CLI_HEAD_BYTES ? sources->stdin_size : CLI_HEAD_BYTES;
+        memcpy(head, sources->stdin_bytes, *n_head);
+    }
+    return status;
 }
 
 static int is_picture(const unsigned char *head, size_t n)
@@ -84,7 +87,7 @@ static ltap_status refuse_file(const char *path, const unsigned char *head, size
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     if (n == 0)
         return cli_error_set(error, LTAP_ERROR_FORMAT, "%s: the file is empty", name);
-    char start[5 * HEAD_BYTES] = "";
+    char start[5 * CLI_HEAD_BYTES] = "";
     for (size_t i = 0, used = 0; i < n && i < 4; i++)
         used += (size_t)snprintf(start + used, sizeof(start) - used,
                                  head[i] >= 0x20 && head[i] < 0x7f ? "%c" : "\\x%02x", head[i]);
@@ -167,7 +170,7 @@ static ltap_status add_arrays(reader *read, const char *path, cli_feed *only, lt
 
 static ltap_status add_file(reader *read, const char *path, cli_feed *only, ltap_error *error)
 {
-    unsigned char head[HEAD_BYTES];
+    unsigned char head[CLI_HEAD_BYTES];
     size_t n_head = 0;
     ltap_status status = read_head(read->sources, path, head, &n_head, error);
     if (status != LTAP_OK)
@@ -331,6 +334,19 @@ ltap_status cli_sources_open(const cli_arguments *arguments, const ltap_model *m
         const cli_given *given = &arguments->given[i];
         if (strcmp(given->option->name, "input") == 0)
             status = add_named(&read, given->value, error);
+    }
+    return status;
+}
+
+ltap_status cli_sources_fill(cli_sources *sources, const ltap_model *model, ltap_error *error)
+{
+    reader read = {model, sources};
+    ltap_status status = LTAP_OK;
+    for (size_t i = 0; status == LTAP_OK && i < sources->n_feeds; i++) {
+        cli_feed *feed = &sources->feeds[i];
+        int floats = feed->port->dtype == LTAP_FLOAT32 || feed->port->dtype == LTAP_FLOAT64;
+        if (feed->n_items == 0)
+            status = add_synthetic(&read, floats ? "random" : "zeros", feed, error);
     }
     return status;
 }

@@ -38,7 +38,16 @@ typedef struct cli_sources {
 LTAP_MUST_USE ltap_status cli_sources_open(const cli_arguments *arguments, const ltap_model *model,
                                            const ltap_getter *getter, cli_sources *sources,
                                            ltap_error *error);
+/* Random numbers (zeros where the input wants no floats) for the inputs that nothing was given for.
+ */
+LTAP_MUST_USE ltap_status cli_sources_fill(cli_sources *sources, const ltap_model *model,
+                                           ltap_error *error);
 void cli_sources_clear(cli_sources *sources);
+
+/* The first bytes of a regular file; n_head: how many there are. */
+enum { CLI_HEAD_BYTES = 16 };
+LTAP_MUST_USE ltap_status cli_file_head(const char *path, unsigned char head[CLI_HEAD_BYTES],
+                                        size_t *n_head, ltap_error *error);
 
 /* The arrays of an item's file. */
 LTAP_MUST_USE ltap_status cli_sources_arrays(const cli_sources *sources, const char *label,

@@ -6,6 +6,7 @@ change the models. Run it anywhere. Each model is for one kind of session in tes
 """
 import os
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
@@ -49,7 +50,7 @@ class Tiny(nn.Module):
         return self.fc(torch.flatten(x, 1))
 
 
-def export(name, size, axes=None):
+def make():
     torch.manual_seed(1)
     network = Tiny().eval()
     for module in network.modules():
@@ -58,8 +59,38 @@ def export(name, size, axes=None):
             module.running_var.uniform_(0.5, 2)
             module.weight.data.uniform_(0.5, 2)
             module.bias.data.uniform_(-0.5, 0.5)
-    torch.onnx.export(network, torch.zeros(size), os.path.join(DATA, name), input_names=["x"],
-                      output_names=["scores"], dynamic_axes=axes, opset_version=13)
+    return network
+
+
+def export(name, size, axes=None, network=None, **options):
+    torch.onnx.export(network or make(), torch.zeros(size), os.path.join(DATA, name),
+                      input_names=["x"], output_names=["scores"], dynamic_axes=axes,
+                      opset_version=13, **options)
+
+
+def fill_by_hooks(name, modules):
+    """What forward hooks of PyTorch see, and the input, as people keep it."""
+    network, kept = make(), {}
+    for path, module in network.named_modules():
+        if path in modules:
+            module.register_forward_hook(
+                lambda _, __, output, path=path: kept.update({path: output.numpy().copy()}))
+    x = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
+    with torch.no_grad():
+        network(x)
+    np.savez_compressed(os.path.join(DATA, name), x=x.numpy(), **kept)
+
+
+def vary():
+    """The network with its BatchNorms kept, with one weight changed, with another head."""
+    export("kept.onnx", (1, 3, 32, 32), training=torch.onnx.TrainingMode.PRESERVE)
+    network = make()
+    network.layer2[0].weight.data[0, 0, 0, 0] += 1
+    export("changed.onnx", (1, 3, 32, 32), network=network)
+    network = make()
+    network.fc = nn.Linear(8, 7)
+    export("head.onnx", (1, 3, 32, 32), network=network)
+    fill_by_hooks("hooks.npz", ["conv1", "bn1", "layer1.0.relu", "layer2", "fc"])
 
 
 def value(name, shape, dtype=F):
@@ -84,6 +115,7 @@ def main():
     export("free.onnx", (1, 3, 32, 32), {"x": {0: "batch", 2: "height", 3: "width"},
                                          "scores": {0: "batch"}})
     export("pair.onnx", (2, 3, 16, 16))
+    vary()
     # Two inputs that share a batch, and one that has none.
     save("two.onnx", [node("Add", "a b", "sum"), node("Mul", "sum c", "y"), node("Relu", "a", "r")],
          [value("a", ["batch", 4]), value("b", ["batch", 4]), value("c", [4])],

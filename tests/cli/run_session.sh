@@ -16,12 +16,13 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/dir"
 ln -s "$tool" "$work/bin/layertap"
 ln -s "$root/tests/cli/npy.sh" "$work/bin/npy"
+ln -s "$root/tests/cli/rounded.sh" "$work/bin/rounded"
 cd "$work/dir" || exit 1
 is_document=0
 case $session in
 *.md) is_document=1
       ln -s "$root/models" . ;;
-*) ln -s "$root"/tests/cli/data/*.onnx "$root"/models/*.onnx "$root"/models/pictures/* . ;;
+*) ln -s "$root"/tests/cli/data/*.onnx "$root"/tests/cli/data/*.npz "$root"/models/*.onnx "$root"/models/pictures/* . ;;
 esac
 PATH=$work/bin:$PATH LC_ALL=C
 export PATH LC_ALL

@@ -21,7 +21,7 @@ while read -r command option; do
     grep -q -e "-l $option\>" "$work/fish" || complain "fish: no -l $option"
 done <"$work/options"
 
-for command in layers extract bench; do
+for command in layers extract bench diff; do
     [ "$("$tool" $command --help | wc -l)" -le 24 ] || complain "$command --help: more than 24 lines"
     [ "$("$tool" $command --help | awk '{ if (length($0) > n) n = length($0) } END { print n }')" \
         -le 100 ] || complain "$command --help: wider than 100 columns"
