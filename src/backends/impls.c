@@ -11,6 +11,7 @@
 
 static const ltap_impl *const rows[] = {
     &ltap_impl_simd_matmul,
+    &ltap_impl_simd_einsum,
     &ltap_impl_simd_exact_conv,
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_exact_conv,

@@ -4,6 +4,8 @@
  * (the sum of its strides where a label stands twice, 0 where it lacks it). An output element is
  * then one walk over the labels that are summed. Plain and slow on purpose: MatMul is the fast one.
  */
+#include "ops/einsum.h"
+
 #include "base/parallel.h"
 #include "ops/elements.h"
 #include "ops/number.h"
@@ -12,21 +14,9 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { MAX_INPUTS = 16, MAX_LABELS = 64, ELLIPSIS = 1 }; /* labels below ' ' are the ellipsis's */
+enum { MAX_INPUTS = LTAP_EINSUM_INPUTS, ELLIPSIS = 1 }; /* labels below ' ' are the ellipsis's */
 
 #define EINSUM_TYPES (LTAP_TYPES_FLOAT | LTAP_TYPES_INT)
-
-typedef struct einsum {
-    const ltap_tensor *inputs;
-    size_t n_inputs;
-    ltap_tensor *y;
-    int n_labels, n_output; /* output labels are the first */
-    char labels[MAX_LABELS];
-    int64_t sizes[MAX_LABELS];
-    int64_t strides[MAX_INPUTS][MAX_LABELS];
-    int ellipsis_rank;         /* axes that the longest ellipsis stands for */
-    int64_t n_summed, n_inner; /* n_inner: of the last label, if that is summed */
-} einsum;
 
 /* The labels of one term, one character an axis. */
 typedef struct term {
@@ -67,14 +57,14 @@ static ltap_status read_term(const char **text, int axes, int ellipsis_rank, ter
     return LTAP_OK;
 }
 
-static int find_label(const einsum *e, char label)
+static int find_label(const ltap_einsum *e, char label)
 {
     const char *found = e->n_labels ? memchr(e->labels, label, (size_t)e->n_labels) : NULL;
     return found ? (int)(found - e->labels) : -1;
 }
 
 /* Adds a label, or the larger size to one that is there. */
-static ltap_status add_label(einsum *e, char label, int64_t size, ltap_error *error)
+static ltap_status add_label(ltap_einsum *e, char label, int64_t size, ltap_error *error)
 {
     int at = find_label(e, label);
     if (at < 0) {
@@ -92,7 +82,7 @@ static ltap_status add_label(einsum *e, char label, int64_t size, ltap_error *er
 }
 
 /* Without "->": the labels that stand once, in alphabetical order, after the ellipsis. */
-static void imply_output(const einsum *e, const term *terms, term *output)
+static void imply_output(const ltap_einsum *e, const term *terms, term *output)
 {
     output->rank = 0;
     for (int i = 0; i < e->ellipsis_rank; i++)
@@ -125,7 +115,7 @@ static int measure_ellipsis(const char *text, const ltap_call *call)
     return longest;
 }
 
-static ltap_status read_terms(const ltap_call *call, einsum *e, term *terms, term *output,
+static ltap_status read_terms(const ltap_call *call, ltap_einsum *e, term *terms, term *output,
                               ltap_error *error)
 {
     const char *text = ltap_node_string(call->node, "equation", "");
@@ -151,9 +141,10 @@ static ltap_status read_terms(const ltap_call *call, einsum *e, term *terms, ter
 }
 
 /* Sizes of all labels, output labels first. */
-static ltap_status order_labels(einsum *e, const term *terms, const term *output, ltap_error *error)
+static ltap_status order_labels(ltap_einsum *e, const term *terms, const term *output,
+                                ltap_error *error)
 {
-    einsum all = *e;
+    ltap_einsum all = *e;
     for (size_t i = 0; i < e->n_inputs; i++) {
         for (int axis = 0; axis < terms[i].rank; axis++)
             LTAP_TRY(add_label(&all, terms[i].labels[axis], e->inputs[i].dims[axis], error));
@@ -171,10 +162,10 @@ static ltap_status order_labels(einsum *e, const term *terms, const term *output
     return LTAP_OK;
 }
 
-static ltap_status read_equation(const ltap_call *call, einsum *e, ltap_error *error)
+ltap_status ltap_einsum_read(const ltap_call *call, ltap_einsum *e, ltap_error *error)
 {
     term terms[MAX_INPUTS], output;
-    *e = (einsum){.inputs = call->inputs, .n_inputs = call->n_inputs, .n_summed = 1};
+    *e = (ltap_einsum){.inputs = call->inputs, .n_inputs = call->n_inputs, .n_summed = 1};
     if (call->n_inputs > MAX_INPUTS)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "it has %zu inputs; at most %d fit",
                               call->n_inputs, MAX_INPUTS);
@@ -191,18 +182,18 @@ static ltap_status read_equation(const ltap_call *call, einsum *e, ltap_error *e
 
 static ltap_status einsum_shape(const ltap_call *call, ltap_error *error)
 {
-    einsum e;
+    ltap_einsum e;
     for (size_t i = 0; i < call->n_inputs; i++) {
         LTAP_TRY(ltap_call_check_type(call, i, EINSUM_TYPES, error));
         LTAP_TRY(ltap_call_check_same(call, 0, i, error));
     }
-    LTAP_TRY(read_equation(call, &e, error));
+    LTAP_TRY(ltap_einsum_read(call, &e, error));
     ltap_call_output(call, 0, call->inputs[0].dtype, e.n_output, e.sizes);
     return LTAP_OK;
 }
 
 /* Where each input's element of this output and summed index lies. */
-static void find_offsets(const einsum *e, int64_t output, int64_t summed, int64_t *offsets)
+static void find_offsets(const ltap_einsum *e, int64_t output, int64_t summed, int64_t *offsets)
 {
     memset(offsets, 0, e->n_inputs * sizeof *offsets);
     for (int label = e->n_labels - 1; label >= 0; label--) {
@@ -215,7 +206,7 @@ static void find_offsets(const einsum *e, int64_t output, int64_t summed, int64_
 }
 
 /* The sum of the products of a run along the last label, which is a summed one. */
-static double sum_run(const einsum *e, const ltap_number *number, const int64_t *offsets,
+static double sum_run(const ltap_einsum *e, const ltap_number *number, const int64_t *offsets,
                       int64_t count)
 {
     double products[LTAP_RUN], factors[LTAP_RUN], sum = 0;
@@ -233,7 +224,7 @@ static double sum_run(const einsum *e, const ltap_number *number, const int64_t 
 
 static void sum_floats(void *context, int64_t first, int64_t last)
 {
-    const einsum *e = context;
+    const ltap_einsum *e = context;
     const ltap_number *number = ltap_number_find(e->y->dtype);
     int64_t offsets[MAX_INPUTS];
     for (int64_t output = first; output < last; output++) {
@@ -251,7 +242,7 @@ static void sum_floats(void *context, int64_t first, int64_t last)
 
 static void sum_integers(void *context, int64_t first, int64_t last)
 {
-    const einsum *e = context;
+    const ltap_einsum *e = context;
     int64_t offsets[MAX_INPUTS];
     for (int64_t output = first; output < last; output++) {
         uint64_t sum = 0;
@@ -271,8 +262,8 @@ static void sum_integers(void *context, int64_t first, int64_t last)
 
 static ltap_status einsum_reference(const ltap_call *call, ltap_error *error)
 {
-    einsum e;
-    LTAP_TRY(read_equation(call, &e, error));
+    ltap_einsum e;
+    LTAP_TRY(ltap_einsum_read(call, &e, error));
     e.y = &call->outputs[0];
     for (int label = e.n_output; label < e.n_labels; label++)
         e.n_summed *= e.sizes[label];
@@ -286,9 +277,9 @@ static ltap_status einsum_reference(const ltap_call *call, ltap_error *error)
 
 static uint64_t einsum_cost(const ltap_call *call)
 {
-    einsum e;
+    ltap_einsum e;
     uint64_t cost = 1;
-    if (read_equation(call, &e, NULL) != LTAP_OK)
+    if (ltap_einsum_read(call, &e, NULL) != LTAP_OK)
         return 0;
     for (int label = 0; label < e.n_labels; label++)
         cost *= (uint64_t)e.sizes[label];

@@ -346,3 +346,27 @@ void make_reduce_extreme(problem *p)
 {
     make_reduction(p, problem_draw(p, 0, 1) ? "ReduceMax" : "ReduceMin");
 }
+
+/* Equations of attention, and some that are no plain product. */
+void make_einsum(problem *p)
+{
+    static const char *const equations[] = {
+        "bhid,bhjd->bhij", "bhij,bhjd->bhid", "bhjd,bhid->bhij", "bihd,bjhd->bhij", "bid,bjd->bij",
+        "bhdi,bhdj->bhij", "bid,jd->bij",     "bij,bij->bi",     "bid,bjd->bji",    "bid,bjd->jbi"};
+    int64_t sizes[128] = {['b'] = problem_draw(p, 1, 3), ['h'] = problem_draw(p, 1, 3)};
+    const char *equation = equations[problem_draw(p, 0, 9)], *term = equation;
+    sizes['i'] = problem_draw(p, 1, 80);
+    sizes['j'] = problem_draw(p, 1, 80);
+    sizes['d'] = problem_draw(p, 0, 4) ? problem_draw(p, 1, 70) : problem_draw(p, 200, 600);
+    p->node.op_type = "Einsum";
+    p->mixes_batch = strncmp(strchr(equation, '>'), ">b", 2) != 0;
+    for (int i = 0; i < 2; i++, term++) {
+        int64_t dims[4];
+        int rank = 0;
+        p->batched |= *term == 'b' ? 1U << i : 0;
+        for (; *term != ',' && *term != '-'; term++)
+            dims[rank++] = sizes[(unsigned char)*term];
+        problem_input(p, rank, dims, false);
+    }
+    add_attr(p, "equation", LTAP_ATTR_STRING)->u.s = (ltap_string){equation, strlen(equation)};
+}

@@ -54,6 +54,7 @@ PROBLEM_MAKER(any_average_pool);
 PROBLEM_MAKER(global_average_pool);
 PROBLEM_MAKER(gemm);
 PROBLEM_MAKER(matmul);
+PROBLEM_MAKER(einsum);
 PROBLEM_MAKER(softmax);
 PROBLEM_MAKER(layer_norm);
 PROBLEM_MAKER(resize);

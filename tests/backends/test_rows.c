@@ -58,6 +58,7 @@ static const row_case cases[] = {
     {"simd:plain_pool", "AveragePool", make_any_average_pool, 1e-6, 30, true, true},
     {"simd:max_pool", "MaxPool", make_max_pool, 0, 30, true, true},
     {"simd:matmul", "MatMul", make_matmul, 1e-6, 5, true, true},
+    {"simd:einsum", "Einsum", make_einsum, 2e-6, 25, true, true},
     {"simd:softmax", "Softmax", make_softmax, 1e-6, 40, true, true},
     {"simd:layer_norm", "LayerNormalization", make_layer_norm, 1e-5, 40, true, true},
     {"simd:resize", "Resize", make_resize, 1e-6, 20, true, true},

@@ -54,6 +54,7 @@ void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *
     !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #if __has_attribute(target_clones) && !defined(__clang__)
 #define LTAP_VECTOR_FOR(...) __attribute__((target_clones(__VA_ARGS__)))
+#define LTAP_VECTOR_CLONED
 #endif
 #endif
 #ifndef LTAP_VECTOR_FOR
