@@ -3,7 +3,6 @@
  * in diff_report.c. */
 #include "cli/commands.h"
 #include "cli/diff.h"
-#include "cli/interrupt.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +111,7 @@ static ltap_status compare(cli_diff *diff, int *different, ltap_error *error)
         status = match_layers(diff, error);
     if (status == LTAP_OK)
         status = cli_diff_compare(diff, &first, error);
-    if (status == LTAP_OK && !cli_interrupt_seen())
+    if (status == LTAP_OK)
         status = cli_diff_report(diff, different, error);
     return status;
 }
@@ -141,7 +140,6 @@ int cli_diff_run(const cli_arguments *arguments)
     int different = 0;
     ltap_status status = compare(&diff, &different, &error);
     clear(&diff);
-    cli_interrupt_end();
     if (status != LTAP_OK)
         return cli_report_error(&diff.talk, &error);
     return different ? CLI_DIFFERENT : CLI_DONE;

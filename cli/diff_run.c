@@ -2,7 +2,6 @@
  * enough that the features of both sides fit in memory beside the networks; a network that needs
  * several groups is run several times, each time only as far as the group needs. */
 #include "cli/diff.h"
-#include "cli/interrupt.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,14 +186,14 @@ static ltap_status compare_batch(cli_diff *diff, group *g, const cli_batch *batc
 {
     ltap_status status = LTAP_OK;
     for (int side = 0; status == LTAP_OK && side < 2; side++) {
-        if (!g->runs[side] || cli_interrupt_seen())
+        if (!g->runs[side])
             continue;
         const ltap_input *fed = cli_diff_feed(diff, side, batch);
         status = ltap_run_forward(g->runs[side], fed, diff->n_fed[side], &g->features[side], error);
         if (status != LTAP_OK)
             cli_error_prefix(error, diff->sides[side].label);
     }
-    for (size_t i = 0; status == LTAP_OK && i < g->end - g->first && !cli_interrupt_seen(); i++)
+    for (size_t i = 0; status == LTAP_OK && i < g->end - g->first; i++)
         status = compare_pair(diff, g, i, batch, error);
     for (int side = 0; side < 2; side++) {
         ltap_features_free(g->features[side]);
@@ -214,7 +213,7 @@ static ltap_status run_group(cli_diff *diff, group *g, cli_batch *batch, ltap_er
         status = diff->sides[side].all ? open_side(diff, g, side, error) : LTAP_OK;
     if (status == LTAP_OK)
         status = compare_batch(diff, g, batch, error);
-    while (status == LTAP_OK && diff->inputs && !batch->is_last && !cli_interrupt_seen()) {
+    while (status == LTAP_OK && diff->inputs && !batch->is_last) {
         cli_progress_show(&diff->progress,
                           (int64_t)before * total + (int64_t)(g->end - before) * g->done);
         status = cli_inputs_next(diff->inputs, batch, error);
@@ -292,9 +291,8 @@ ltap_status cli_diff_compare(cli_diff *diff, cli_batch *first, ltap_error *error
     cli_progress_init(&diff->progress,
                       (int64_t)diff->n_order * (diff->inputs ? cli_inputs_rows(diff->inputs) : 1),
                       diff->talk.quiet || diff->talk.json);
-    cli_interrupt_watch();
     int many = diff->inputs && !first->is_last;
-    for (size_t at = 0; status == LTAP_OK && at < diff->n_order && !cli_interrupt_seen();) {
+    for (size_t at = 0; status == LTAP_OK && at < diff->n_order;) {
         group g = {.first = at, .end = find_end(diff, at)};
         if (at > 0 && many) {
             cli_inputs_rewind(diff->inputs);

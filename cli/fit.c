@@ -59,13 +59,23 @@ static void advise(const ltap_tensor *tensor, const ltap_port *port, char *advic
     }
 }
 
+/* More rows, or fewer, than a fixed batch of pictures: they go through as many at a time. */
+static int fits_by_rows(const ltap_tensor *tensor, const ltap_port *port)
+{
+    ltap_tensor one = *tensor;
+    if (port->rank != 4 || tensor->rank != 4 || port->dims[0].size <= 0)
+        return 0;
+    one.dims[0] = port->dims[0].size;
+    return cli_model_allows(port, &one);
+}
+
 ltap_status cli_fit_array(const char *name, const ltap_tensor *tensor, const ltap_port *port,
                           ltap_error *error)
 {
     if (ltap_tensor_count(tensor) == 0)
         return cli_error_set(error, LTAP_ERROR_INPUT, "%s is %s: there is nothing in it", name,
                              cli_text_tensor(tensor).text);
-    if (cli_model_allows(port, tensor))
+    if (cli_model_allows(port, tensor) || fits_by_rows(tensor, port))
         return LTAP_OK;
     char advice[256];
     advise(tensor, port, advice, sizeof(advice));

@@ -99,8 +99,8 @@ static const cli_option bench_options[] = {
 };
 
 static const cli_option diff_options[] = {
-    {"return", 'r', "LAYER[=LAYER]",
-     "only this layer (of A); and its partner in B; for more, repeat", "layer", NULL},
+    {"return", 'r', "LAYER[=LAYER]", "only this layer of A, and its partner in B; for more, repeat",
+     "layer", NULL},
     {"layers-from", 0, "FILE", "the same from JSON: {\"layer1\": \"feat1\"}", "file", NULL},
     {"tolerance", 0, "X", "largest difference allowed, of the largest magnitude in B (1e-4)", NULL,
      NULL},
