@@ -4,12 +4,13 @@
  */
 #include "backends/layout.h"
 
+#include "backends/simd/transpose.h"
 #include "base/parallel.h"
 #include "tensor/tensor.h"
 
 #include <stdint.h>
 
-enum { TILE = 16 };
+enum { TILE = 16, BLOCK = LTAP_TRANSPOSE_TILE };
 
 /* dst[c * rows + r] = src[r * columns + c], for one matrix an image. */
 typedef struct transposition {
@@ -18,17 +19,20 @@ typedef struct transposition {
     int64_t rows, columns, row_tiles;
 } transposition;
 
-static void full_tile(const uint32_t *src, uint32_t *dst, int64_t rows, int64_t columns)
+/* TILE rows of at least BLOCK columns; the last blocks may overlap those before them. */
+static void full_strip(const uint32_t *src, uint32_t *dst, const transposition *t)
 {
-    for (int c = 0; c < TILE; c++)
-        for (int r = 0; r < TILE; r++)
-            dst[c * rows + r] = src[r * columns + c];
+    for (int64_t c = 0; c < t->columns; c += BLOCK) {
+        c = c + BLOCK <= t->columns ? c : t->columns - BLOCK;
+        for (int64_t r = 0; r < TILE; r += BLOCK)
+            ltap_transpose_tile(src + r * t->columns + c, t->columns, dst + c * t->rows + r,
+                                t->rows);
+    }
 }
 
-static void part_tile(const uint32_t *src, uint32_t *dst, const transposition *t, int64_t n_rows,
-                      int64_t n_columns)
+static void part_strip(const uint32_t *src, uint32_t *dst, const transposition *t, int64_t n_rows)
 {
-    for (int64_t c = 0; c < n_columns; c++)
+    for (int64_t c = 0; c < t->columns; c++)
         for (int64_t r = 0; r < n_rows; r++)
             dst[c * t->rows + r] = src[r * t->columns + c];
 }
@@ -39,13 +43,10 @@ static void transpose_strip(const transposition *t, int64_t image, int64_t row)
     uint32_t *dst = t->dst + image * t->rows * t->columns + row;
     int64_t n_rows = t->rows - row < TILE ? t->rows - row : TILE;
 
-    for (int64_t c = 0; c < t->columns; c += TILE) {
-        int64_t n_columns = t->columns - c < TILE ? t->columns - c : TILE;
-        if (n_rows == TILE && n_columns == TILE)
-            full_tile(src + c, dst + c * t->rows, t->rows, t->columns);
-        else
-            part_tile(src + c, dst + c * t->rows, t, n_rows, n_columns);
-    }
+    if (n_rows == TILE && t->columns >= BLOCK)
+        full_strip(src, dst, t);
+    else
+        part_strip(src, dst, t, n_rows);
 }
 
 static void transpose_strips(void *context, int64_t first, int64_t last)

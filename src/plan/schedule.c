@@ -218,6 +218,31 @@ static ltap_status add_view(ltap_schedule *schedule, const ltap_node *node, ltap
     return LTAP_OK;
 }
 
+/* Only axes of size 1 move: the same bytes in plain layout. */
+static bool moves_nothing(const ltap_schedule *schedule, const ltap_node *node)
+{
+    const ltap_tensor *in = &schedule->known.values[node->inputs[0]].tensor;
+    const ltap_attr *perm = ltap_node_attr(node, "perm");
+    int64_t previous = -1;
+
+    for (int i = 0; i < in->rank; i++) {
+        int64_t axis = perm ? perm->u.ints[i] : in->rank - 1 - i;
+        axis = axis < 0 ? axis + in->rank : axis;
+        if (in->dims[axis] == 1)
+            continue;
+        if (axis < previous)
+            return false;
+        previous = axis;
+    }
+    return true;
+}
+
+static bool is_transpose(const ltap_schedule *schedule, const ltap_node *node)
+{
+    return strcmp(node->op_type, "Transpose") == 0 && !node->domain[0] &&
+           !schedule->request->reference_only;
+}
+
 /* The layout a value must lie in for a Transpose of it to be the same bytes; the output's. */
 static bool is_renaming(const ltap_schedule *schedule, const ltap_node *node, ltap_layout *from,
                         ltap_layout *to)
@@ -225,8 +250,13 @@ static bool is_renaming(const ltap_schedule *schedule, const ltap_node *node, lt
     static const int64_t perms[2][4] = {{0, 2, 3, 1}, {0, 3, 1, 2}};
     const ltap_attr *perm = ltap_node_attr(node, "perm");
 
-    if (strcmp(node->op_type, "Transpose") != 0 || node->domain[0] || !perm ||
-        perm->kind != LTAP_ATTR_INTS || perm->count != 4 || schedule->request->reference_only)
+    if (!is_transpose(schedule, node))
+        return false;
+    *from = *to = LTAP_LAYOUT_PLAIN;
+    if (schedule->places[node->inputs[0]].buffer[*from] != LTAP_NO_BUFFER &&
+        moves_nothing(schedule, node))
+        return true;
+    if (!perm || perm->kind != LTAP_ATTR_INTS || perm->count != 4)
         return false;
     bool to_plain = memcmp(perm->u.ints, perms[0], sizeof(perms[0])) == 0;
     *from = to_plain ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN;
