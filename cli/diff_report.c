@@ -82,24 +82,34 @@ static ltap_text coarse_types(const cli_diff *diff)
     return text;
 }
 
-static void print_answer(const cli_diff *diff)
+static size_t count_compared(const cli_diff *diff)
 {
     size_t n = 0;
+    for (size_t i = 0; i < diff->n_order; i++)
+        n += !pair_at(diff, i)->cannot;
+    return n;
+}
+
+static void print_answer(const cli_diff *diff)
+{
+    size_t n = 0, compared = count_compared(diff), rest = diff->n_order - compared;
     char why[512] = "";
     const char *a = diff->sides[0].label, *b = diff->sides[1].label;
+    const char *plural = compared == 1 ? "" : "s";
     const cli_pair *first = find_first(diff, &n);
-    if (!first) {
+    if (!first)
         cli_report_print("%s and %s agree: %zu layer%s within %g of the largest magnitude in B%s\n",
-                         a, b, diff->n_order, diff->n_order == 1 ? "" : "s", diff->tolerance,
-                         coarse_types(diff).text);
-        return;
+                         a, b, compared, plural, diff->tolerance, coarse_types(diff).text);
+    else {
+        describe(first, why, sizeof(why));
+        cli_report_print("%s and %s differ, first in '%s': %s\n", a, b, shown_name(diff, first, 0),
+                         why);
+        cli_report_print(
+            "%zu of %zu layer%s differ%s; %g of the largest magnitude in B is allowed%s\n", n,
+            compared, plural, n == 1 ? "s" : "", diff->tolerance, coarse_types(diff).text);
     }
-    describe(first, why, sizeof(why));
-    cli_report_print("%s and %s differ, first in '%s': %s\n", a, b, shown_name(diff, first, 0),
-                     why);
-    cli_report_print("%zu of %zu layer%s differ%s; %g of the largest magnitude in B is allowed%s\n",
-                     n, diff->n_order, diff->n_order == 1 ? "" : "s", n == 1 ? "s" : "",
-                     diff->tolerance, coarse_types(diff).text);
+    if (rest > 0)
+        cli_report_print("%zu more cannot be compared\n", rest);
 }
 
 /* --- table ----------------------------------------------------------------------------------- */
@@ -355,9 +365,9 @@ static ltap_status print_json(const cli_diff *diff, ltap_error *error)
         json_pack("{s:i, s:o, s:o, s:f, s:s, s:b, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "layertap",
                   1, "a", side_document(&diff->sides[0]), "b", side_document(&diff->sides[1]),
                   "tolerance", diff->tolerance, "reference", "b", "same", first == NULL, "first",
-                  name, "compared", (json_int_t)diff->n_order, "different", (json_int_t)n, "passes",
-                  (json_int_t)diff->n_groups, "layers", layers, "only_a", lacking_document(diff, 0),
-                  "only_b", lacking_document(diff, 1)),
+                  name, "compared", (json_int_t)count_compared(diff), "different", (json_int_t)n,
+                  "passes", (json_int_t)diff->n_groups, "layers", layers, "only_a",
+                  lacking_document(diff, 0), "only_b", lacking_document(diff, 1)),
         error);
 }
 
@@ -366,6 +376,10 @@ ltap_status cli_diff_report(const cli_diff *diff, int *different, ltap_error *er
     size_t n;
     int begun = 0;
     *different = find_first(diff, &n) != NULL;
+    if (count_compared(diff) == 0)
+        return cli_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                             "%s and %s: nothing in them is of a type that can be compared",
+                             diff->sides[0].label, diff->sides[1].label);
     if (diff->talk.json)
         return print_json(diff, error);
     print_answer(diff);
