@@ -2,21 +2,13 @@
  * with the shape and the cost that it has for the given, or chosen, input sizes. */
 #include "cli/commands.h"
 #include "cli/json.h"
-#include "cli/model.h"
-#include "cli/report.h"
-#include "cli/sizes.h"
+#include "cli/layers.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct listing {
-    const cli_arguments *arguments;
-    cli_talk talk;
-    cli_model model;
-    cli_sizes sizes;
-    ltap_shapes *shapes; /* NULL: they cannot be told */
-} listing;
+typedef cli_layers listing;
 
 static ltap_status choose_shapes(listing *list, ltap_error *error)
 {
@@ -30,11 +22,6 @@ static ltap_status choose_shapes(listing *list, ltap_error *error)
         return status;
     cli_report_note(&list->talk, "no shapes: %s", error->message);
     return LTAP_OK;
-}
-
-static int is_port(const ltap_layer *layer)
-{
-    return layer->kind == LTAP_LAYER_INPUT || layer->kind == LTAP_LAYER_OUTPUT;
 }
 
 static void print_ports(const listing *list)
@@ -56,7 +43,7 @@ static void print_ports(const listing *list)
     fputs(" (--input-shape chooses other sizes)\n", stdout);
 }
 
-static void print_head(const listing *list)
+void cli_layers_print_head(const cli_layers *list)
 {
     const ltap_model_info *info = ltap_model_info_get(list->model.model);
     cli_report_print("%s: %s, %s%s%s", info->name, info->format, info->version,
@@ -107,6 +94,8 @@ static ltap_status add_row(const listing *list, cli_table *table, size_t index, 
         status = cli_table_add(table, cells, error);
     }
     free(name);
+    if (status == LTAP_OK && layer->kind == LTAP_LAYER_MODULE)
+        status = cli_table_mark(table, error);
     return status;
 }
 
@@ -116,12 +105,10 @@ static ltap_status print_table(const listing *list, ltap_error *error)
     const ltap_model *model = list->model.model;
     cli_table *table = cli_table_new("lllrrl", header);
     ltap_status status = table ? LTAP_OK : cli_error_memory(error);
-    for (size_t i = 0; status == LTAP_OK && i < ltap_model_layers_count(model); i++) {
-        if (!is_port(ltap_model_layers_at(model, i)))
-            status = add_row(list, table, i, error);
-    }
+    for (size_t i = 0; status == LTAP_OK && i < list->n_rows; i++)
+        status = add_row(list, table, list->rows[i], error);
     if (status == LTAP_OK) {
-        print_head(list);
+        cli_layers_print_head(list);
         cli_table_print(table, stdout);
     }
     cli_table_free(table);
@@ -136,10 +123,10 @@ static ltap_status print_table(const listing *list, ltap_error *error)
     return status;
 }
 
-static ltap_status print_names(const ltap_model *model)
+static ltap_status print_names(const listing *list)
 {
-    for (size_t i = 0; i < ltap_model_layers_count(model); i++)
-        cli_report_print("%s\n", ltap_model_layers_at(model, i)->name);
+    for (size_t i = 0; i < list->n_rows; i++)
+        cli_report_print("%s\n", ltap_model_layers_at(list->model.model, list->rows[i])->name);
     return LTAP_OK;
 }
 
@@ -154,13 +141,14 @@ static json_t *layer_document(const listing *list, size_t index)
             ? json_null()
             : cli_json_text(ltap_model_layers_at(list->model.model, layer->parent)->name);
     return json_pack(
-        "{s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", cli_json_text(layer->name),
-        "kind", kinds[layer->kind], "type", cli_json_text(layer->type), "dtype",
-        known ? json_string(ltap_dtype_name(shape->tensor.dtype)) : json_null(), "shape",
+        "{s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:i, s:b, s:b}", "name",
+        cli_json_text(layer->name), "kind", kinds[layer->kind], "type", cli_json_text(layer->type),
+        "dtype", known ? json_string(ltap_dtype_name(shape->tensor.dtype)) : json_null(), "shape",
         known ? cli_json_shape(&shape->tensor) : json_null(), "parameters",
         (json_int_t)layer->n_parameters, "mult_adds",
         known ? json_integer((json_int_t)shape->mult_adds) : json_null(), "parent", parent, "value",
-        cli_json_text(layer->value), "note", cli_json_text(layer->note));
+        cli_json_text(layer->value), "note", cli_json_text(layer->note), "depth", layer->depth,
+        "folded", layer->folded, "computable", layer->computable);
 }
 
 static ltap_status print_json(const listing *list, ltap_error *error)
@@ -175,27 +163,45 @@ static ltap_status print_json(const listing *list, ltap_error *error)
     }
     for (size_t i = 0; i < ltap_model_outputs_count(model); i++)
         json_array_append_new(outputs, cli_json_port(ltap_model_outputs_at(model, i)));
-    for (size_t i = 0; i < ltap_model_layers_count(model); i++)
-        json_array_append_new(layers, layer_document(list, i));
+    for (size_t i = 0; i < list->n_rows; i++)
+        json_array_append_new(layers, layer_document(list, list->rows[i]));
     json_t *mult_adds =
         list->shapes ? json_integer((json_int_t)ltap_shapes_mult_adds(list->shapes)) : json_null();
-    return cli_json_print(json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "layertap", 1, "model",
+    return cli_json_print(json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "layertap", 1, "model",
                                     cli_json_model(model), "mult_adds", mult_adds, "inputs", inputs,
-                                    "outputs", outputs, "layers", layers),
+                                    "outputs", outputs, "layers", layers, "names_from",
+                                    ltap_model_info_get(model)->names_from),
                           error);
+}
+
+/* All names that can follow -r, inputs and outputs too. */
+static ltap_status all_rows(listing *list, ltap_error *error)
+{
+    if (list->arguments->n_operands > 1 || cli_arguments_has(list->arguments, "depth"))
+        return cli_layers_choose(list, error);
+    list->n_rows = ltap_model_layers_count(list->model.model);
+    list->rows = calloc(list->n_rows + 1, sizeof(*list->rows));
+    for (size_t i = 0; list->rows && i < list->n_rows; i++)
+        list->rows[i] = i;
+    return list->rows ? LTAP_OK : cli_error_memory(error);
 }
 
 static ltap_status list_layers(listing *list, ltap_error *error)
 {
-    if (list->arguments->n_operands > 1)
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "layers takes one model; '%s' is too much",
-                             list->arguments->operands[1]);
+    const char *why = cli_arguments_value(list->arguments, "why");
     ltap_status status = cli_model_open(list->arguments, &list->model, error);
-    if (status != LTAP_OK)
-        return status;
-    if (cli_arguments_has(list->arguments, "names"))
-        return print_names(list->model.model);
-    status = choose_shapes(list, error);
+    if (status == LTAP_OK && cli_arguments_has(list->arguments, "names")) {
+        status = all_rows(list, error);
+        return status == LTAP_OK ? print_names(list) : status;
+    }
+    if (status == LTAP_OK && why)
+        return cli_layers_why(list, why, error);
+    if (status == LTAP_OK)
+        status = choose_shapes(list, error);
+    if (status == LTAP_OK && cli_arguments_has(list->arguments, "flat"))
+        return cli_layers_flat(list, error);
+    if (status == LTAP_OK)
+        status = cli_layers_choose(list, error);
     if (status != LTAP_OK)
         return status;
     return list->talk.json ? print_json(list, error) : print_table(list, error);
@@ -211,6 +217,7 @@ int cli_layers_run(const cli_arguments *arguments)
     if (status == LTAP_OK)
         status = cli_report_flush(&error);
     ltap_shapes_free(list.shapes);
+    free(list.rows);
     cli_sizes_clear(&list.sizes);
     cli_model_clear(&list.model);
     return status == LTAP_OK ? CLI_DONE : cli_report_error(&list.talk, &error);

@@ -28,6 +28,11 @@
 
 static const cli_option layers_options[] = {
     {"tree", 0, NULL, "indent by module instead of full names", NULL, NULL},
+    {"depth", 0, "N", "no deeper than N levels of modules", NULL, NULL},
+    {"sort", 0, "BY", "cost, params or output: the largest first", "cost params output", NULL},
+    {"flat", 0, NULL, "every tensor of the file: of all nodes, and the weights", NULL, NULL},
+    {"why", 0, "LAYER", "how LAYER is understood, what it reads, what it does not need", "layer",
+     NULL},
     {"input-shape", 0, "[NAME=]SHAPE", "sizes for an input whose sizes are free: 1x3x256x256", NULL,
      NULL},
     {"names", 0, NULL, "only the names, a line each; all can follow extract -r", NULL, NULL},
@@ -132,7 +137,8 @@ static const cli_option generate_options[] = {
 
 static const char layers_details[] =
     "A line per layer, in the order of execution: its name as -r takes it, what it is, the shape of "
-    "its output, parameters and multiply-adds inside it, a remark. Where the model leaves sizes "
+    "its output, parameters and multiply-adds inside it, a remark. With LAYER, only that module and "
+    "what is in it, or what a pattern matches (**.conv1, op:Conv). Where the model leaves sizes "
     "free, they are taken for one picture (the size that the model's own preprocessing makes, else "
     "224x224), and a line says so; --input-shape chooses others.\n";
 
@@ -230,7 +236,7 @@ static int generate(const cli_arguments *arguments)
 }
 
 const cli_command cli_commands[] = {
-    {"layers", "MODEL", "The layers of a model, with shapes and costs.", layers_details,
+    {"layers", "MODEL [LAYER...]", "The layers of a model, with shapes and costs.", layers_details,
      layers_options, COUNT(layers_options), cli_layers_run, false},
     {"extract", "MODEL -r LAYER[=NAME]... [INPUT...] [-o OUT]",
      "Runs what the layers need, and writes their outputs under your names.", extract_details,

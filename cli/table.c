@@ -10,6 +10,8 @@ struct cli_table {
     size_t n_columns, n_cells, room;
     size_t *widths;
     char **cells;
+    size_t *marked; /* first cells of rows that stand out, in order */
+    size_t n_marked, marks_room;
 };
 
 static size_t width(const char *text)
@@ -43,6 +45,7 @@ void cli_table_free(cli_table *table)
     for (size_t i = 0; i < table->n_cells; i++)
         free(table->cells[i]);
     free(table->cells);
+    free(table->marked);
     free(table->widths);
     free(table);
 }
@@ -91,12 +94,30 @@ static void print_row(const cli_table *table, const char *const *cells, FILE *ou
     fputc('\n', out);
 }
 
+ltap_status cli_table_mark(cli_table *table, ltap_error *error)
+{
+    if (table->n_marked == table->marks_room) {
+        size_t room = table->marks_room * 2 + 16;
+        size_t *grown = realloc(table->marked, room * sizeof(*grown));
+        if (!grown)
+            return cli_error_memory(error);
+        table->marked = grown;
+        table->marks_room = room;
+    }
+    table->marked[table->n_marked++] = table->n_cells - table->n_columns;
+    return LTAP_OK;
+}
+
 void cli_table_print(const cli_table *table, FILE *out)
 {
-    int bold = cli_report_colours(out);
+    int colours = cli_report_colours(out);
+    size_t next = 0;
     for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
-        fputs(bold && i == 0 ? "\033[1m" : "", out);
+        int marked = next < table->n_marked && table->marked[next] == i;
+        const char *style = i == 0 ? "\033[1m" : "\033[36m";
+        next += (size_t)marked;
+        fputs(colours && (i == 0 || marked) ? style : "", out);
         print_row(table, (const char *const *)table->cells + i, out);
-        fputs(bold && i == 0 ? "\033[0m" : "", out);
+        fputs(colours && (i == 0 || marked) ? "\033[0m" : "", out);
     }
 }

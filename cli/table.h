@@ -14,6 +14,8 @@ void cli_table_free(cli_table *table);
 /* cells: one a column, copied, control characters replaced. */
 LTAP_MUST_USE ltap_status cli_table_add(cli_table *table, const char *const *cells,
                                         ltap_error *error);
+/* The row added last stands out on a terminal. */
+LTAP_MUST_USE ltap_status cli_table_mark(cli_table *table, ltap_error *error);
 void cli_table_print(const cli_table *table, FILE *out);
 
 #endif

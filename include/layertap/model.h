@@ -65,6 +65,8 @@ typedef struct ltap_model_info {
                                 them: "RoiAlign x2 (roi_heads), ..."; "" where there are none */
     uint64_t n_parameters;   /* elements of all weights */
     size_t n_nodes;
+    const char *names_from; /* what the names of modules are read from: "the metadata of nodes"; ""
+                               where there are none */
 } ltap_model_info;
 LTAP_API const ltap_model_info *ltap_model_info_get(const ltap_model *model);
 
@@ -105,6 +107,27 @@ typedef struct ltap_layer {
 LTAP_API size_t ltap_model_layers_count(const ltap_model *model);
 LTAP_API const ltap_layer *ltap_model_layers_at(const ltap_model *model, size_t index);
 
+/* Which lines of the list a name or pattern stands for: a module with all that is inside it, what a
+ * pattern ("layer1.*.relu", "op:Conv") matches. matched: the caller's, ltap_model_layers_count
+ * long; 1 is written where a line matches. Errors: nothing matches. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_model_layers_match(const ltap_model *model,
+                                                           const char *pattern,
+                                                           unsigned char *matched,
+                                                           ltap_error *error);
+
+/* A tensor of the file: inputs, then what each node makes in the order of execution, then weights
+ * that some node reads. Strings are borrowed from the model; none is NULL. */
+typedef struct ltap_value_info {
+    const char *name;   /* the file's own */
+    const char *node;   /* name of the node that makes it; "" where it has none */
+    const char *type;   /* its operator; "input", "weight" */
+    const char *module; /* path of the module that it is made in; "" where there is none */
+    int shared_name;    /* 1: something else has that name too; ask for "value:NAME" */
+} ltap_value_info;
+LTAP_API size_t ltap_model_values_count(const ltap_model *model);
+/* info: filled; all "" where index is too large. */
+LTAP_API void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info *info);
+
 /* Shapes and cost of every layer for given input shapes.
  *
  * inputs: shapes of inputs by position (data ignored); NULL with n_inputs 0 where all inputs have
@@ -119,6 +142,9 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_shapes_new(const ltap_model *model,
                                                    const ltap_tensor *inputs, size_t n_inputs,
                                                    ltap_shapes **shapes, ltap_error *error);
 LTAP_API const ltap_layer_shape *ltap_shapes_at(const ltap_shapes *shapes, size_t layer_index);
+/* The same for a value; index as in ltap_model_values_at. Borrowed. */
+LTAP_API const ltap_layer_shape *ltap_shapes_value_at(const ltap_shapes *shapes,
+                                                      size_t value_index);
 LTAP_API uint64_t ltap_shapes_mult_adds(const ltap_shapes *shapes); /* of the whole network */
 LTAP_API void ltap_shapes_free(ltap_shapes *shapes);
 

@@ -75,6 +75,27 @@ const ltap_layer *ltap_model_layers_at(const ltap_model *model, size_t index)
     return index < model->listed.count ? &model->list[index] : NULL;
 }
 
+ltap_status ltap_model_layers_match(const ltap_model *model, const char *pattern,
+                                    unsigned char *matched, ltap_error *error)
+{
+    if (!model || !pattern || !matched)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "ltap_model_layers_match: an argument is NULL");
+    return ltap_model_match(model, pattern, matched, error);
+}
+
+size_t ltap_model_values_count(const ltap_model *model)
+{
+    return model->n_values;
+}
+
+void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info *info)
+{
+    *info = (ltap_value_info){"", "", "", "", 0};
+    if (index < model->n_values)
+        ltap_model_describe_value(model, model->values[index], info);
+}
+
 ltap_status ltap_shapes_new(const ltap_model *model, const ltap_tensor *inputs, size_t n_inputs,
                             ltap_shapes **shapes, ltap_error *error)
 {
@@ -87,6 +108,11 @@ ltap_status ltap_shapes_new(const ltap_model *model, const ltap_tensor *inputs, 
 const ltap_layer_shape *ltap_shapes_at(const ltap_shapes *shapes, size_t layer_index)
 {
     return &shapes->layers[layer_index];
+}
+
+const ltap_layer_shape *ltap_shapes_value_at(const ltap_shapes *shapes, size_t value_index)
+{
+    return &shapes->values[value_index];
 }
 
 uint64_t ltap_shapes_mult_adds(const ltap_shapes *shapes)

@@ -110,6 +110,7 @@ static ltap_status make_info(ltap_model *model, ltap_error *error)
         LTAP_TRY(ltap_arena_format(&model->arena, &info->producer, error, "%s (%s)", info->producer,
                                    model->layers->exporter));
     info->n_nodes = graph->nodes.count;
+    info->names_from = model->layers->source;
     info->n_parameters = count_parameters(graph);
     return ltap_model_unsupported_text(model, NULL, &model->arena, &info->unsupported, error);
 }
@@ -128,6 +129,7 @@ static ltap_status load_parts(ltap_model *model, ltap_error *error)
     LTAP_TRY(ltap_layers_new(model->graph, &model->layers, error));
     LTAP_TRY(make_ports(model, error));
     LTAP_TRY(make_list(model, error));
+    LTAP_TRY(ltap_model_list_values(model, error));
     return make_info(model, error);
 }
 

@@ -22,6 +22,8 @@ struct ltap_model {
     ltap_layers *layers;
     ltap_vector listed; /* ltap_listed, the inside of `list` */
     ltap_layer *list;   /* as many as listed */
+    uint32_t *values;   /* the file's, in the order of ltap_model_values_at */
+    size_t n_values;
     ltap_port *inputs, *outputs;
     ltap_model_info info;
 };
@@ -40,6 +42,12 @@ ltap_text ltap_model_place(const ltap_model *model, uint32_t node);
 ltap_status ltap_model_unsupported_text(const ltap_model *model, const uint8_t *keep,
                                         ltap_arena *arena, const char **text, ltap_error *error);
 
+/* Fills model->values. */
+ltap_status ltap_model_list_values(ltap_model *model, ltap_error *error);
+void ltap_model_describe_value(const ltap_model *model, uint32_t value, ltap_value_info *info);
+/* matched: a flag a listed line. */
+ltap_status ltap_model_match(const ltap_model *model, const char *pattern, unsigned char *matched,
+                             ltap_error *error);
 /* values: a flag a value, 0 where an operator on the way is missing; from the arena. */
 ltap_status ltap_model_computable(const ltap_model *model, ltap_arena *arena, uint8_t **values,
                                   ltap_error *error);

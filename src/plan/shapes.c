@@ -86,6 +86,18 @@ static uint64_t call_cost(const ltap_model *model, const ltap_listed *line, cons
     return sum;
 }
 
+static void fill_values(const ltap_model *model, const ltap_propagation *known,
+                        const uint64_t *costs, ltap_shapes *shapes)
+{
+    for (size_t i = 0; i < model->n_values; i++) {
+        const ltap_value *value = ltap_graph_at(model->graph, model->values[i]);
+        bool first = value->producer != LTAP_NO_NODE && value->slot == 0;
+        shapes->values[i].tensor = known->values[value->index].tensor;
+        shapes->values[i].tensor.data = NULL;
+        shapes->values[i].mult_adds = first ? costs[value->producer] : 0;
+    }
+}
+
 static ltap_status fill(const ltap_model *model, const ltap_propagation *known, ltap_shapes *shapes,
                         ltap_error *error)
 {
@@ -104,6 +116,7 @@ static ltap_status fill(const ltap_model *model, const ltap_propagation *known, 
         shapes->layers[i].tensor.data = NULL;
         shapes->layers[i].mult_adds = call_cost(model, line, costs);
     }
+    fill_values(model, known, costs, shapes);
 done:
     ltap_memory_release(model->memory, costs);
     return status;
@@ -121,6 +134,9 @@ static ltap_status new_shapes(const ltap_model *model, ltap_shapes **shapes, lta
     LTAP_TRY(ltap_memory_take_zeroed(model->memory, model->listed.count, sizeof(ltap_layer_shape),
                                      "the shapes", &block, error));
     (*shapes)->layers = block;
+    LTAP_TRY(ltap_memory_take_zeroed(model->memory, model->n_values, sizeof(ltap_layer_shape),
+                                     "the shapes", &block, error));
+    (*shapes)->values = block;
     return LTAP_OK;
 }
 
@@ -154,6 +170,7 @@ void ltap_shapes_release(ltap_shapes *shapes)
     if (!shapes)
         return;
     ltap_memory *memory = shapes->memory;
+    ltap_memory_release(memory, shapes->values);
     ltap_memory_release(memory, shapes->layers);
     ltap_memory_release(memory, shapes);
     ltap_memory_unref(memory);

@@ -7,6 +7,7 @@
 struct ltap_shapes {
     ltap_memory *memory;
     ltap_layer_shape *layers; /* one a listed layer */
+    ltap_layer_shape *values; /* one of the model's values */
     uint64_t mult_adds;
 };
 

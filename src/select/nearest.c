@@ -125,6 +125,13 @@ static void consider(board *ranking, const char *name, uint32_t module)
         found = distance(a, strlen(a), b, strlen(b), limit);
         found = found <= limit ? found + 1 : ranking->limit + 1;
     }
+    const char *slash = module == LTAP_NO_MODULE ? strrchr(name, '/') : NULL;
+    if (slash != NULL && slash[1] != '\0' && found > 0 && ranking->limit > 0) {
+        int last = distance(ranking->wanted, ranking->bytes, slash + 1, strlen(slash + 1),
+                            ranking->limit - 1);
+        if (last < ranking->limit && last + 1 < found)
+            found = last + 1, b = slash + 1;
+    }
     if (whole <= found) {
         found = whole;
         a = ranking->wanted;

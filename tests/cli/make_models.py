@@ -109,7 +109,55 @@ def save(name, nodes, inputs, outputs, weights=()):
     onnx.save(model, os.path.join(DATA, name))
 
 
+def styled(name, producer, nodes, outputs, weights):
+    """nodes: (op, name, inputs, output). weights: (name, shape), all 0.5."""
+    made = [helper.make_node(op, inputs.split(), [output], name=own)
+            for op, own, inputs, output in nodes]
+    graph = helper.make_graph(
+        made, "g", [value("x", [1, 2, 4, 4])], [value(o, None) for o in outputs],
+        [helper.make_tensor(w, F, shape, [0.5] * int(torch.tensor(shape).prod()))
+         for w, shape in weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8,
+                              producer_name=producer[0], producer_version=producer[1])
+    onnx.save(model, os.path.join(DATA, name))
+
+
+def make_styles():
+    """The names of other exporters, each in a few nodes."""
+    conv, bias = [2, 2, 1, 1], [2]
+    styled("keras.onnx", ("tf2onnx", "1.17.0"), [
+        ("Conv", "model/stem/BiasAdd", "x model/stem/BiasAdd_weights_fused_bn "
+         "model/stem/BiasAdd_bias_fused_bn", "model/stem_bn/FusedBatchNormV3:0"),
+        ("Relu", "model/stem_relu/Relu", "model/stem_bn/FusedBatchNormV3:0", "model/stem_relu/Relu:0"),
+        ("Conv", "Conv__45", "model/stem_relu/Relu:0 const_fold_opt__47 "
+         "model/inner/dw/BiasAdd/ReadVariableOp:0", "Conv__45:0"),
+        ("Tanh", "model/inner/act/Tanh", "Conv__45:0", "model/inner/act/Tanh:0"),
+        ("GlobalAveragePool", "model/gap/Mean", "model/inner/act/Tanh:0", "gap")],
+        ["gap"], [("model/stem/BiasAdd_weights_fused_bn", conv),
+                  ("model/stem/BiasAdd_bias_fused_bn", bias), ("const_fold_opt__47", conv),
+                  ("model/inner/dw/BiasAdd/ReadVariableOp:0", bias)])
+    styled("old.onnx", ("pytorch", "1.9"), [
+        ("Conv", "Conv_0", "x conv1.weight", "5"), ("Relu", "Relu_1", "5", "6"),
+        ("Conv", "Conv_2", "6 layer1.0.conv1.weight layer1.0.conv1.bias", "7"),
+        ("Add", "Add_3", "7 6", "8"), ("Relu", "Relu_4", "8", "9"),
+        ("GlobalAveragePool", "GlobalAveragePool_5", "9", "10"), ("Flatten", "Flatten_6", "10", "11"),
+        ("Gemm", "Gemm_7", "11 fc.weight fc.bias", "12")],
+        ["12"], [("conv1.weight", conv), ("layer1.0.conv1.weight", conv), ("layer1.0.conv1.bias", bias),
+                 ("fc.weight", [2, 2]), ("fc.bias", bias)])
+    styled("mxnet.onnx", ("", ""), [
+        ("Conv", "net0_conv0_fwd", "x net0_conv0_weight", "net0_conv0_fwd"),
+        ("Relu", "net0_relu0_fwd", "net0_conv0_fwd", "net0_relu0_fwd"),
+        ("Add", "net0__plus0", "net0_relu0_fwd x", "net0__plus0")],
+        ["net0__plus0"], [("net0_conv0_weight", conv)])
+    styled("caffe2.onnx", ("", ""), [
+        ("Conv", "", "x gpu_0/conv1_w_0", "gpu_0/conv1_1"),
+        ("Relu", "", "gpu_0/conv1_1", "gpu_0/conv1_2"),
+        ("Relu", "", "gpu_0/conv1_2", "gpu_0/softmax_1")],
+        ["gpu_0/softmax_1"], [("gpu_0/conv1_w_0", conv)])
+
+
 def main():
+    make_styles()
     os.makedirs(DATA, exist_ok=True)
     export("tiny.onnx", (1, 3, 32, 32))
     export("free.onnx", (1, 3, 32, 32), {"x": {0: "batch", 2: "height", 3: "width"},
