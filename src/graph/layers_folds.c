@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include <string.h>
 
+#define MAX_SIBLINGS 1024 /* that are looked at: the cost stays linear */
+
 static const char rule_key[] = "pkg.onnxscript.rewriter.rule_name";
 
 static bool is_convolution(const ltap_node *node)
@@ -46,6 +48,13 @@ ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, lt
     if (dot == NULL || dot == weight)
         return LTAP_OK;
     return ltap_arena_text(&tree->layers->arena, weight, (size_t)(dot - weight), path, error);
+}
+
+static bool has_children(const ltap_layers *layers, uint32_t parent)
+{
+    /* The first child stands right behind its parent. */
+    return parent + 1 < layers->modules.count &&
+           ltap_layers_at(layers, parent + 1)->parent == parent;
 }
 
 /* The known module that a path lies in. */
@@ -94,6 +103,40 @@ static ltap_status next_is_missing(ltap_layers *layers, const char *parent, cons
     return LTAP_OK;
 }
 
+/* Whether a numbered module inside `path` is the first that is missing: the BatchNorm may have been
+ * the first operation of the next sibling. */
+static ltap_status next_begins_later(ltap_layers *layers, const char *parent, const char *path,
+                                     bool *missing, ltap_error *error)
+{
+    uint32_t number, module;
+    const char *next;
+    *missing = ltap_name_number(parent, path, &number);
+    if (!*missing)
+        return LTAP_OK;
+    LTAP_TRY(ltap_arena_format(&layers->arena, &next, error, "%s%s%u", parent,
+                               parent[0] != '\0' ? "." : "", (unsigned)number + 1));
+    *missing = ltap_layers_find(layers, next, &module) && has_children(layers, module);
+    if (!*missing)
+        return LTAP_OK;
+    LTAP_TRY(ltap_arena_format(&layers->arena, &next, error, "%s.0", next));
+    *missing = !ltap_layers_find(layers, next, &module);
+    return LTAP_OK;
+}
+
+/* Children of which some have numbers and this one a name: the numbers count it as well. */
+static bool is_named_among_numbers(const ltap_layers *layers, uint32_t parent, const char *path)
+{
+    const char *above = parent != LTAP_NO_MODULE ? ltap_layers_at(layers, parent)->path : "";
+    uint32_t number;
+    if (parent == LTAP_NO_MODULE || ltap_name_number(above, path, &number))
+        return false;
+    for (uint32_t m = parent + 1; m < layers->modules.count && m - parent < MAX_SIBLINGS; m++)
+        if (ltap_layers_at(layers, m)->parent == parent &&
+            ltap_name_number(above, ltap_layers_at(layers, m)->path, &number))
+            return true;
+    return false;
+}
+
 static const ltap_tree_call *call_above(const ltap_tree *tree, const ltap_tree_call *call)
 {
     return call->parent == LTAP_NO_CALL ? NULL : ltap_tree_at(tree, call->parent);
@@ -121,12 +164,17 @@ static ltap_status doubt_ends(ltap_tree *tree, const ltap_tree_call *convolution
 {
     const ltap_tree_call *inner = convolution, *around = call_above(tree, inner);
     for (; hands_out(tree, around, value); inner = around, around = call_above(tree, inner)) {
-        bool inside, behind;
+        bool inside, behind, later;
         LTAP_TRY(next_is_missing(tree->layers, path_of(tree, around), path_of(tree, inner), &inside,
                                  error));
         LTAP_TRY(next_is_missing(tree->layers, path_of(tree, call_above(tree, around)),
                                  path_of(tree, around), &behind, error));
-        if (inside && !(behind && around->end - around->begin > 1))
+        LTAP_TRY(next_begins_later(tree->layers, path_of(tree, call_above(tree, around)),
+                                   path_of(tree, around), &later, error));
+        bool mixed = is_named_among_numbers(tree->layers,
+                                            ltap_layers_at(tree->layers, around->module)->parent,
+                                            path_of(tree, around));
+        if (inside && !(behind && around->end - around->begin > 1) && !later && !mixed)
             return LTAP_OK;
         ltap_module *module = ltap_layers_at(tree->layers, around->module);
         module->folded = true;
@@ -174,6 +222,38 @@ static ltap_status fold_around(ltap_layers *layers, const ltap_module *convoluti
     return LTAP_OK;
 }
 
+static bool normalises(const ltap_graph *graph, const ltap_module *module)
+{
+    for (size_t c = 0; c < module->n_calls; c++)
+        for (size_t i = 0; i < module->calls[c].n_nodes; i++)
+            if (strcmp(ltap_graph_node(graph, module->calls[c].nodes[i])->op_type,
+                       "BatchNormalization") == 0)
+                return true;
+    return false;
+}
+
+/* A BatchNorm inside a module whose calls are in doubt may have run once more, in a call that was
+ * folded: the exporter numbers calls after folding. */
+static ltap_status doubt_folded_calls(ltap_layers *layers, ltap_error *error)
+{
+    bool any = false;
+    for (uint32_t n = 0; n < layers->graph->nodes.count; n++)
+        any |= layers->folded_node[n] != 0;
+    for (uint32_t m = 0; any && m < layers->modules.count; m++) {
+        ltap_module *module = ltap_layers_at(layers, m);
+        if (module->doubt != NULL || module->parent == LTAP_NO_MODULE ||
+            ltap_layers_at(layers, module->parent)->doubt == NULL ||
+            !normalises(layers->graph, module))
+            continue;
+        LTAP_TRY(ltap_arena_format(
+            &layers->arena, &module->doubt, error,
+            "'%s' around it may be called several times, and the exporter may have folded a call of "
+            "'%s' into a convolution",
+            ltap_layers_at(layers, module->parent)->path, module->path));
+    }
+    return LTAP_OK;
+}
+
 ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error)
 {
     ltap_layers *layers = tree->layers;
@@ -181,6 +261,8 @@ ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error)
     bool torchscript = strcmp(layers->exporter, "TorchScript exporter") == 0;
     for (uint32_t n = 0; torchscript && n < graph->nodes.count; n++)
         LTAP_TRY(fold_torchscript(tree, ltap_graph_node(graph, n), error));
+    if (torchscript)
+        LTAP_TRY(doubt_folded_calls(layers, error));
     for (uint32_t m = 0; m < layers->modules.count; m++) {
         const ltap_module *module = ltap_layers_at(layers, m);
         if (module->folded_by != NULL && module->n_calls > 0 && module->calls[0].n_nodes == 1)

@@ -127,8 +127,10 @@ static void consider(board *ranking, const char *name, uint32_t module)
     }
     const char *slash = module == LTAP_NO_MODULE ? strrchr(name, '/') : NULL;
     if (slash != NULL && slash[1] != '\0' && found > 0 && ranking->limit > 0) {
-        int last = distance(ranking->wanted, ranking->bytes, slash + 1, strlen(slash + 1),
-                            ranking->limit - 1);
+        bool begins = strncmp(slash + 1, ranking->wanted, ranking->bytes) == 0;
+        int last = begins ? 0
+                          : distance(ranking->wanted, ranking->bytes, slash + 1, strlen(slash + 1),
+                                     ranking->limit - 1);
         if (last < ranking->limit && last + 1 < found)
             found = last + 1, b = slash + 1;
     }

@@ -100,6 +100,22 @@ static const tree_case torchscript_cases[] = {
      "w - 8: b [folded within w.point]\nw.point - 8: b [folded]\ndown - 8: c\n"
      "down.0 - 8: c [folded]\nr - 8: y\nr.0 - 8: e [folded within r.0.1]\nr.0.0 - 0: d\n"
      "r.0.1 - 8: e [folded]\nr.2 - 0: y\nr.1 - 0: e [elided]\n"},
+    {"the BatchNorm may be the first operation of the next sibling, or stand behind a named one",
+     {"x",
+      "y",
+      {"/s/s.0/s.0.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/s/s.1/s.1.1/Relu|Relu|a|b",
+       "/t/t.0/Relu|Relu|b|c", "/t/last/last.0/Conv|Conv|c onnx::Conv_3 onnx::Conv_4|y"}},
+     "s - 8: b\ns.0 - 8: a [folded within s.0.0]\ns.0.0 - 8: a [folded]\ns.1 - 0: b\n"
+     "s.1.1 - 0: b\nt - 8: y [folded within t.last.0]\nt.0 - 0: c\n"
+     "t.last - 8: y [folded within t.last.0]\nt.last.0 - 8: y [folded]\n"
+     "s.1.0 - 0: a [elided]\n"},
+    {"a BatchNorm inside calls that are in doubt may have been folded once",
+     {"x",
+      "y",
+      {"/c/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/m/Relu|Relu|a|b",
+       "/m/n/BatchNormalization|BatchNormalization|b m.n.weight m.n.bias m.n.a m.n.b|c",
+       "/m_1/Relu|Relu|c|y"}},
+     "c - 8: a [folded]\nm - 8: y [doubt]\nm.n - 8: c [doubt]\n"},
     {"a renamed weight alone is no sign of a BatchNorm",
      {"x",
       "y",
