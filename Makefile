@@ -29,7 +29,7 @@ parity: all ## every layer of torchvision's networks, and preprocessing, against
 	scripts/parity-preprocess $(BUILD)
 	scripts/check-io $(BUILD)/tests/io/copy_arrays
 
-conformance: all ## ONNX's own test data
+conformance: all ## ONNX's own test data (SHARED_DATA=FOLDER: what is newer in there as well)
 	scripts/conformance $(BUILD)
 
 fuzz: ## libFuzzer targets, FUZZ_SECONDS each (60)

@@ -15,8 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LTAP_NO_VALUE UINT32_MAX /* an omitted optional input or unused output */
-#define LTAP_NO_NODE  UINT32_MAX
+#define LTAP_NO_VALUE        UINT32_MAX /* an omitted optional input or unused output */
+#define LTAP_NO_NODE         UINT32_MAX
+
+#define LTAP_GRAPH_MAX_DEPTH 64 /* of subgraphs in subgraphs */
 
 typedef struct ltap_graph ltap_graph;
 
@@ -101,6 +103,10 @@ typedef struct ltap_node {
     const char *call_path;    /* "" or the names of the function calls it was inlined from, "a/b" */
     uint32_t *inputs, *outputs; /* value numbers or LTAP_NO_VALUE */
     size_t n_inputs, n_outputs;
+    /* What its subgraphs read of the graphs around them: the last n_captured inputs, by these
+     * names. Set by link. */
+    const char *const *captured;
+    size_t n_captured;
     const ltap_attr *attrs;
     size_t n_attrs;
     const ltap_property *properties; /* metadata_props */
@@ -147,7 +153,7 @@ struct ltap_graph {
     ltap_span span;                /* of the graph in the file */
     const ltap_span *other_fields; /* of graph and model, that no loader reads; each with its tag */
     size_t n_other_fields;
-    bool linked;
+    bool linked, captured; /* captured: nodes list what their subgraphs read */
 };
 
 ltap_status ltap_graph_new(ltap_memory *memory, ltap_graph **graph, ltap_error *error);
@@ -178,9 +184,17 @@ ltap_status ltap_graph_node_add(ltap_graph *graph, const ltap_node *node, ltap_n
 
 /* Sorts nodes by execution (stable: the file's order where it is valid), computes consumers, checks
  * that every used value is made, given or constant, here or in a graph around this one. What the
- * subgraphs of a node take from this graph counts as used by the node, so link the inner graphs
- * after the outer one's nodes are all there. Errors: cycles and missing values, by name. */
+ * subgraphs of a node take from around them becomes inputs of the node (ltap_graph_capture), so all
+ * nodes of all graphs must be there. Errors: cycles and missing values, by name. */
 ltap_status ltap_graph_link(ltap_graph *graph, ltap_error *error);
+/* Appends to the inputs of each node what its subgraphs read and do not make, here and in the
+ * subgraphs. Does nothing the second time. */
+ltap_status ltap_graph_capture(ltap_graph *graph, ltap_error *error);
+/* Inputs that are a node's own: without what its subgraphs take. */
+static inline size_t ltap_node_own_inputs(const ltap_node *node)
+{
+    return node->n_inputs - node->n_captured;
+}
 
 /* Reading. */
 static inline ltap_node *ltap_graph_node(const ltap_graph *graph, uint32_t index)

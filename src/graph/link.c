@@ -1,15 +1,13 @@
 /* Linking: consumers, order of execution, and the proof that every used value exists.
  *
  * The order is a topological sort that always takes the ready node that was added first (a heap),
- * so a file whose order is valid keeps it. A node uses its inputs and whatever its subgraphs take
- * from this graph. Time is linear in the uses but for the heap.
+ * so a file whose order is valid keeps it. What subgraphs take is among their node's inputs by
+ * then. Time is linear in the uses but for the heap.
  */
 #include "graph/graph.h"
 
 #include "base/error.h"
 #include <string.h>
-
-#define MAX_SUBGRAPH_DEPTH 64
 
 typedef struct linking {
     ltap_graph *graph;
@@ -37,56 +35,11 @@ static bool is_in_parents(const ltap_graph *graph, const char *name)
     return false;
 }
 
-/* The value of link's graph that `name`, used and not given in `inner`, stands for; NULL when a
- * graph between them knows the name. */
-static ltap_value *find_captured(linking *link, const ltap_graph *inner, const char *name)
-{
-    uint32_t value;
-    const ltap_graph *around = inner->parent;
-    while (around != NULL && around != link->graph && !ltap_graph_find(around, name, &value))
-        around = around->parent;
-    if (around != link->graph || !ltap_graph_find(around, name, &value))
-        return NULL;
-    return ltap_graph_at(link->graph, value);
-}
-
-static ltap_status visit_captured(linking *link, const ltap_node *node, const ltap_graph *inner,
-                                  use_visitor visit)
-{
-    for (size_t i = 0; i < inner->values.count; i++) {
-        const ltap_value *value = ltap_graph_at(inner, (uint32_t)i);
-        ltap_value *outer = is_given(value) ? NULL : find_captured(link, inner, value->name);
-        if (outer != NULL)
-            LTAP_TRY(visit(link, node, outer));
-    }
-    return LTAP_OK;
-}
-
-/* All graphs below an attribute, depth first, by the children of each. */
-static ltap_status visit_subgraphs(linking *link, const ltap_node *node, const ltap_graph *inner,
-                                   use_visitor visit, int depth)
-{
-    if (depth > MAX_SUBGRAPH_DEPTH)
-        return ltap_error_set(link->error, LTAP_ERROR_UNSUPPORTED,
-                              "%s has subgraphs nested deeper than %d",
-                              ltap_node_text(link->graph, node).text, MAX_SUBGRAPH_DEPTH);
-    LTAP_TRY(visit_captured(link, node, inner, visit));
-    for (const ltap_graph *child = inner->children; child != NULL; child = child->sibling)
-        LTAP_TRY(visit_subgraphs(link, node, child, visit, depth + 1));
-    return LTAP_OK;
-}
-
 static ltap_status visit_node(linking *link, const ltap_node *node, use_visitor visit)
 {
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i] != LTAP_NO_VALUE)
             LTAP_TRY(visit(link, node, ltap_graph_at(link->graph, node->inputs[i])));
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const ltap_attr *attr = &node->attrs[i];
-        bool graphs = attr->kind == LTAP_ATTR_GRAPH || attr->kind == LTAP_ATTR_GRAPHS;
-        for (size_t k = 0; graphs && k < attr->count; k++)
-            LTAP_TRY(visit_subgraphs(link, node, attr->u.graphs[k], visit, 1));
-    }
     return LTAP_OK;
 }
 
@@ -97,12 +50,21 @@ static ltap_status visit_all(linking *link, use_visitor visit)
     return LTAP_OK;
 }
 
+static bool captures(const ltap_node *node, uint32_t value)
+{
+    for (size_t i = ltap_node_own_inputs(node); i < node->n_inputs; i++)
+        if (node->inputs[i] == value)
+            return true;
+    return false;
+}
+
 static ltap_status count_use(linking *link, const ltap_node *node, ltap_value *value)
 {
     if (!is_given(value) && !is_in_parents(link->graph, value->name))
         return ltap_error_set(link->error, LTAP_ERROR_FORMAT,
-                              "%s uses the value '%s', which is no input, no weight and no node's "
-                              "output",
+                              "%s%s uses the value '%s', which is no input, no weight and no "
+                              "node's output",
+                              captures(node, value->index) ? "a subgraph of " : "",
                               ltap_node_text(link->graph, node).text, value->name);
     value->n_consumers++;
     link->waiting[node->index] += value->producer != LTAP_NO_NODE;
@@ -275,6 +237,7 @@ ltap_status ltap_graph_link(ltap_graph *graph, ltap_error *error)
 {
     linking link = {.graph = graph, .error = error};
     void *block;
+    LTAP_TRY(ltap_graph_capture(graph, error));
     size_t n = graph->nodes.count;
     LTAP_TRY(ltap_memory_take_zeroed(graph->memory, n + 1, 3 * sizeof(uint32_t),
                                      "the order of execution", &block, error));

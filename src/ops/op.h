@@ -58,7 +58,7 @@ const ltap_op *ltap_ops_find(const char *domain, const char *name);
 /* All operators, for tests and listings. */
 size_t ltap_ops_count(void);
 const ltap_op *ltap_ops_at(size_t index);
-/* Sets node->op everywhere; unknown ones stay NULL. */
+/* Sets node->op everywhere, in subgraphs too; unknown ones stay NULL. */
 void ltap_ops_bind(ltap_graph *graph);
 /* Checks counts of inputs and outputs, then calls op->shape and checks that every output's size is
  * representable. Adds the node's name to errors. */

@@ -37,6 +37,8 @@ void ltap_ops_bind(ltap_graph *graph)
         ltap_node *node = ltap_graph_node(graph, (uint32_t)i);
         node->op = ltap_ops_find(node->domain, node->op_type);
     }
+    for (ltap_graph *child = graph->children; child; child = child->sibling)
+        ltap_ops_bind(child);
 }
 
 static ltap_status check_count(size_t count, int min, int max, const char *what, ltap_error *error)

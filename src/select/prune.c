@@ -22,32 +22,10 @@ static ltap_status need(pruning *prune, uint32_t value)
     return ltap_vector_push(&prune->open, &producer, prune->error);
 }
 
-/* Values of this graph that a subgraph reads: names that it uses and does not make. A name that an
- * inner graph hides is kept needlessly at worst. The depth is limited where graphs are linked. */
-static ltap_status need_captured(pruning *prune, const ltap_graph *inner)
-{
-    for (uint32_t v = 0; v < inner->values.count; v++) {
-        const ltap_value *value = ltap_graph_at(inner, v);
-        uint32_t outer;
-        if (value->producer == LTAP_NO_NODE && value->constant == NULL && !value->is_input &&
-            ltap_graph_find(prune->graph, value->name, &outer))
-            LTAP_TRY(need(prune, outer));
-    }
-    for (const ltap_graph *child = inner->children; child != NULL; child = child->sibling)
-        LTAP_TRY(need_captured(prune, child));
-    return LTAP_OK;
-}
-
 static ltap_status need_inputs(pruning *prune, const ltap_node *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++)
         LTAP_TRY(need(prune, node->inputs[i]));
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        const ltap_attr *attr = &node->attrs[i];
-        bool graphs = attr->kind == LTAP_ATTR_GRAPH || attr->kind == LTAP_ATTR_GRAPHS;
-        for (size_t k = 0; graphs && k < attr->count; k++)
-            LTAP_TRY(need_captured(prune, attr->u.graphs[k]));
-    }
     return LTAP_OK;
 }
 

@@ -220,34 +220,40 @@ static void fifty_thousand_nodes_link_at_once(void **state)
 }
 
 /* outer: x -> a; If(x) whose branch uses `name`. The If stands in front of what its branch uses. */
-static ltap_status build_nested(ltap_graph *outer, const char *name, int depth, ltap_error *error)
+static ltap_status add_if(ltap_graph *graph, int level, ltap_graph **inner, ltap_error *error)
 {
-    static const sketch around = {"x", "", {NULL}};
-    ltap_graph *inner = outer;
     void *block;
-    char text[64];
-    uint32_t outputs[1], inputs[1];
-    LTAP_TRY(fill(outer, &around, error));
-    LTAP_TRY(ltap_graph_value(outer, "x", 1, &inputs[0], error));
-    LTAP_TRY(ltap_graph_value(outer, "chosen", 6, &outputs[0], error));
-    LTAP_TRY(ltap_arena_take(&outer->arena, 1, sizeof(ltap_graph *), &block, error));
+    char text[16];
+    uint32_t x, chosen;
+    snprintf(text, sizeof text, level ? "chosen%d" : "chosen", level);
+    LTAP_TRY(ltap_graph_value(graph, "x", 1, &x, error));
+    LTAP_TRY(ltap_graph_value(graph, text, strlen(text), &chosen, error));
+    LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof(ltap_graph *), &block, error));
     ltap_graph **branches = block;
-    LTAP_TRY(ltap_graph_new_inside(outer, branches, error));
-    inner = branches[0];
-    for (int i = 1; i < depth; i++)
-        LTAP_TRY(ltap_graph_new_inside(inner, &inner, error));
-    LTAP_TRY(ltap_arena_take(&outer->arena, 1, sizeof(ltap_attr), &block, error));
+    LTAP_TRY(ltap_graph_new_inside(graph, branches, error));
+    *inner = branches[0];
+    LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof(ltap_attr), &block, error));
     ltap_attr *attr = block;
     *attr = (ltap_attr){
         .name = "then_branch", .kind = LTAP_ATTR_GRAPH, .count = 1, .u.graphs = branches};
     ltap_node node = {.op_type = "If",
-                      .inputs = inputs,
+                      .inputs = &x,
                       .n_inputs = 1,
-                      .outputs = outputs,
+                      .outputs = &chosen,
                       .n_outputs = 1,
                       .attrs = attr,
                       .n_attrs = 1};
-    LTAP_TRY(ltap_graph_node_add(outer, &node, NULL, error));
+    return ltap_graph_node_add(graph, &node, NULL, error);
+}
+
+static ltap_status build_nested(ltap_graph *outer, const char *name, int depth, ltap_error *error)
+{
+    static const sketch around = {"x", "", {NULL}};
+    ltap_graph *inner = outer;
+    char text[64];
+    LTAP_TRY(fill(outer, &around, error));
+    for (int i = 0; i < depth; i++)
+        LTAP_TRY(add_if(inner, i, &inner, error));
     LTAP_TRY(add_node(outer, "a=A(x)", error));
     snprintf(text, sizeof text, "y=Neg(%s)", name);
     LTAP_TRY(add_node(inner, text, error));
@@ -277,8 +283,9 @@ static void a_subgraph_cannot_use_what_nobody_makes(void **state)
     ltap_graph *graph = new_graph(memory);
     ltap_error error;
     assert_int_equal(build_nested(graph, "nobody", 2, &error), LTAP_ERROR_FORMAT);
-    assert_string_equal(error.message, "Neg of value 'y' uses the value 'nobody', which is no "
-                                       "input, no weight and no node's output");
+    assert_string_equal(error.message,
+                        "a subgraph of If of value 'chosen' uses the value 'nobody', "
+                        "which is no input, no weight and no node's output");
     ltap_graph_free(graph);
     graph = new_graph(memory);
     assert_int_equal(build_nested(graph, "chosen", 1, &error), LTAP_ERROR_FORMAT);

@@ -13,6 +13,7 @@
 
 #define CASE_TENSORS 8
 #define CASE_ATTRS   8
+#define CASE_BODIES  3
 
 typedef struct case_tensor {
     ltap_dtype dtype; /* LTAP_UNDEFINED: omitted, or past the end */
@@ -21,6 +22,14 @@ typedef struct case_tensor {
     const void *data;
     size_t data_bytes;
 } case_tensor;
+
+/* A subgraph of the case's node, as words: inputs "a b", outputs "c", nodes "c = Add a b". Names
+ * that it uses and does not make are captured. */
+typedef struct case_body {
+    const char *attr; /* NULL ends the list */
+    const char *inputs, *outputs;
+    const char *nodes[4];
+} case_body;
 
 typedef struct op_case {
     const char *name; /* reads as a sentence */
@@ -34,6 +43,8 @@ typedef struct op_case {
     ltap_status refusal;               /* by the shape rule, ... */
     ltap_status failure;               /* ... or by the kernel */
     const char *message;               /* which it contains */
+    case_body bodies[CASE_BODIES];     /* subgraphs, behind the other attributes */
+    const char *captured;              /* names of the last inputs, as bodies know them */
 } op_case;
 
 /* clang-format off */

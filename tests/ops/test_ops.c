@@ -51,6 +51,10 @@ typedef struct setting {
     ltap_node node;
     ltap_tensor inputs[CASE_TENSORS], outputs[CASE_TENSORS];
     void *input_blocks[CASE_TENSORS];
+    ltap_attr attrs[CASE_ATTRS + CASE_BODIES];
+    ltap_graph *graph; /* around the bodies */
+    ltap_graph *bodies[CASE_BODIES];
+    const char *captured[CASE_TENSORS];
     ltap_call call;
     failing allocator;
 } setting;
@@ -74,6 +78,69 @@ static const ltap_op *find_op(const char *name)
     return is_example ? &ltap_op_squareplus : ltap_ops_find("", name);
 }
 
+/* The next of the words, as a value of the graph; false at the end. */
+static bool next_value(ltap_graph *graph, const char **words, uint32_t *value)
+{
+    *words += strspn(*words, " ");
+    size_t bytes = strcspn(*words, " ");
+    if (bytes == 0)
+        return false;
+    assert_int_equal(ltap_graph_value(graph, *words, bytes, value, NULL), LTAP_OK);
+    *words += bytes;
+    return true;
+}
+
+static void add_body_node(ltap_graph *graph, const char *line)
+{
+    uint32_t output, inputs[4];
+    ltap_node node = {.outputs = &output, .n_outputs = 1, .inputs = inputs};
+    assert_true(next_value(graph, &line, &output));
+    line += 3; /* " = " */
+    size_t bytes = strcspn(line, " ");
+    assert_int_equal(ltap_arena_text(&graph->arena, line, bytes, &node.op_type, NULL), LTAP_OK);
+    line += bytes;
+    while (next_value(graph, &line, &inputs[node.n_inputs]))
+        node.n_inputs++;
+    assert_int_equal(ltap_graph_node_add(graph, &node, NULL, NULL), LTAP_OK);
+}
+
+static void build_body(setting *s, size_t index)
+{
+    const case_body *body = &s->test->bodies[index];
+    const char *inputs = body->inputs, *outputs = body->outputs;
+    uint32_t value;
+    assert_int_equal(ltap_graph_new_inside(s->graph, &s->bodies[index], NULL), LTAP_OK);
+    ltap_graph *graph = s->bodies[index];
+    while (next_value(graph, &inputs, &value)) {
+        ltap_graph_at(graph, value)->is_input = true;
+        assert_int_equal(ltap_vector_push(&graph->inputs, &value, NULL), LTAP_OK);
+    }
+    for (size_t i = 0; i < 4 && body->nodes[i]; i++)
+        add_body_node(graph, body->nodes[i]);
+    while (next_value(graph, &outputs, &value))
+        assert_int_equal(ltap_vector_push(&graph->outputs, &value, NULL), LTAP_OK);
+    s->attrs[s->node.n_attrs++] = (ltap_attr){
+        .name = body->attr, .kind = LTAP_ATTR_GRAPH, .count = 1, .u.graphs = &s->bodies[index]};
+}
+
+static void set_up_bodies(setting *s)
+{
+    const char *words = s->test->captured ? s->test->captured : "";
+    ltap_memory *memory = NULL;
+    uint32_t value;
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    assert_int_equal(ltap_graph_new(memory, &s->graph, NULL), LTAP_OK);
+    ltap_memory_unref(memory);
+    memcpy(s->attrs, s->test->attrs, s->node.n_attrs * sizeof(ltap_attr));
+    s->node.attrs = s->attrs;
+    for (size_t i = 0; i < CASE_BODIES && s->test->bodies[i].attr; i++)
+        build_body(s, i);
+    while (next_value(s->graph, &words, &value))
+        s->captured[s->node.n_captured++] = ltap_graph_at(s->graph, value)->name;
+    s->node.captured = s->captured;
+    ltap_ops_bind(s->graph);
+}
+
 static void set_up(setting *s, const op_case *test)
 {
     memset(s, 0, sizeof(*s));
@@ -85,11 +152,13 @@ static void set_up(setting *s, const op_case *test)
     s->node.attrs = test->attrs;
     while (s->node.n_attrs < CASE_ATTRS && test->attrs[s->node.n_attrs].name)
         s->node.n_attrs++;
+    set_up_bodies(s);
     s->call.node = &s->node;
     s->call.inputs = s->inputs;
     s->call.outputs = s->outputs;
     s->call.n_inputs = count_tensors(test->inputs, test->n_inputs);
     s->call.n_outputs = count_tensors(test->outputs, 1);
+    s->node.n_inputs = s->call.n_inputs;
     for (size_t i = 0; i < s->call.n_inputs; i++) {
         const case_tensor *t = &test->inputs[i];
         s->inputs[i] = tensor_of(t);
@@ -110,18 +179,12 @@ static void tear_down(setting *s)
         free(s->input_blocks[i]);
         free(s->outputs[i].data);
     }
+    ltap_graph_free(s->graph);
 }
 
 static ltap_status find_shape(setting *s, ltap_error *error)
 {
-    ltap_graph *graph = NULL;
-    ltap_memory *memory = NULL;
-    assert_int_equal(ltap_memory_new(NULL, 0, &memory, error), LTAP_OK);
-    assert_int_equal(ltap_graph_new(memory, &graph, error), LTAP_OK);
-    ltap_status status = ltap_op_shape(graph, &s->call, error);
-    ltap_graph_free(graph);
-    ltap_memory_unref(memory);
-    return status;
+    return ltap_op_shape(s->graph, &s->call, error);
 }
 
 static ltap_status compute(setting *s, int threads, bool wanted, ltap_error *error)
