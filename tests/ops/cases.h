@@ -11,7 +11,7 @@
 
 #include "ops/op.h"
 
-#define CASE_TENSORS 8
+#define CASE_TENSORS 10
 #define CASE_ATTRS   8
 #define CASE_BODIES  3
 

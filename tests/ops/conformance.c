@@ -39,9 +39,20 @@ static const struct {
      "align_corners by scales divides by the whole output size less one, as PyTorch and ONNX Runtime"},
 };
 
+/* Tests whose expected numbers are off themselves, and by how much. */
+static const struct {
+    const char *name;
+    double absolute;
+    const char *why;
+} noisy[] = {
+    {"test_dft_inverse", 2e-7, "its zeros are float32 sums, up to 1.9e-7"},
+    {"test_dft_inverse_opset19", 2e-7, "its zeros are float32 sums, up to 1.9e-7"},
+};
+
 /* One folder: everything in it dies with the arena. */
 typedef struct folder {
     const char *path;
+    double absolute; /* tolerance of its test */
     ltap_memory *memory;
     ltap_arena arena, scratch;
     ltap_file file;
@@ -220,17 +231,30 @@ static ltap_status run_graph(folder *f, ltap_error *error)
     return LTAP_OK;
 }
 
+static const char *name_of(const char *path)
+{
+    return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+}
+
+static double absolute_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(noisy) / sizeof(noisy[0]); i++)
+        if (strcmp(noisy[i].name, name) == 0)
+            return noisy[i].absolute;
+    return 1e-7;
+}
+
 /* The suite's tolerance; half-width floats get one step of their own type. */
-static bool is_close(ltap_dtype dtype, double got, double want)
+static bool is_close(ltap_dtype dtype, double absolute, double got, double want)
 {
     double relative = dtype == LTAP_BFLOAT16 ? 0x1p-7 : dtype == LTAP_FLOAT16 ? 0x1p-9 : 1e-3;
     if (isnan(want) || isinf(want))
         return isnan(want) ? isnan(got) : got == want;
-    return fabs(got - want) <= 1e-7 + relative * fabs(want);
+    return fabs(got - want) <= absolute + relative * fabs(want);
 }
 
-static ltap_status compare(const ltap_tensor *got, const ltap_tensor *want, size_t index,
-                           ltap_error *error)
+static ltap_status compare(const folder *f, const ltap_tensor *got, const ltap_tensor *want,
+                           size_t index, ltap_error *error)
 {
     const unsigned floats =
         1u << LTAP_FLOAT32 | 1u << LTAP_FLOAT64 | 1u << LTAP_FLOAT16 | 1u << LTAP_BFLOAT16;
@@ -242,7 +266,7 @@ static ltap_status compare(const ltap_tensor *got, const ltap_tensor *want, size
         return LTAP_OK;
     for (uint64_t i = 0; i < ltap_tensor_count(want); i++) {
         double a = ltap_tensor_double(got, i), b = ltap_tensor_double(want, i);
-        if (exact ? a != b : !is_close(got->dtype, a, b))
+        if (exact ? a != b : !is_close(got->dtype, f->absolute, a, b))
             return ltap_error_set(error, LTAP_ERROR_FORMAT,
                                   "output %zu, element %" PRIu64 " is %.9g, expected %.9g", index,
                                   i, a, b);
@@ -260,7 +284,7 @@ static ltap_status check_outputs(folder *f, const char *set, ltap_error *error)
         if (!found)
             return ltap_error_set(error, LTAP_ERROR_FILE, "output_%zu.pb is missing", i);
         mend_bfloat16(&want, ltap_graph_at(f->graph, index)->type.dtype);
-        LTAP_TRY(compare(&f->values[index], &want, i, error));
+        LTAP_TRY(compare(f, &f->values[index], &want, i, error));
     }
     return LTAP_OK;
 }
@@ -285,7 +309,7 @@ static ltap_status run_sets(folder *f, ltap_error *error)
 
 static ltap_status run_folder(const char *path, ltap_error *error)
 {
-    folder f = {.path = path};
+    folder f = {.path = path, .absolute = absolute_of(name_of(path))};
     ltap_status status = ltap_memory_new(NULL, 0, &f.memory, error);
     if (status != LTAP_OK)
         return status;
@@ -341,8 +365,7 @@ static void run_and_count(const char *path, totals *t)
 {
     ltap_error error = {0};
     ltap_status status = run_folder(path, &error);
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    const char *why = decided_otherwise(name);
+    const char *name = name_of(path), *why = decided_otherwise(name);
     if (why && status != LTAP_OK && status != LTAP_ERROR_UNSUPPORTED) {
         t->otherwise++;
         printf("otherwise %s: %s\n", name, why);
