@@ -70,6 +70,9 @@ def save(name, nodes, opset, inputs=None, outputs=None, weights=(), functions=()
 
 def opsets():
     """One model for each translation of opset*.c."""
+    save("add6_axis", [node("Add", "x b", "y", broadcast=1, axis=1)], 6, weights=[f32("b", 1, 2, 3)])
+    save("add6_end", [node("Add", "x b", "y", broadcast=1)], 6, weights=[f32("b", 1, 2, 3, 4)])
+    save("prelu6", [node("PRelu", "x b", "y")], 6, weights=[f32("b", 1, 2, 3)])
     save("clip6", [node("Clip", "x", "y", min=0.0, max=6.0)], 7)
     save("clip6_min", [node("Clip", "x", "y", min=0.5)], 10)
     save("clip6_half", [node("Clip", "x", "y", max=6.0)], 10,
@@ -374,7 +377,7 @@ def wrong():
     changed("no_op", lambda m: m.graph.node[0].ClearField("op_type"))
     changed("no_graph", lambda m: m.ClearField(g))
     changed("no_opset", lambda m: m.ClearField("opset_import"))
-    changed("opset6", lambda m: setattr(m.opset_import[0], "version", 6))
+    changed("opset5", lambda m: setattr(m.opset_import[0], "version", 5))
     changed("reference", lambda m: m.graph.node[0].attribute.append(
         AttributeProto(name="a", ref_attr_name="b", type=AttributeProto.INT)))
     changed("attribute", lambda m: m.graph.node[0].attribute.append(

@@ -17,7 +17,7 @@
 #define LTAP_ONNX_MAX_NODES       1000000
 #define LTAP_ONNX_MAX_INLINED     (UINT64_C(256) << 20) /* bytes that inlined calls may take */
 #define LTAP_ONNX_MAX_STEPS       (UINT64_C(1) << 28)   /* comparisons while inlining */
-#define LTAP_ONNX_MIN_OPSET       7
+#define LTAP_ONNX_MIN_OPSET       6
 
 extern const ltap_format ltap_onnx_format;
 

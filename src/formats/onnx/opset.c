@@ -1,6 +1,6 @@
 /* Which rules there are, and applying them.
  *
- * Gone through, from opset 7 to 28, was every operator of ONNX's own domain whose attributes,
+ * Gone through, from opset 6 to 28, was every operator of ONNX's own domain whose attributes,
  * inputs, outputs, defaults or meaning changed:
  *
  *   attributes that became inputs    Clip 11, Pad 11, Slice 10, TopK 10, Upsample 9, Dropout 12,
@@ -11,6 +11,8 @@
  *   Softmax, LogSoftmax, Hardmax     13: per axis; before, flattened to a matrix   opset_softmax.c
  *   BatchNormalization               `spatial` until 8, training by outputs until 13  opset_norm.c
  *   GroupNormalization               21: scale and bias per channel; before, per group
+ *   arithmetic, comparison, logic,   7: numpy's broadcasting; before, `broadcast` and `axis`
+ *   PRelu, Gemm                                                                opset_broadcast.c
  *   Dropout, RoiAlign 16, GridSample 20, Scatter 11, Scan 9
  *
  * All other changes added types, optional inputs or attributes whose default is the old meaning.
@@ -20,7 +22,8 @@
 #include <string.h>
 
 static const ltap_onnx_rule *const families[] = {ltap_onnx_input_rules, ltap_onnx_resize_rules,
-                                                 ltap_onnx_softmax_rules, ltap_onnx_norm_rules};
+                                                 ltap_onnx_softmax_rules, ltap_onnx_norm_rules,
+                                                 ltap_onnx_broadcast_rules};
 
 ltap_status ltap_onnx_opset_translate(ltap_onnx_draft *draft, ltap_error *error)
 {

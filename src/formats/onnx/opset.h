@@ -18,7 +18,7 @@ typedef struct ltap_onnx_rule {
 
 /* The rules of a family, ended by a row without op. */
 extern const ltap_onnx_rule ltap_onnx_input_rules[], ltap_onnx_resize_rules[],
-    ltap_onnx_softmax_rules[], ltap_onnx_norm_rules[];
+    ltap_onnx_softmax_rules[], ltap_onnx_norm_rules[], ltap_onnx_broadcast_rules[];
 
 ltap_status ltap_onnx_opset_translate(ltap_onnx_draft *draft, ltap_error *error);
 

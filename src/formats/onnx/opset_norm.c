@@ -104,9 +104,9 @@ static ltap_status dropout(ltap_onnx_draft *draft, ltap_error *error)
 }
 
 const ltap_onnx_rule ltap_onnx_norm_rules[] = {
-    {"BatchNormalization", 7, 14, batch_norm},
+    {"BatchNormalization", 6, 14, batch_norm},
     {"BatchNormalization", 14, 0, batch_norm_new},
     {"GroupNormalization", 18, 21, group_norm},
-    {"Dropout", 7, 0, dropout},
+    {"Dropout", 6, 0, dropout},
     {NULL, 0, 0, NULL},
 };

@@ -49,8 +49,8 @@ static ltap_status coerced(ltap_onnx_draft *draft, ltap_error *error)
 }
 
 const ltap_onnx_rule ltap_onnx_softmax_rules[] = {
-    {"Softmax", 7, 13, coerced},
-    {"LogSoftmax", 7, 13, coerced},
-    {"Hardmax", 7, 13, coerced},
+    {"Softmax", 6, 13, coerced},
+    {"LogSoftmax", 6, 13, coerced},
+    {"Hardmax", 6, 13, coerced},
     {NULL, 0, 0, NULL},
 };

@@ -79,7 +79,7 @@ ltap_status ltap_onnx_opset_read(ltap_onnx *load, ltap_wire_list list, int64_t *
         if (proto.version < LTAP_ONNX_MIN_OPSET)
             return ltap_error_at(error, LTAP_ERROR_UNSUPPORTED, list.items[i].offset,
                                  "the model uses opset %" PRId64
-                                 ", layertap reads 7 and newer; convert it with Python's "
+                                 ", layertap reads 6 and newer; convert it with Python's "
                                  "onnx.version_converter.convert_version(model, 13)",
                                  proto.version);
     }
