@@ -1,8 +1,7 @@
-/* Loops over threads: OpenMP, POSIX threads, or none, chosen when building.
+/* Loops over threads: on the pool that the caller has entered, or on threads started for the call.
  *
- * The split into ranges is made here, once, for all three: range i of n is a pure function of the
- * arguments, whoever runs it and however many threads the system gives. POSIX threads are started
- * for each call; that variant exists for the thread sanitizer, not for speed.
+ * The split into ranges is made here, once, for both: range i of n is a pure function of the
+ * arguments, whoever runs it and however many threads the system gives.
  */
 #include "base/parallel.h"
 
@@ -10,14 +9,10 @@
 #include <sched.h>
 #include <unistd.h>
 
-#if defined(LTAP_THREADS_OPENMP)
-#include <omp.h>
-#elif defined(LTAP_THREADS_PTHREAD)
 #include <pthread.h>
 #include <stdbool.h>
-#endif
 
-#define MAX_RANGES 256
+#define MAX_RANGES LTAP_POOL_RANGES
 
 typedef struct job {
     void (*body)(void *context, int64_t first, int64_t last);
@@ -25,30 +20,35 @@ typedef struct job {
     int64_t count, step; /* range i is [i * step, (i + 1) * step) within count */
 } job;
 
-static void run_range(const job *work, int64_t index)
+/* The pool of the loops that this thread makes. */
+static _Thread_local ltap_pool *current;
+
+ltap_pool *ltap_parallel_enter(ltap_pool *pool)
 {
+    ltap_pool *before = current;
+
+    current = pool && ltap_pool_is_here(pool) ? pool : NULL;
+    return before;
+}
+
+static void run_range(const void *context, int64_t index)
+{
+    const job *work = context;
     int64_t first = index * work->step;
     int64_t last = work->count - first > work->step ? first + work->step : work->count;
+
     work->body(work->context, first, last);
 }
 
-#if defined(LTAP_THREADS_OPENMP)
+#if defined(LTAP_THREADS_NONE)
 
-static void run_all(const job *work, int n_ranges)
+static void run_started(const job *work, int n_ranges)
 {
-#pragma omp parallel for num_threads(n_ranges) schedule(static, 1)
     for (int i = 0; i < n_ranges; i++)
         run_range(work, i);
 }
 
-int ltap_parallel_set_threads(int threads)
-{
-    int before = omp_get_max_threads();
-    omp_set_num_threads(threads > 0 ? threads : 1);
-    return before;
-}
-
-#elif defined(LTAP_THREADS_PTHREAD)
+#else
 
 typedef struct worker {
     pthread_t thread;
@@ -60,13 +60,15 @@ typedef struct worker {
 static void *run_worker(void *argument)
 {
     const worker *self = argument;
+
     run_range(self->work, self->index);
     return NULL;
 }
 
-static void run_all(const job *work, int n_ranges)
+static void run_started(const job *work, int n_ranges)
 {
     worker workers[MAX_RANGES];
+
     for (int i = 1; i < n_ranges; i++) {
         workers[i] = (worker){.work = work, .index = i};
         workers[i].started = pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) == 0;
@@ -80,25 +82,17 @@ static void run_all(const job *work, int n_ranges)
     }
 }
 
-int ltap_parallel_set_threads(int threads)
-{
-    return threads;
-}
+#endif
 
-#else
-
+/* Inside of a loop, or where the pool has no threads, ranges are done one after the other. */
 static void run_all(const job *work, int n_ranges)
 {
-    for (int i = 0; i < n_ranges; i++)
-        run_range(work, i);
+    if (!current)
+        run_started(work, n_ranges);
+    else if (!ltap_pool_run(current, n_ranges, run_range, work))
+        for (int i = 0; i < n_ranges; i++)
+            run_range(work, i);
 }
-
-int ltap_parallel_set_threads(int threads)
-{
-    return threads;
-}
-
-#endif
 
 void ltap_parallel_for(int threads, int64_t count, int64_t grain,
                        void (*body)(void *context, int64_t first, int64_t last), void *context)

@@ -1,7 +1,8 @@
-/* Threads: the only way to use more than one, and the only file that knows how. */
+/* Threads: the only way to use more than one. */
 #ifndef LTAP_BASE_PARALLEL_H
 #define LTAP_BASE_PARALLEL_H
 
+#include "base/pool.h"
 #include <stdint.h>
 
 /* Processors that this process may use. */
@@ -13,8 +14,8 @@ int ltap_parallel_processors(void);
 void ltap_parallel_for(int threads, int64_t count, int64_t grain,
                        void (*body)(void *context, int64_t first, int64_t last), void *context);
 
-/* Makes libraries that are called by this thread use this many threads; returns the number before,
- * to be given back to it afterwards. */
-int ltap_parallel_set_threads(int threads);
+/* Makes the loops of this thread run on that pool (NULL: on threads started for each); returns the
+ * pool before, to be given back afterwards. Loops inside of loops run on the thread they are on. */
+ltap_pool *ltap_parallel_enter(ltap_pool *pool);
 
 #endif

@@ -292,11 +292,8 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs, lta
                                  .threads = getter->threads,
                                  .packs = getter->packs,
                                  .memory = getter->memory};
-    int threads_before = ltap_parallel_set_threads(getter->threads);
-    ltap_status status = ltap_plan_new(&request, plan, error);
 
-    ltap_parallel_set_threads(threads_before);
-    return status;
+    return ltap_plan_new(&request, plan, error);
 }
 
 ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,

@@ -33,6 +33,7 @@ void ltap_run_release(ltap_run *run)
     ltap_getter *getter = run->getter;
     ltap_memory *memory = run->memory;
     ltap_profile_clear(&run->profile);
+    ltap_pool_free(run->pool);
     ltap_memory_release(memory, run->arena);
     ltap_memory_release(memory, run->scratch);
     ltap_memory_release(memory, run->tensors);
@@ -159,9 +160,7 @@ static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **feat
     if (run->profile.on)
         LTAP_TRY(ltap_profile_prepare(&run->profile, run->getter, plan, error));
     LTAP_TRY(ltap_features_new(run->getter, plan, &made, error));
-    int threads_before = ltap_parallel_set_threads(run->getter->threads);
     ltap_status status = ltap_run_execute(run, plan, made, error);
-    ltap_parallel_set_threads(threads_before);
     if (status != LTAP_OK) {
         ltap_features_release(made);
         return status;
@@ -170,14 +169,24 @@ static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **feat
     return LTAP_OK;
 }
 
-ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
-                        ltap_features **features, ltap_error *error)
+static ltap_status plan_and_go(ltap_run *run, ltap_features **features, ltap_error *error)
 {
     const ltap_plan *plan;
 
-    LTAP_TRY(match_inputs(run, inputs, n_inputs, error));
     LTAP_TRY(ltap_getter_plan(run->getter, run->inputs, &plan, error));
     ltap_status status = go(run, plan, features, error);
     ltap_getter_return(run->getter, plan);
+    return status;
+}
+
+ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
+                        ltap_features **features, ltap_error *error)
+{
+    LTAP_TRY(match_inputs(run, inputs, n_inputs, error));
+    if (!run->pool)
+        LTAP_TRY(ltap_pool_new(run->memory, run->getter->threads, &run->pool, error));
+    ltap_pool *before = ltap_parallel_enter(run->pool);
+    ltap_status status = plan_and_go(run, features, error);
+    ltap_parallel_enter(before);
     return status;
 }

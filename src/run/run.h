@@ -2,6 +2,7 @@
 #ifndef LTAP_RUN_RUN_H
 #define LTAP_RUN_RUN_H
 
+#include "base/parallel.h"
 #include "run/features.h"
 #include "run/profile.h"
 
@@ -15,6 +16,7 @@ struct ltap_run {
     size_t n_operands;
     ltap_tensor *inputs; /* this forward's, one a getter input */
     ltap_profile profile;
+    ltap_pool *pool; /* its threads, between forwards asleep; NULL: none */
 };
 
 ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error);

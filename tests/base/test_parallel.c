@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -80,12 +82,73 @@ static void there_is_a_processor(void **state)
     assert_in_range(ltap_parallel_processors(), 1, 1 << 20);
 }
 
-static void the_number_of_threads_is_given_back(void **state)
+/* The tests before this one, on a pool: of more threads than there are processors, too. */
+static void loops_run_on_a_pool(void **state)
 {
-    int before = ltap_parallel_set_threads(1);
-    ltap_parallel_set_threads(before);
-    int again = ltap_parallel_set_threads(before);
-    assert_int_equal(again, before);
+    for (int threads = 1; threads <= 9; threads += 2) {
+        ltap_memory *memory;
+        ltap_pool *pool;
+        assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+        assert_int_equal(ltap_pool_new(memory, threads, &pool, NULL), LTAP_OK);
+        ltap_pool *before = ltap_parallel_enter(pool);
+        assert_null(before);
+        ranges_cover_everything_once_and_repeat(state);
+        nothing_to_do_calls_nothing(state);
+        loops_may_be_nested(state);
+        assert_ptr_equal(ltap_parallel_enter(before), pool);
+        ltap_pool_free(pool);
+        ltap_memory_unref(memory);
+    }
+}
+
+/* Short loops, one after the other, with threads awake and asleep. */
+static void many_loops_in_a_row_lose_nothing(void **state)
+{
+    static record seen;
+    ltap_memory *memory;
+    ltap_pool *pool;
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    assert_int_equal(ltap_pool_new(memory, 4, &pool, NULL), LTAP_OK);
+    ltap_parallel_enter(pool);
+    for (int round = 0; round < 3000; round++) {
+        memset(&seen, 0, sizeof seen);
+        int count = 1 + round % 7;
+        ltap_parallel_for(count, count, 1, note, &seen);
+        for (int k = 0; k < count; k++)
+            assert_int_equal(seen.touched[k], 1);
+        if (round % 1000 == 0)
+            usleep(2000);
+    }
+    ltap_parallel_enter(NULL);
+    ltap_pool_free(pool);
+    ltap_memory_unref(memory);
+}
+
+/* A child has the pool's memory, but not its threads. */
+static void a_forked_child_does_its_loops_too(void **state)
+{
+    static record seen;
+    ltap_memory *memory;
+    ltap_pool *pool;
+    int status = -1;
+    assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
+    assert_int_equal(ltap_pool_new(memory, 3, &pool, NULL), LTAP_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        ltap_parallel_enter(pool);
+        ltap_parallel_for(3, 30, 1, note, &seen);
+        ltap_parallel_enter(NULL);
+        ltap_pool_free(pool);
+        int wrong = 0;
+        for (int k = 0; k < 30; k++)
+            wrong += seen.touched[k] != 1;
+        _exit(wrong ? 1 : 0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    ltap_pool_free(pool);
+    ltap_memory_unref(memory);
 }
 
 int main(void)
@@ -95,7 +158,9 @@ int main(void)
         cmocka_unit_test(nothing_to_do_calls_nothing),
         cmocka_unit_test(loops_may_be_nested),
         cmocka_unit_test(there_is_a_processor),
-        cmocka_unit_test(the_number_of_threads_is_given_back),
+        cmocka_unit_test(loops_run_on_a_pool),
+        cmocka_unit_test(many_loops_in_a_row_lose_nothing),
+        cmocka_unit_test(a_forked_child_does_its_loops_too),
     };
     return cmocka_run_group_tests_name("base/parallel", tests, NULL, NULL);
 }

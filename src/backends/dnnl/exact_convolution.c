@@ -108,7 +108,7 @@ static bool accepts(const ltap_query *query, ltap_why *why)
         ltap_dnnl_job job = {.n_args = 0};
         if (first_like(&s, i) == i &&
             (!ltap_dnnl_conv_describe(query, &s.bands[i].window, 1, &job, why) ||
-             !ltap_dnnl_has(&job, 1, why)))
+             !ltap_dnnl_has(&job, why)))
             return false;
     }
     return true;
@@ -141,7 +141,7 @@ static ltap_status make_primitive(const ltap_query *query, state *s, size_t i, l
         return ltap_error_set(error, LTAP_ERROR_INTERNAL, "oneDNN was chosen, but %s", why.text);
     s->bands[i].primitive = s->n_primitives;
     ltap_dnnl_primitive *p = &s->primitives[s->n_primitives++];
-    LTAP_TRY(ltap_dnnl_primitive_init(query, &job, 1, s->engine, p, &kernel->packed_inputs, error));
+    LTAP_TRY(ltap_dnnl_primitive_init(query, &job, s->engine, p, &kernel->packed_inputs, error));
     if (p->scratch_bytes > s->scratch_bytes)
         s->scratch_bytes = p->scratch_bytes;
     return LTAP_OK;
@@ -212,7 +212,6 @@ static void run_workers(void *context, int64_t first, int64_t last)
 {
     const run_job *work = context;
     const state *s = work->state;
-    int before = ltap_parallel_set_threads(1);
     for (int64_t worker = first; worker < last; worker++) {
         char *scratch = work->scratch + worker * (int64_t)s->scratch_bytes;
         work->statuses[worker] = LTAP_OK;
@@ -221,7 +220,6 @@ static void run_workers(void *context, int64_t first, int64_t last)
              task += work->n_workers)
             work->statuses[worker] = run_band(work, task, scratch, NULL);
     }
-    ltap_parallel_set_threads(before);
 }
 
 static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, void *const *outputs,

@@ -1,14 +1,36 @@
 /* oneDNN primitives: making, packing, running.
  *
- * oneDNN fixes the number of threads when a primitive is described, and looks it up in its cache by
- * the number when it is created: both must be the same, or the primitive is not the one described.
- * So the number is set around making; who runs it sets the same number.
+ * Always on one thread: its own threads would wait for each other in busy loops beside ours. It
+ * fixes the number when a primitive is described, looks it up in its cache by the number when it is
+ * created, and uses it when it runs: so the number is set around all three.
  */
 #include "backends/dnnl/primitive.h"
 #include "backends/dnnl/memory.h"
-#include "base/parallel.h"
 
 #include <string.h>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+int ltap_dnnl_enter(void)
+{
+#if defined(_OPENMP)
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+#else
+    return 1;
+#endif
+}
+
+void ltap_dnnl_leave(int before)
+{
+#if defined(_OPENMP)
+    omp_set_num_threads(before);
+#else
+    (void)before;
+#endif
+}
 
 static bool fits(const ltap_tensor *t)
 {
@@ -59,18 +81,18 @@ static const char *implementation(const_dnnl_primitive_desc_t desc)
     return name ? name : "";
 }
 
-bool ltap_dnnl_has(const ltap_dnnl_job *job, int threads, ltap_why *why)
+bool ltap_dnnl_has(const ltap_dnnl_job *job, ltap_why *why)
 {
     dnnl_engine_t engine;
     dnnl_primitive_desc_t desc;
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
         return ltap_refuse(why, "oneDNN has no engine for this processor");
-    int before = ltap_parallel_set_threads(threads);
+    int before = ltap_dnnl_enter();
     bool described = describe(job, engine, &desc) == dnnl_success;
     bool real = described && strncmp(implementation(desc), "ref", 3) != 0;
     if (described)
         dnnl_primitive_desc_destroy(desc);
-    ltap_parallel_set_threads(before);
+    ltap_dnnl_leave(before);
     dnnl_engine_destroy(engine);
     return real || ltap_refuse(why, described ? "oneDNN has only its own reference for it"
                                               : "oneDNN does not have it");
@@ -131,13 +153,13 @@ static ltap_status pack_arg(const ltap_query *query, const ltap_dnnl_job *job,
     return LTAP_OK;
 }
 
-ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_job *job, int threads,
+ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_job *job,
                                      dnnl_engine_t engine, ltap_dnnl_primitive *p,
                                      uint32_t *packed_inputs, ltap_error *error)
 {
     dnnl_primitive_desc_t desc = NULL;
     ltap_status status = LTAP_OK;
-    int before = ltap_parallel_set_threads(threads);
+    int before = ltap_dnnl_enter();
     *p = (ltap_dnnl_primitive){.engine = engine, .n_args = job->n_args};
     memcpy(p->args, job->args, sizeof job->args);
     LTAP_GO(ltap_dnnl_check(describe(job, engine, &desc), query->node->op_type, error));
@@ -154,7 +176,7 @@ ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_jo
 done:
     if (desc)
         dnnl_primitive_desc_destroy(desc);
-    ltap_parallel_set_threads(before);
+    ltap_dnnl_leave(before);
     return status;
 }
 
@@ -183,6 +205,7 @@ ltap_status ltap_dnnl_primitive_run(const ltap_dnnl_primitive *p, const void *co
     int n_args = 0;
     dnnl_stream_t stream = NULL;
     ltap_status status = LTAP_OK;
+    int before = ltap_dnnl_enter();
     LTAP_GO(ltap_dnnl_check(dnnl_stream_create(&stream, p->engine, dnnl_stream_default_flags),
                             "a stream", error));
     for (; n_args <= (int)p->n_args; n_args++) {
@@ -202,5 +225,6 @@ done:
         dnnl_memory_destroy(args[i].memory);
     if (stream)
         dnnl_stream_destroy(stream);
+    ltap_dnnl_leave(before);
     return status;
 }

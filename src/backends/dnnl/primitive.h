@@ -61,16 +61,20 @@ bool ltap_dnnl_fits(const ltap_query *query, ltap_why *why);
 void ltap_dnnl_add(ltap_dnnl_job *job, int arg, ltap_dnnl_place place, size_t index,
                    const dnnl_memory_desc_t *desc);
 
-/* Whether oneDNN has a real implementation of a job, on this many threads. */
-bool ltap_dnnl_has(const ltap_dnnl_job *job, int threads, ltap_why *why);
+/* Whether oneDNN has a real implementation of a job. */
+/* oneDNN on one thread from here on; returns what to leave with. */
+int ltap_dnnl_enter(void);
+void ltap_dnnl_leave(int before);
 
-/* Makes a primitive for this many threads, packs its constants, marks them in packed_inputs. On
+bool ltap_dnnl_has(const ltap_dnnl_job *job, ltap_why *why);
+
+/* Makes a primitive, packs its constants, marks them in packed_inputs. On
  * error, clear it all the same. */
-ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_job *job, int threads,
+ltap_status ltap_dnnl_primitive_init(const ltap_query *query, const ltap_dnnl_job *job,
                                      dnnl_engine_t engine, ltap_dnnl_primitive *primitive,
                                      uint32_t *packed_inputs, ltap_error *error);
 void ltap_dnnl_primitive_clear(ltap_dnnl_primitive *primitive);
-/* The calling thread has its number of threads set as when it was made. */
+/* On the calling thread alone. */
 ltap_status ltap_dnnl_primitive_run(const ltap_dnnl_primitive *primitive, const void *const *inputs,
                                     void *const *outputs, void *scratch, ltap_error *error);
 

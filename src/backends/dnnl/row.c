@@ -2,10 +2,8 @@
 #include "backends/dnnl/row.h"
 #include "backends/dnnl/memory.h"
 #include "backends/simd/links.h"
-#include "base/parallel.h"
 
 typedef struct state {
-    int threads;
     dnnl_engine_t engine;
     ltap_dnnl_primitive primitive;
     size_t n_inputs;
@@ -15,7 +13,7 @@ typedef struct state {
 bool ltap_dnnl_accepts(const ltap_query *query, ltap_dnnl_describe describe, ltap_why *why)
 {
     ltap_dnnl_job job = {.n_args = 0};
-    return describe(query, &job, why) && ltap_dnnl_has(&job, query->threads, why);
+    return describe(query, &job, why) && ltap_dnnl_has(&job, why);
 }
 
 void ltap_dnnl_layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
@@ -39,12 +37,11 @@ ltap_status ltap_dnnl_prepare(const ltap_query *query, ltap_dnnl_describe descri
                                      error));
     ltap_status status = LTAP_OK;
     state *s = kernel->state;
-    s->threads = query->threads;
     s->n_inputs = query->n_inputs;
     ltap_links_after(query, &s->chain);
     LTAP_GO(ltap_dnnl_check(dnnl_engine_create(&s->engine, dnnl_cpu, 0), "an engine", error));
-    LTAP_GO(ltap_dnnl_primitive_init(query, &job, s->threads, s->engine, &s->primitive,
-                                     &kernel->packed_inputs, error));
+    LTAP_GO(ltap_dnnl_primitive_init(query, &job, s->engine, &s->primitive, &kernel->packed_inputs,
+                                     error));
     kernel->state_bytes = sizeof *s;
     kernel->scratch_bytes = s->primitive.scratch_bytes;
     kernel->detail = s->primitive.detail;
@@ -58,9 +55,7 @@ ltap_status ltap_dnnl_run(const ltap_kernel *kernel, const void *const *inputs,
                           void *const *outputs, void *scratch, ltap_error *error)
 {
     const state *s = kernel->state;
-    int before = ltap_parallel_set_threads(s->threads);
     ltap_status status = ltap_dnnl_primitive_run(&s->primitive, inputs, outputs, scratch, error);
-    ltap_parallel_set_threads(before);
     if (status == LTAP_OK)
         ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs[0]);
     return status;
