@@ -27,7 +27,9 @@ ltap_pool *ltap_parallel_enter(ltap_pool *pool)
 {
     ltap_pool *before = current;
 
-    current = pool && ltap_pool_is_here(pool) ? pool : NULL;
+    if (pool)
+        ltap_pool_check(pool);
+    current = pool;
     return before;
 }
 

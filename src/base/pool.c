@@ -153,17 +153,20 @@ ltap_status ltap_pool_new(ltap_memory *memory, int threads, ltap_pool **pool, lt
     return LTAP_OK;
 }
 
-bool ltap_pool_is_here(const ltap_pool *pool)
+void ltap_pool_check(ltap_pool *pool)
 {
-    return pool->process == getpid();
+    if (pool->process == getpid())
+        return;
+    pool->n_workers = 0;
+    pool->locked = false;
 }
 
 void ltap_pool_free(ltap_pool *pool)
 {
     if (!pool)
         return;
-    bool here = ltap_pool_is_here(pool);
-    if (pool->n_workers > 0 && here) {
+    ltap_pool_check(pool);
+    if (pool->n_workers > 0) {
         pthread_mutex_lock(&pool->lock);
         atomic_store(&pool->stop, true);
         pthread_cond_broadcast(&pool->wake);
@@ -171,7 +174,7 @@ void ltap_pool_free(ltap_pool *pool)
         for (int i = 0; i < pool->n_workers; i++)
             pthread_join(pool->workers[i].thread, NULL);
     }
-    if (pool->locked && here) {
+    if (pool->locked) {
         pthread_mutex_destroy(&pool->lock);
         pthread_cond_destroy(&pool->wake);
         pthread_cond_destroy(&pool->done);

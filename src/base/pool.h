@@ -18,8 +18,9 @@ typedef struct ltap_pool ltap_pool;
  * more. pool: yours to free. */
 ltap_status ltap_pool_new(ltap_memory *memory, int threads, ltap_pool **pool, ltap_error *error);
 void ltap_pool_free(ltap_pool *pool);
-/* False in a process that was forked after the pool was made: its threads are not there. */
-bool ltap_pool_is_here(const ltap_pool *pool);
+/* In a process that was forked after the pool was made, its threads are not there: from here on it
+ * has none. */
+void ltap_pool_check(ltap_pool *pool);
 
 /* Calls body(context, i) once for each i of [0, count), count at most LTAP_POOL_RANGES; returns
  * when all are done. False, and nothing is called, where the pool is in the middle of a loop. */

@@ -99,7 +99,7 @@ static split_name split(const char *name)
     found.inserted = number > 0 && number + 2 < end && found.text[end - number - 1] == '_' &&
                      found.text[end - number - 2] == '_';
     found.scope = last_slash(found.text, end);
-    if (names_variable(found.text + found.scope + 1) && last_slash(found.text, found.scope) > 0)
+    if (last_slash(found.text, found.scope) > 0 && names_variable(found.text + found.scope + 1))
         found.scope = last_slash(found.text, found.scope);
     for (size_t up; (up = last_slash(found.text, found.scope)) > 0 &&
                     is_grouping(found.text + up + 1, found.scope - up - 1);)

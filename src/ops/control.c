@@ -130,6 +130,7 @@ typedef struct loop {
     int64_t iteration; /* how many are done */
     bool goes_on;      /* as far as is known, one more is to come */
     bool known;        /* so far, the end depends on no data */
+    uint8_t yes;       /* what the body is told: that it goes on */
 } loop;
 
 static bool has_own(const ltap_call *call, size_t input)
@@ -199,9 +200,9 @@ static void end_loop(loop *l)
 /* One run of the body from what is carried now. Its outputs stay until the next. */
 static ltap_status iterate(loop *l, ltap_error *error)
 {
-    static uint8_t yes = 1;
+    l->yes = 1;
     ltap_tensor number = {.dtype = LTAP_INT64, .data = &l->iteration};
-    ltap_tensor condition = {.dtype = LTAP_BOOL, .data = &yes};
+    ltap_tensor condition = {.dtype = LTAP_BOOL, .data = &l->yes};
     ltap_body_reset(&l->body);
     if (!l->known)
         number.data = condition.data = NULL;

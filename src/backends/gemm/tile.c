@@ -14,8 +14,12 @@ LTAP_VECTOR_CONTRACT
 #define TILE_X86   1
 
 #define TILE(name) name##_avx512
+#if defined(__clang__)
+#define TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
+#else
 #define TILE_TARGET                                                                                \
     __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma,prefer-vector-width=512")))
+#endif
 #define TILE_LANES   16
 #define TILE_VECTORS 4
 #define TILE_ROWS    12, 12, 6, 6

@@ -109,6 +109,21 @@ static void release(ltap_kernel *kernel, ltap_memory *memory)
     kernel->state = NULL;
 }
 
+/* Groups of equal size, as large as a panel may be, and at least `least` of them. */
+static void group_filters(winograd *s, int least)
+{
+    const ltap_tiles *tiles = s->panels.tiles;
+    int64_t units = s->w.filters / LANES, most = (int64_t)tiles->vectors * tiles->lanes / LANES;
+    int64_t unit = most < units ? most : units;
+
+    while (unit > 1 && (units % unit || units / unit < least))
+        unit--;
+    s->w.group = unit * LANES;
+    s->panels.vectors = (int)(s->w.group / tiles->lanes);
+    s->panels.rows = tiles->rows[s->panels.vectors - 1];
+    s->panels.count = units / unit;
+}
+
 /* How the work is cut: a pure function of shapes and the number of threads. */
 static void cut(winograd *s, int threads)
 {
@@ -117,14 +132,8 @@ static void cut(winograd *s, int threads)
 
     s->threads = threads;
     s->by_group = threads > 1 && tiles < (int64_t)threads * FEW_TILES;
-    ltap_panels_init(1, w->channels < DEPTH ? w->channels : DEPTH, w->filters,
-                     s->by_group ? threads : 1, &s->panels);
-    w->group = (int64_t)s->panels.vectors * s->panels.tiles->lanes;
-    while (w->filters % w->group)
-        w->group -= LANES;
-    s->panels.vectors = (int)(w->group / s->panels.tiles->lanes);
-    s->panels.rows = s->panels.tiles->rows[s->panels.vectors - 1];
-    s->panels.count = w->filters / w->group;
+    ltap_panels_init(1, w->channels < DEPTH ? w->channels : DEPTH, w->filters, 1, &s->panels);
+    group_filters(s, s->by_group ? threads : 1);
     if (s->by_group && s->panels.count < threads)
         s->threads = (int)s->panels.count;
     if (!s->by_group && tiles < threads)
