@@ -50,7 +50,7 @@ static ltap_status check_stdin(const cli_extraction *x, ltap_error *error)
         size_t length = strlen(value);
         int is_stdin =
             length > 0 && value[length - 1] == '-' && (length == 1 || value[length - 2] == '=');
-        inputs |= strcmp(name, "input") == 0 && is_stdin;
+        inputs |= (strcmp(name, "input") == 0 || strcmp(name, "from") == 0) && is_stdin;
         dictionaries += strcmp(name, "layers-from") == 0 && is_stdin;
     }
     if (model + inputs + dictionaries > 1)
@@ -83,6 +83,8 @@ static ltap_status make_getter(cli_extraction *x, ltap_error *error)
 {
     ltap_getter_options options = {0};
     ltap_status status = cli_request_options(x->arguments, &options, error);
+    options.from = x->request.from;
+    options.n_from = x->request.n_from;
     if (status == LTAP_OK)
         status = cli_model_open(x->arguments, &x->model, error);
     if (status == LTAP_OK && has(x, "all"))
@@ -97,6 +99,11 @@ static ltap_status make_getter(cli_extraction *x, ltap_error *error)
         const ltap_getter_layer *layer = ltap_getter_layers_at(x->getter, i);
         if (layer->note[0])
             cli_report_note(&x->talk, "%s: %s", layer->layer, layer->note);
+    }
+    for (size_t i = 0; i < ltap_getter_starts_count(x->getter); i++) {
+        const ltap_getter_layer *start = ltap_getter_starts_at(x->getter, i);
+        if (start->note[0])
+            cli_report_note(&x->talk, "%s: %s", start->layer, start->note);
     }
     x->load_seconds = cli_seconds() - x->began;
     return LTAP_OK;
@@ -117,7 +124,8 @@ static ltap_status open_inputs(cli_extraction *x, ltap_error *error)
         status = cli_model_memory(x->arguments, &options.memory_limit, error);
     options.batch = batch;
     int only_plan = has(x, "dry-run") || has(x, "explain");
-    if (status != LTAP_OK || (only_plan && x->arguments->n_operands < 2 && !has(x, "input")))
+    int any = x->arguments->n_operands > 1 || has(x, "input") || has(x, "from");
+    if (status != LTAP_OK || (only_plan && !any))
         return status;
     status = cli_inputs_open(&options, x->model.model, x->getter, &x->inputs, error);
     if (status == LTAP_OK)

@@ -58,6 +58,8 @@ static const cli_option extract_options[] = {
      NULL, NULL},
     {"input", 0, "[NAME=]SOURCE", "a file, random[:SEED][:SHAPE], zeros[:SHAPE], ones[:SHAPE]",
      "file", NULL},
+    {"from", 0, "LAYER=SOURCE", "start at LAYER, with its value from a file; for more, repeat",
+     "layer", NULL},
     {"batch", 0, "N", "inputs that go through the network together (8)", NULL, NULL},
     PICTURE_OPTIONS,
     {"png", 0, "DIR", "also pictures: the input, channels as grids, labels in colour", "folder",
@@ -128,6 +130,29 @@ static const cli_option diff_options[] = {
      "one document; no notes; all that has no partner"},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, ""},
     {"verbose", 'v', NULL, "all layers without a partner; more notes", NULL, ""},
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
+static const cli_option prune_options[] = {
+    {"return", 'r', "LAYER[=NAME]", "a layer, and the name of the output; for more, repeat",
+     "layer", NULL},
+    {"layers-from", 0, "FILE", "the same from JSON, in its order: {\"layer1\": \"feat1\"}", "file",
+     NULL},
+    {"from", 0, "LAYER[=NAME]", "start at LAYER: its value becomes an input; for more, repeat",
+     "layer", NULL},
+    {"split", 0, "LAYER[=NAME]", "cut after LAYER into two models: backbone and head", "layer",
+     NULL},
+    {"calls", 0, "first|last", "what the name of a module that is called twice means", "first last",
+     NULL},
+    {"output", 'o', "OUT", "the model file; with --split a folder/, or a name for both", "file",
+     NULL},
+    {"external", 0, "keep|repack", "weights beside the model: refer to them, or copy to OUT.data",
+     "keep repack", NULL},
+    {"force", 'f', NULL, "replace what is there", NULL, NULL},
+    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
+    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
+    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
     {"help", 'h', NULL, "this text", NULL, NULL},
 };
 
@@ -220,6 +245,27 @@ static const char diff_details[] =
     "\"cosine\", \"nan\":[], \"inf\":[], \"misplaced\", \"verdict\"}], "
     "\"only_a\":[{\"name\", \"reason\"}], \"only_b\"}. A max_rel that is infinite is null.\n";
 
+static const char prune_details[] =
+    "Writes an ONNX model of just what the layers need, from the original bytes of what is kept: "
+    "names, metadata, free sizes, functions, annotations and unknown fields stay as they are. An "
+    "output gets its name by an Identity node behind it, an input of --from by one before it; where "
+    "NAME is the value's own name in the file, no node is needed. A NAME that another kept value "
+    "has is refused.\n"
+    "\n"
+    "--split LAYER writes OUT/backbone.onnx and OUT/head.onnx where OUT ends in /, else "
+    "OUT.backbone.onnx and OUT.head.onnx. The outputs of the backbone are the inputs of the head, "
+    "by name: LAYER's value, and whatever else crosses the cut. An input of the model that the head "
+    "needs as well is an input of both. The head gives the layers of -r, or all outputs. Chained, "
+    "they give the bits of the whole; a convolution and its BatchNormalization stay together in the "
+    "backbone for that.\n"
+    "\n"
+    "Weights in files beside the model stay there (--external keep), which OUT must then be beside "
+    "too; --external repack copies those that are kept, and all others of a kilobyte or more, to "
+    "OUT.data. What would have more than 2 GB is repacked by itself.\n"
+    "\n"
+    "JSON: {\"layertap\":1, \"model\", \"files\":[{\"file\", \"bytes\", \"data_bytes\", \"nodes\", "
+    "\"nodes_before\", \"inputs\":[], \"outputs\":[]}]}\n";
+
 static int generate(const cli_arguments *arguments)
 {
     const char *what = arguments->n_operands == 1 ? arguments->operands[0] : "";
@@ -241,6 +287,9 @@ const cli_command cli_commands[] = {
     {"extract", "MODEL -r LAYER[=NAME]... [INPUT...] [-o OUT]",
      "Runs what the layers need, and writes their outputs under your names.", extract_details,
      extract_options, COUNT(extract_options), cli_extract_run, false},
+    {"prune", "MODEL -r LAYER[=NAME]... [--from LAYER[=NAME]]... -o OUT.onnx",
+     "Writes a model of just what the layers need, or two halves.", prune_details, prune_options,
+     COUNT(prune_options), cli_prune_run, false},
     {"bench", "MODEL [-r LAYER[=NAME]]...", "How long a request takes, and where.", bench_details,
      bench_options, COUNT(bench_options), cli_bench_run, false},
     {"diff", "A B [-r LAYER[=LAYER]]... [INPUT...]",

@@ -101,6 +101,33 @@ static ltap_status check_names(const cli_request *request, ltap_error *error)
     return LTAP_OK;
 }
 
+/* "LAYER=FILE" of extract (the file is the inputs' matter) or "LAYER[=NAME]" of prune. */
+static ltap_status add_start(cli_request *request, const char *text, int is_file, ltap_error *error)
+{
+    const char *equals = strrchr(text, '=');
+    if (!text[0] || equals == text || (equals && !equals[1]) || (is_file && !equals))
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--from '%s': it wants %s", text,
+                             is_file ? "LAYER=FILE" : "LAYER or LAYER=NAME");
+    cli_request starts = {
+        .layers = request->from, .n_layers = request->n_from, .room = request->n_from};
+    size_t length = equals ? (size_t)(equals - text) : strlen(text);
+    ltap_status status = add(&starts, text, length, equals && !is_file ? equals + 1 : NULL, error);
+    request->from = starts.layers;
+    request->n_from = starts.n_layers;
+    return status;
+}
+
+/* --all and --split name their layers themselves; not every command has them. */
+static int may_be_empty(const cli_arguments *arguments)
+{
+    for (size_t i = 0; i < arguments->n_given; i++) {
+        const char *name = arguments->given[i].option->name;
+        if (strcmp(name, "all") == 0 || strcmp(name, "split") == 0)
+            return 1;
+    }
+    return 0;
+}
+
 ltap_status cli_request_read(const cli_arguments *arguments, cli_request *request,
                              ltap_error *error)
 {
@@ -112,8 +139,11 @@ ltap_status cli_request_read(const cli_arguments *arguments, cli_request *reques
             status = add_typed(request, given->value, error);
         else if (strcmp(given->option->name, "layers-from") == 0)
             status = add_from(request, given->value, error);
+        else if (strcmp(given->option->name, "from") == 0)
+            status = add_start(request, given->value,
+                               strcmp(arguments->command->name, "extract") == 0, error);
     }
-    if (status == LTAP_OK && request->n_layers == 0 && !cli_arguments_has(arguments, "all"))
+    if (status == LTAP_OK && request->n_layers == 0 && !may_be_empty(arguments))
         return cli_error_set(error, LTAP_ERROR_ARGUMENT,
                              "which layers? -r LAYER (their names: layertap layers %s)",
                              arguments->n_operands > 0 ? arguments->operands[0] : "MODEL");
@@ -121,7 +151,7 @@ ltap_status cli_request_read(const cli_arguments *arguments, cli_request *reques
     return status == LTAP_OK ? check_names(request, error) : status;
 }
 
-static ltap_status read_calls(const cli_arguments *arguments, ltap_calls *calls, ltap_error *error)
+ltap_status cli_request_calls(const cli_arguments *arguments, ltap_calls *calls, ltap_error *error)
 {
     const char *text = cli_arguments_value(arguments, "calls");
     *calls = !text                       ? LTAP_CALLS_REFUSE
@@ -140,7 +170,7 @@ ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_opti
     ltap_status status =
         cli_arguments_number(arguments, "threads", (const long[]){1, 4096, 0}, &threads, error);
     if (status == LTAP_OK)
-        status = read_calls(arguments, &options->calls, error);
+        status = cli_request_calls(arguments, &options->calls, error);
     options->threads = (int)threads;
     options->exact = cli_arguments_has(arguments, "exact");
     options->backend = cli_arguments_value(arguments, "backend");
@@ -220,12 +250,18 @@ ltap_status cli_request_add_all(cli_request *request, const ltap_model *model, c
     return LTAP_OK;
 }
 
+static void clear_list(ltap_return_layer *layers, size_t n_layers)
+{
+    for (size_t i = 0; i < n_layers; i++) {
+        free((char *)layers[i].layer);
+        free((char *)layers[i].name);
+    }
+    free(layers);
+}
+
 void cli_request_clear(cli_request *request)
 {
-    for (size_t i = 0; i < request->n_layers; i++) {
-        free((char *)request->layers[i].layer);
-        free((char *)request->layers[i].name);
-    }
-    free(request->layers);
+    clear_list(request->layers, request->n_layers);
+    clear_list(request->from, request->n_from);
     *request = (cli_request){0};
 }

@@ -11,6 +11,8 @@ typedef struct cli_request {
     size_t n_layers;
     size_t n_typed; /* the first of them; the others come from --all */
     size_t room;
+    ltap_return_layer *from; /* --from: layers to start at, and the names of the inputs */
+    size_t n_from;
 } cli_request;
 
 /* In the order typed. What can be judged without the model is judged here. request: cleared by the
@@ -24,6 +26,9 @@ LTAP_MUST_USE ltap_status cli_request_add_all(cli_request *request, const ltap_m
 /* All outputs of the model, under their names. */
 LTAP_MUST_USE ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model,
                                                   ltap_error *error);
+/* --calls alone. */
+LTAP_MUST_USE ltap_status cli_request_calls(const cli_arguments *arguments, ltap_calls *calls,
+                                            ltap_error *error);
 /* --calls, --threads, --exact, --backend. options: zeroed by the caller. */
 LTAP_MUST_USE ltap_status cli_request_options(const cli_arguments *arguments,
                                               ltap_getter_options *options, ltap_error *error);

@@ -138,6 +138,18 @@ static ltap_status no_member(const reader *read, const char *path, const ltap_ar
                          path, wanted, names[0] ? names : "nothing", wanted);
 }
 
+/* The member of an input's name; as our own writer spells a name that begins like a path, too. */
+static const ltap_array *find_member(const ltap_arrays *arrays, const char *name)
+{
+    const ltap_array *found = ltap_arrays_find(arrays, name);
+    char *spelled = NULL;
+    if (found || name[0] != '/' || asprintf(&spelled, "%%2F%s", name + 1) < 0)
+        return found;
+    found = ltap_arrays_find(arrays, spelled);
+    free(spelled);
+    return found;
+}
+
 /* only: the feed that was named, or NULL: members find theirs by name. */
 static ltap_status add_arrays(reader *read, const char *path, cli_feed *only, ltap_error *error)
 {
@@ -153,7 +165,7 @@ static ltap_status add_arrays(reader *read, const char *path, cli_feed *only, lt
             continue;
         const ltap_array *array = unnamed && (only || read->sources->n_feeds == 1)
                                       ? ltap_arrays_at(arrays, 0)
-                                      : ltap_arrays_find(arrays, feed->port->name);
+                                      : find_member(arrays, feed->port->name);
         if (array)
             status = add_array(feed, path, array, error);
         taken += array != NULL;
@@ -317,6 +329,21 @@ static ltap_status add_named(reader *read, const char *text, ltap_error *error)
     return add_synthetic(read, source, feed, error);
 }
 
+/* "LAYER=SOURCE" of --from, split at the last '='. */
+static ltap_status add_start(reader *read, const char *text, ltap_error *error)
+{
+    const char *source = strrchr(text, '=') + 1;
+    for (size_t i = 0; i < read->sources->n_feeds; i++) {
+        cli_feed *feed = &read->sources->feeds[i];
+        size_t length = strlen(feed->port->name);
+        if (length != (size_t)(source - text) - 1 || strncmp(text, feed->port->name, length) != 0)
+            continue;
+        return is_synthetic(source) ? add_synthetic(read, source, feed, error)
+                                    : add_file(read, source, feed, error);
+    }
+    return LTAP_OK;
+}
+
 ltap_status cli_sources_open(const cli_arguments *arguments, const ltap_model *model,
                              const ltap_getter *getter, cli_sources *sources, ltap_error *error)
 {
@@ -334,6 +361,8 @@ ltap_status cli_sources_open(const cli_arguments *arguments, const ltap_model *m
         const cli_given *given = &arguments->given[i];
         if (strcmp(given->option->name, "input") == 0)
             status = add_named(&read, given->value, error);
+        else if (strcmp(given->option->name, "from") == 0)
+            status = add_start(&read, given->value, error);
     }
     return status;
 }

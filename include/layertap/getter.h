@@ -41,6 +41,9 @@ typedef struct ltap_getter_options {
                             and threads; 0: fast */
     int threads;         /* 0: one per processor that this process may use */
     const char *backend; /* NULL: the fastest kernels; "reference": plain C only */
+    const ltap_return_layer *from; /* layers to start at: their values are given, not computed, as
+                                      inputs under these names (NULL: the selector); copied */
+    size_t n_from;
 } ltap_getter_options;
 
 /* Resolves the names, prunes the network to what they need.
@@ -48,7 +51,7 @@ typedef struct ltap_getter_options {
  * layers: copied, at least one; output names must differ. options: may be NULL. getter: yours to
  * free; it keeps the model alive. Weights are packed by the first plan that needs them.
  * Errors: unknown, ambiguous and folded layers; an operator on the way that layertap does not have
- * (LTAP_ERROR_UNSUPPORTED, all of them listed). */
+ * (LTAP_ERROR_UNSUPPORTED, all of them listed); a layer to start at that nothing depends on. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_getter_new(const ltap_model *model,
                                                    const ltap_return_layer *layers, size_t n_layers,
                                                    const ltap_getter_options *options,
@@ -68,7 +71,12 @@ typedef struct ltap_getter_layer {
 LTAP_API size_t ltap_getter_layers_count(const ltap_getter *getter);
 LTAP_API const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *getter, size_t index);
 
-/* The model inputs that the request needs, in the model's order. */
+/* The layers that it starts at, in the order given. `name` is the input's; `note` tells where what
+ * follows is computed in another way than in the whole network. */
+LTAP_API size_t ltap_getter_starts_count(const ltap_getter *getter);
+LTAP_API const ltap_getter_layer *ltap_getter_starts_at(const ltap_getter *getter, size_t index);
+
+/* The inputs that the request needs: the model's, in its order, then the layers it starts at. */
 LTAP_API size_t ltap_getter_inputs_count(const ltap_getter *getter);
 LTAP_API const ltap_port *ltap_getter_inputs_at(const ltap_getter *getter, size_t index);
 

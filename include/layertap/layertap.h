@@ -6,6 +6,7 @@
  *   tensor.h    what goes in and what comes out
  *   model.h     open a model file, walk over its layers
  *   getter.h    ask for layers by name; the pruned network
+ *   prune.h     the pruned network as a file; a network in two halves
  *   run.h       forward: inputs in, an ordered dictionary of features out
  *   profile.h   where the time of a run goes
  *   image.h     pictures in, with the preprocessing that networks were trained with
@@ -30,6 +31,7 @@
 #include <layertap/model.h>
 #include <layertap/picture.h>
 #include <layertap/profile.h>
+#include <layertap/prune.h>
 #include <layertap/run.h>
 #include <layertap/tensor.h>
 #include <layertap/writer.h>

@@ -11,7 +11,7 @@ ltap_status ltap_getter_new(const ltap_model *model, const ltap_return_layer *la
     if (!model || !getter || (n_layers && !layers))
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_getter_new: an argument is NULL");
     *getter = NULL;
-    return ltap_getter_make(model, layers, n_layers, options, getter, error);
+    return ltap_getter_make(model, layers, n_layers, options, true, getter, error);
 }
 
 void ltap_getter_free(ltap_getter *getter)
@@ -27,6 +27,16 @@ size_t ltap_getter_layers_count(const ltap_getter *getter)
 const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *getter, size_t index)
 {
     return index < getter->n_layers ? &getter->layers[index] : NULL;
+}
+
+size_t ltap_getter_starts_count(const ltap_getter *getter)
+{
+    return getter->n_starts;
+}
+
+const ltap_getter_layer *ltap_getter_starts_at(const ltap_getter *getter, size_t index)
+{
+    return index < getter->n_starts ? &getter->starts[index] : NULL;
 }
 
 size_t ltap_getter_inputs_count(const ltap_getter *getter)
@@ -117,7 +127,7 @@ ltap_status ltap_getter_explain(ltap_getter *getter, const ltap_tensor *inputs, 
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "ltap_getter_explain: an argument is NULL");
     LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
-    ltap_status status = ltap_plan_explain(plan, getter->model->rewritten, line, user, error);
+    ltap_status status = ltap_plan_explain(plan, getter->graph, line, user, error);
     ltap_getter_return(getter, plan);
     return status;
 }

@@ -298,6 +298,18 @@ bool ltap_wire_peek(const ltap_wire *wire, uint64_t *at, uint32_t *number, unsig
     return true;
 }
 
+ltap_status ltap_wire_next(const ltap_wire *wire, uint64_t *at, uint64_t end,
+                           ltap_wire_field *field, ltap_error *error)
+{
+    wire_field found = {0};
+    LTAP_TRY(next_field(wire, at, end, &found, error));
+    if (found.declared > found.span.bytes)
+        return ltap_error_at(error, LTAP_ERROR_FORMAT, found.tag, "field %" PRIu32 " is cut",
+                             found.number);
+    *field = (ltap_wire_field){found.number, found.value, {found.tag, *at - found.tag}, found.span};
+    return LTAP_OK;
+}
+
 ltap_status ltap_wire_ints_count(const ltap_wire *wire, ltap_wire_list chunks, uint64_t *count,
                                  ltap_error *error)
 {

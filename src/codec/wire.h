@@ -79,6 +79,16 @@ ltap_status ltap_wire_decode(const ltap_wire *wire, ltap_wire_span span,
 bool ltap_wire_peek(const ltap_wire *wire, uint64_t *at, uint32_t *number, unsigned *wire_type,
                     uint64_t *value);
 
+/* One field as it stands. */
+typedef struct ltap_wire_field {
+    uint32_t number;
+    uint64_t value;                /* of a varint */
+    ltap_wire_span whole, content; /* with its tag; what is in it */
+} ltap_wire_field;
+/* The field at *at of a message that ends at `end`; *at moves behind it. */
+ltap_status ltap_wire_next(const ltap_wire *wire, uint64_t *at, uint64_t end,
+                           ltap_wire_field *field, ltap_error *error);
+
 /* Numbers of chunks (INTS); checks that each is well formed. */
 ltap_status ltap_wire_ints_count(const ltap_wire *wire, ltap_wire_list chunks, uint64_t *count,
                                  ltap_error *error);

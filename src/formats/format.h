@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "graph/graph.h"
+#include <layertap/prune.h>
 
 /* Bytes of a model and where they come from. Files that a loader opens are added to `files` and
  * closed by the owner of the source after the graph. */
@@ -17,6 +18,22 @@ typedef struct ltap_source {
     ltap_vector files; /* ltap_file */
 } ltap_source;
 
+/* A value of the file that becomes an output or an input of a pruned model. */
+typedef struct ltap_saved_value {
+    const char *name;  /* that it gets */
+    const char *value; /* its own, in the file */
+    const char *layer; /* for messages */
+    ltap_type type;    /* for where the file says none */
+} ltap_saved_value;
+
+typedef struct ltap_save {
+    const ltap_source *source; /* of the model; not changed */
+    const char *path;
+    const ltap_prune_options *options;
+    const ltap_saved_value *outputs, *starts;
+    size_t n_outputs, n_starts;
+} ltap_save;
+
 typedef struct ltap_format {
     const char *name; /* "ONNX" */
     /* How sure: 0 no, 1 could be (nothing speaks against it), 2 it is. Looks at few bytes. */
@@ -24,6 +41,8 @@ typedef struct ltap_format {
     /* Builds and links the graph (operators are not bound yet). Errors carry byte offsets; the
      * caller adds the path. */
     ltap_status (*load)(ltap_source *source, ltap_graph **graph, ltap_error *error);
+    /* Writes a pruned model in the same format, from the bytes of the source. May be NULL. */
+    ltap_status (*save)(const ltap_save *save, ltap_pruned *pruned, ltap_error *error);
 } ltap_format;
 
 /* NULL-terminated. */

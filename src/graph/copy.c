@@ -68,3 +68,25 @@ done:
     ltap_graph_free(made);
     return status;
 }
+
+ltap_status ltap_graph_cut(const ltap_graph *graph, const uint32_t *values, size_t n_values,
+                           ltap_graph **cut, ltap_error *error)
+{
+    ltap_graph *made = NULL;
+    ltap_status status;
+    LTAP_TRY(ltap_graph_copy(graph, NULL, &made, error));
+    for (size_t i = 0; i < n_values; i++) {
+        ltap_value *value = ltap_graph_at(made, values[i]);
+        if (value->producer != LTAP_NO_NODE)
+            ltap_graph_node(made, value->producer)->outputs[value->slot] = LTAP_NO_VALUE;
+        value->producer = LTAP_NO_NODE;
+        value->is_input = true;
+        LTAP_GO(ltap_vector_push(&made->inputs, &values[i], error));
+    }
+    LTAP_GO(ltap_graph_link(made, error));
+    *cut = made;
+    return LTAP_OK;
+done:
+    ltap_graph_free(made);
+    return status;
+}

@@ -11,4 +11,9 @@
 ltap_status ltap_graph_copy(const ltap_graph *graph, const uint8_t *keep_nodes, ltap_graph **copy,
                             ltap_error *error);
 
+/* A linked copy in which the given values are inputs, behind the others: nothing makes them any
+ * more. None of them is an input or a constant. cut: yours to free, before the original. */
+ltap_status ltap_graph_cut(const ltap_graph *graph, const uint32_t *values, size_t n_values,
+                           ltap_graph **cut, ltap_error *error);
+
 #endif

@@ -2,9 +2,8 @@
  * its own, with folded weights, straight from the convolution's input.
  *
  * The convolution's own value keeps its own, unfolded node, which is pruned unless somebody wants
- * it. So neither value depends on whether the other is tapped. Done only where nothing but the
- * BatchNormalization reads the convolution in the whole model, so that nothing is computed twice
- * without being asked for.
+ * it. So neither value depends on whether the other is tapped. Who else reads the convolution does
+ * not matter: a network that was pruned for one layer must compute it as the whole network does.
  *
  * W'[m] = W[m] * gamma[m] / sqrt(var[m] + epsilon), B'[m] = (B[m] - mean[m]) * the same + beta[m]
  * (Ioffe and Szegedy 2015, inference), in double, rounded once.
@@ -79,8 +78,7 @@ static bool is_float_constant(const ltap_graph *graph, const ltap_node *node, si
     return tensor && tensor->dtype == LTAP_FLOAT32 && (rank < 0 || tensor->rank == rank);
 }
 
-/* The convolution that a BatchNormalization can be folded into, or NULL. */
-static const ltap_node *foldable(const ltap_graph *graph, const ltap_node *norm)
+const ltap_node *ltap_fold_batchnorm_into(const ltap_graph *graph, const ltap_node *norm)
 {
     if (strcmp(norm->op_type, "BatchNormalization") != 0 || norm->domain[0] || !norm->op ||
         norm->n_inputs != 5 || ltap_node_int(norm, "training_mode", 0) != 0)
@@ -92,7 +90,7 @@ static const ltap_node *foldable(const ltap_graph *graph, const ltap_node *norm)
         norm->inputs[0] == LTAP_NO_VALUE)
         return NULL;
     const ltap_value *between = ltap_graph_at(graph, norm->inputs[0]);
-    if (between->producer == LTAP_NO_NODE || between->n_consumers != 1 || between->is_output)
+    if (between->producer == LTAP_NO_NODE)
         return NULL;
     const ltap_node *conv = ltap_graph_node(graph, between->producer);
     if (strcmp(conv->op_type, "Conv") != 0 || conv->domain[0] || !conv->op ||
@@ -168,7 +166,7 @@ static ltap_status apply(const ltap_graph *original, ltap_graph *graph, ltap_err
 {
     for (size_t i = 0; i < original->nodes.count; i++) {
         const ltap_node *norm = ltap_graph_node(original, (uint32_t)i);
-        const ltap_node *conv = foldable(original, norm);
+        const ltap_node *conv = ltap_fold_batchnorm_into(original, norm);
         if (conv)
             LTAP_TRY(replace(graph, (uint32_t)i, conv, norm, error));
     }

@@ -24,5 +24,8 @@ ltap_status ltap_passes_apply(const ltap_graph *original, ltap_graph **rewritten
                               ltap_error *error);
 
 extern const ltap_pass ltap_pass_fold_batchnorm;
+/* The convolution that a BatchNormalization is folded into, or NULL: the two are computed as one.
+ */
+const ltap_node *ltap_fold_batchnorm_into(const ltap_graph *graph, const ltap_node *norm);
 
 #endif

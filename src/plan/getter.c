@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "plan/infer.h"
 #include "plan/request.h"
+#include "plan/starts.h"
 
 #include <string.h>
 
@@ -46,25 +48,32 @@ done:
     return status;
 }
 
+ltap_status ltap_getter_resolve(ltap_getter *getter, const ltap_return_layer *asked,
+                                ltap_calls calls, ltap_getter_layer *layer, uint32_t *value,
+                                ltap_error *error)
+{
+    const ltap_model *model = getter->model;
+    const char *name = asked->name ? asked->name : asked->layer;
+    ltap_selection selection = {.value = LTAP_NO_VALUE};
+
+    LTAP_TRY(ltap_select(model->layers, model->info.name, asked->layer, calls, &getter->arena,
+                         &selection, error));
+    LTAP_TRY(ltap_arena_text(&getter->arena, name, strlen(name), &layer->name, error));
+    layer->layer = selection.layer;
+    layer->kind = selection.kind;
+    layer->note = selection.note ? selection.note : "";
+    layer->value = ltap_graph_at(model->graph, selection.value)->name;
+    layer->folded = selection.folded;
+    *value = selection.value;
+    return LTAP_OK;
+}
+
 static ltap_status resolve(ltap_getter *getter, const ltap_return_layer *layers, ltap_calls calls,
                            ltap_error *error)
 {
-    const ltap_model *model = getter->model;
-
-    for (size_t i = 0; i < getter->n_layers; i++) {
-        const char *name = layers[i].name ? layers[i].name : layers[i].layer;
-        ltap_getter_layer *layer = &getter->layers[i];
-        ltap_selection selection = {.value = LTAP_NO_VALUE};
-        LTAP_TRY(ltap_select(model->layers, model->info.name, layers[i].layer, calls,
-                             &getter->arena, &selection, error));
-        LTAP_TRY(ltap_arena_text(&getter->arena, name, strlen(name), &layer->name, error));
-        layer->layer = selection.layer;
-        layer->kind = selection.kind;
-        layer->note = selection.note ? selection.note : "";
-        layer->value = ltap_graph_at(model->graph, selection.value)->name;
-        layer->folded = selection.folded;
-        getter->taps[i] = selection.value;
-    }
+    for (size_t i = 0; i < getter->n_layers; i++)
+        LTAP_TRY(ltap_getter_resolve(getter, &layers[i], calls, &getter->layers[i],
+                                     &getter->taps[i], error));
     return check_unique(getter, error);
 }
 
@@ -72,14 +81,19 @@ static ltap_status resolve(ltap_getter *getter, const ltap_return_layer *layers,
 static ltap_status prune(ltap_getter *getter, ltap_error *error)
 {
     const ltap_model *model = getter->model;
+    const ltap_graph *original = getter->cut ? getter->cut : model->graph;
     const char *missing;
+    void *keep;
 
-    LTAP_TRY(
-        ltap_prune(model->graph, getter->taps, getter->n_layers, getter->keep_original, error));
-    LTAP_TRY(ltap_prune(model->rewritten, getter->taps, getter->n_layers, getter->keep, error));
+    LTAP_TRY(ltap_arena_take(&getter->arena, original->nodes.count, 1, &keep, error));
+    LTAP_TRY(ltap_prune(original, getter->taps, getter->n_layers, keep, error));
+    for (size_t i = 0; i < original->nodes.count; i++)
+        getter->keep_original[getter->cut ? ltap_graph_node(original, (uint32_t)i)->origin : i] =
+            ((const uint8_t *)keep)[i];
+    LTAP_TRY(ltap_prune(getter->graph, getter->taps, getter->n_layers, getter->keep, error));
     LTAP_TRY(
         ltap_model_unsupported_text(model, getter->keep_original, &getter->arena, &missing, error));
-    if (missing[0])
+    if (missing[0] && getter->runs)
         return ltap_error_set(
             error, LTAP_ERROR_UNSUPPORTED,
             "the request needs operators that layertap does not have: %s; ask for "
@@ -91,7 +105,7 @@ static ltap_status prune(ltap_getter *getter, ltap_error *error)
 /* needed: one flag a value. */
 static void mark_needed(const ltap_getter *getter, uint8_t *needed)
 {
-    const ltap_graph *graph = getter->model->rewritten;
+    const ltap_graph *graph = getter->graph;
 
     for (size_t i = 0; i < getter->n_layers; i++)
         needed[getter->taps[i]] = 1;
@@ -103,13 +117,31 @@ static void mark_needed(const ltap_getter *getter, uint8_t *needed)
     }
 }
 
+/* Types of the starts, as ports. */
+static ltap_status add_starts(ltap_getter *getter, const uint8_t *needed, ltap_error *error)
+{
+    void *types;
+
+    LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_starts, sizeof(ltap_type), &types, error));
+    LTAP_TRY(ltap_infer_types(getter->model, getter->start_values, getter->n_starts, &getter->arena,
+                              types, error));
+    for (size_t i = 0; i < getter->n_starts; i++) {
+        if (!needed[getter->start_values[i]])
+            continue;
+        getter->input_values[getter->n_inputs] = getter->start_values[i];
+        getter->inputs[getter->n_inputs++] =
+            ltap_infer_port(getter->starts[i].name, (const ltap_type *)types + i);
+    }
+    return LTAP_OK;
+}
+
 static ltap_status find_inputs(ltap_getter *getter, ltap_error *error)
 {
     const ltap_graph *graph = getter->model->graph;
     void *needed = NULL;
     ltap_status status;
 
-    LTAP_GO(ltap_memory_take_zeroed(getter->memory, getter->model->rewritten->values.count, 1,
+    LTAP_GO(ltap_memory_take_zeroed(getter->memory, getter->graph->values.count, 1,
                                     "a table of values", &needed, error));
     mark_needed(getter, needed);
     for (size_t i = 0; i < graph->inputs.count; i++) {
@@ -119,6 +151,9 @@ static ltap_status find_inputs(ltap_getter *getter, ltap_error *error)
         getter->input_values[getter->n_inputs] = value;
         getter->inputs[getter->n_inputs++] = getter->model->inputs[i];
     }
+    if (getter->n_starts)
+        LTAP_GO(add_starts(getter, needed, error));
+    LTAP_GO(ltap_starts_check(getter, error));
 done:
     ltap_memory_release(getter->memory, needed);
     return status;
@@ -127,7 +162,7 @@ done:
 static ltap_status take_tables(ltap_getter *getter, ltap_error *error)
 {
     const ltap_model *model = getter->model;
-    size_t n_inputs = model->graph->inputs.count;
+    size_t n_inputs = model->graph->inputs.count + getter->n_starts;
     void *block;
 
     LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_layers, sizeof(ltap_getter_layer), &block,
@@ -137,7 +172,7 @@ static ltap_status take_tables(ltap_getter *getter, ltap_error *error)
     getter->taps = block;
     LTAP_TRY(ltap_arena_take(&getter->arena, model->graph->nodes.count, 1, &block, error));
     getter->keep_original = block;
-    LTAP_TRY(ltap_arena_take(&getter->arena, model->rewritten->nodes.count, 1, &block, error));
+    LTAP_TRY(ltap_arena_take(&getter->arena, getter->graph->nodes.count, 1, &block, error));
     getter->keep = block;
     LTAP_TRY(ltap_arena_take(&getter->arena, n_inputs, sizeof(uint32_t), &block, error));
     getter->input_values = block;
@@ -175,6 +210,7 @@ static ltap_status fill(ltap_getter *getter, const ltap_return_layer *given, siz
     LTAP_GO(ltap_request_expand(getter->model, given, n_given, options->calls, &getter->arena,
                                 &layers, error));
     getter->n_layers = layers.count;
+    LTAP_GO(ltap_starts_take(getter, options, error));
     LTAP_GO(take_tables(getter, error));
     LTAP_GO(resolve(getter, layers.data, options->calls, error));
     LTAP_GO(prune(getter, error));
@@ -185,7 +221,7 @@ done:
 }
 
 ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *layers,
-                             size_t n_layers, const ltap_getter_options *options,
+                             size_t n_layers, const ltap_getter_options *options, bool runs,
                              ltap_getter **getter, ltap_error *error)
 {
     static const ltap_getter_options defaults;
@@ -201,6 +237,7 @@ ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *l
     atomic_init(&made->references, 1);
     made->model = ltap_model_ref(model);
     made->memory = model->memory;
+    made->runs = runs;
     ltap_arena_init(&made->arena, made->memory);
     made->lock_made = pthread_mutex_init(&made->lock, NULL) == 0;
     ltap_status status = made->lock_made
@@ -234,6 +271,8 @@ void ltap_getter_unref(ltap_getter *getter)
     if (getter->lock_made)
         pthread_mutex_destroy(&getter->lock);
     ltap_packs_free(getter->packs);
+    ltap_graph_free(getter->own);
+    ltap_graph_free(getter->cut);
     ltap_arena_clear(&getter->arena);
     ltap_memory_release(memory, getter);
     ltap_model_unref(model);
@@ -280,7 +319,7 @@ static void throw_out(ltap_getter *getter)
 static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs, ltap_plan **plan,
                              ltap_error *error)
 {
-    ltap_plan_request request = {.graph = getter->model->rewritten,
+    ltap_plan_request request = {.graph = getter->graph,
                                  .keep = getter->keep,
                                  .taps = getter->taps,
                                  .n_taps = getter->n_layers,

@@ -12,18 +12,23 @@
 
 struct ltap_getter {
     atomic_uint references;
-    ltap_model *model;   /* kept alive */
+    ltap_model *model;         /* kept alive */
+    const ltap_graph *graph;   /* that runs: the model's rewritten one, or our own */
+    ltap_graph *cut, *own;     /* with starts: the model's cut there; it rewritten. Else NULL */
+    ltap_getter_layer *starts; /* as understood; name: of the input */
+    uint32_t *start_values;
+    size_t n_starts;
     ltap_memory *memory; /* the model's; borrowed from it */
     ltap_arena arena;
     ltap_getter_layer *layers; /* as understood */
     uint32_t *taps;            /* their values */
     size_t n_layers;
-    uint8_t *keep;          /* a flag a node of model->rewritten */
+    uint8_t *keep;          /* a flag a node of graph */
     uint8_t *keep_original; /* a flag a node of model->graph */
     uint32_t *input_values; /* needed inputs, in the model's order */
     ltap_port *inputs;
     size_t n_inputs;
-    bool exact, reference_only;
+    bool runs, exact, reference_only;
     int threads;
     ltap_packs *packs;
     pthread_mutex_t lock; /* guards plans and the making of them */
@@ -31,9 +36,14 @@ struct ltap_getter {
     ltap_plan *plans;
 };
 
+/* runs: false for one that is only saved, which may hold operators that layertap does not have. */
 ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *layers,
-                             size_t n_layers, const ltap_getter_options *options,
+                             size_t n_layers, const ltap_getter_options *options, bool runs,
                              ltap_getter **getter, ltap_error *error);
+/* One asked-for layer as it is understood; strings from the getter's arena or the model's. */
+ltap_status ltap_getter_resolve(ltap_getter *getter, const ltap_return_layer *asked,
+                                ltap_calls calls, ltap_getter_layer *layer, uint32_t *value,
+                                ltap_error *error);
 ltap_getter *ltap_getter_ref(ltap_getter *getter);
 void ltap_getter_unref(ltap_getter *getter);
 

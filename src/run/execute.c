@@ -114,9 +114,8 @@ ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features
         ltap_status status = run->profile.on ? do_timed(run, plan, step, features, error)
                                              : do_step(run, plan, step, features, error);
         if (status != LTAP_OK)
-            return ltap_error_prefix(
-                error, status, "%s",
-                ltap_node_text(run->getter->model->rewritten, step->node).text);
+            return ltap_error_prefix(error, status, "%s",
+                                     ltap_node_text(run->getter->graph, step->node).text);
     }
     return LTAP_OK;
 }

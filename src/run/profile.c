@@ -88,9 +88,10 @@ static ltap_status copy_text(ltap_profile *profile, const char *text, const char
     return ltap_arena_text(&profile->arena, text, strlen(text), copy, error);
 }
 
-static ltap_status name_layer(ltap_profile *profile, const ltap_model *model, const ltap_step *step,
-                              const char **layer, ltap_error *error)
+static ltap_status name_layer(ltap_profile *profile, const ltap_getter *getter,
+                              const ltap_step *step, const char **layer, ltap_error *error)
 {
+    const ltap_model *model = getter->model;
     const ltap_graph *graph = model->graph;
     uint32_t value = main_value(step);
     ltap_text text = {""};
@@ -105,7 +106,7 @@ static ltap_status name_layer(ltap_profile *profile, const ltap_model *model, co
         else
             return copy_text(profile, ltap_graph_at(graph, value)->name, layer, error);
     } else if (step->node) {
-        text = ltap_node_text(model->rewritten, step->node);
+        text = ltap_node_text(getter->graph, step->node);
     }
     return copy_text(profile, text.text, layer, error);
 }
@@ -134,10 +135,10 @@ static ltap_status name_kernel(ltap_profile *profile, const ltap_step *step, con
                      error);
 }
 
-static ltap_status describe(ltap_profile *profile, const ltap_model *model, const ltap_step *step,
+static ltap_status describe(ltap_profile *profile, const ltap_getter *getter, const ltap_step *step,
                             ltap_profile_step *line, ltap_error *error)
 {
-    LTAP_TRY(name_layer(profile, model, step, &line->layer, error));
+    LTAP_TRY(name_layer(profile, getter, step, &line->layer, error));
     LTAP_TRY(name_operation(profile, step, &line->operation, error));
     LTAP_TRY(name_kernel(profile, step, &line->kernel, error));
     line->mult_adds = step->mult_adds;
@@ -165,7 +166,7 @@ static ltap_status begin(ltap_profile *profile, const ltap_getter *getter, const
     for (size_t i = 0; i < plan->n_inputs; i++)
         ((ltap_tensor *)inputs)[i] = plan->inputs[i];
     for (size_t i = 0; i < plan->steps.count; i++)
-        LTAP_TRY(describe(profile, getter->model, LTAP_VECTOR_AT(&plan->steps, ltap_step, i),
+        LTAP_TRY(describe(profile, getter, LTAP_VECTOR_AT(&plan->steps, ltap_step, i),
                           (ltap_profile_step *)steps + i, error));
     profile->inputs = inputs;
     profile->steps = steps;

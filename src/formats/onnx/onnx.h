@@ -20,6 +20,8 @@
 #define LTAP_ONNX_MIN_OPSET       6
 
 extern const ltap_format ltap_onnx_format;
+/* save.c */
+ltap_status ltap_onnx_save(const ltap_save *save, ltap_pruned *pruned, ltap_error *error);
 
 typedef struct ltap_onnx_function {
     ltap_proto_function proto;

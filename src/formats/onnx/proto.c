@@ -1,6 +1,6 @@
 /* The tables of ONNX's messages: field number, wire kind, member, name in errors, what is inside.
  *
- * Fields that are known and ignored (training_info, configuration, quantization_annotation,
+ * Fields that are known and ignored (training_info, configuration,
  * denotation, ...) are left out on purpose: they are kept by span like unknown ones.
  */
 #include "formats/onnx/proto.h"
@@ -48,6 +48,7 @@ static const ltap_wire_row graph_rows[] = {
     CHILD(11, MANY, ltap_proto_graph, inputs, value),
     CHILD(12, MANY, ltap_proto_graph, outputs, value),
     CHILD(13, MANY, ltap_proto_graph, value_infos, value),
+    CHILD(14, MANY, ltap_proto_graph, annotations, annotation),
     CHILD(15, MANY, ltap_proto_graph, sparse_initializers, sparse),
 };
 MESSAGE(graph, "graph", graph_rows, 2);
@@ -151,6 +152,12 @@ static const ltap_wire_row dim_rows[] = {
     ROW(2, BYTES, ltap_proto_dim, symbol),
 };
 MESSAGE(dim, "dimension", dim_rows, 0);
+
+static const ltap_wire_row annotation_rows[] = {
+    ROW(1, BYTES, ltap_proto_annotation, name),
+    CHILD(2, MANY, ltap_proto_annotation, parameters, property),
+};
+MESSAGE(annotation, "annotation", annotation_rows, 1);
 
 static const ltap_wire_row function_rows[] = {
     ROW(1, BYTES, ltap_proto_function, name),

@@ -30,7 +30,8 @@ typedef struct ltap_proto_property {
 typedef struct ltap_proto_graph {
     ltap_wire_head head;
     ltap_wire_span name;
-    ltap_wire_list nodes, initializers, sparse_initializers, inputs, outputs, value_infos;
+    ltap_wire_list nodes, initializers, sparse_initializers, inputs, outputs, value_infos,
+        annotations;
 } ltap_proto_graph;
 
 typedef struct ltap_proto_node {
@@ -96,6 +97,13 @@ typedef struct ltap_proto_dim {
     ltap_wire_span symbol;
 } ltap_proto_dim;
 
+/* TensorAnnotation: parameters are properties whose values are names of tensors. */
+typedef struct ltap_proto_annotation {
+    ltap_wire_head head;
+    ltap_wire_span name;
+    ltap_wire_list parameters;
+} ltap_proto_annotation;
+
 typedef struct ltap_proto_function {
     ltap_wire_head head;
     ltap_wire_span name, domain, overload;
@@ -107,6 +115,6 @@ extern const ltap_wire_message ltap_proto_model_message, ltap_proto_opset_messag
     ltap_proto_attr_message, ltap_proto_tensor_message, ltap_proto_sparse_message,
     ltap_proto_value_message, ltap_proto_type_message, ltap_proto_tensor_type_message,
     ltap_proto_element_type_message, ltap_proto_map_type_message, ltap_proto_shape_message,
-    ltap_proto_dim_message, ltap_proto_function_message;
+    ltap_proto_dim_message, ltap_proto_annotation_message, ltap_proto_function_message;
 
 #endif
