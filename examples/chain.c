@@ -46,15 +46,18 @@ int main(int argc, char **argv)
         forward(argv[1], inputs, 1, &whole, &error) != LTAP_OK ||
         forward(argv[3], inputs, 1, &inner, &error) != LTAP_OK)
         return fprintf(stderr, "%s\n", error.message), 1;
-    size_t n = ltap_features_count(inner);
-    for (size_t i = 0; i < n; i++) {
-        const ltap_feature *f = ltap_features_at(inner, i);
-        inputs[i + 1] = (ltap_input){f->name, f->tensor};
-    }
+    const ltap_feature *f;
+    size_t n = 0;
+    for (; n < ltap_features_count(inner) && (f = ltap_features_at(inner, n)); n++)
+        inputs[n + 1] = (ltap_input){f->name, f->tensor};
     if (forward(argv[4], inputs, n + 1, &end, &error) != LTAP_OK)
         return fprintf(stderr, "%s\n", error.message), 1;
     const ltap_feature *a = ltap_features_at(whole, 0), *b = ltap_features_at(end, 0);
     int same = memcmp(a->tensor.data, b->tensor.data, ltap_tensor_bytes(&a->tensor)) == 0;
     printf("%s %s: %s\n", b->name, ltap_shape_text(&b->tensor).text, same ? "equal" : "not equal");
+    ltap_features_free(whole);
+    ltap_features_free(inner);
+    ltap_features_free(end);
+    ltap_model_close(model);
     return !same;
 }
