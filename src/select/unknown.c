@@ -56,8 +56,7 @@ static ltap_status hint_batchnorm(const ltap_search *search, const char *name, l
     size_t above, listed = 0;
     const ltap_module *around = module_around(search, name, &above);
     const char *last = around != NULL ? name + above + 1 : name;
-    bool number = last[strspn(last, "0123456789")] == '\0';
-    if (!may_be_batchnorm(last) || (number && around == NULL))
+    if (!may_be_batchnorm(last))
         return LTAP_OK;
     for (uint32_t m = 0; m < layers->modules.count; m++) {
         const ltap_module *module = ltap_layers_at(layers, m);
