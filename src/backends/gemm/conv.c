@@ -26,23 +26,6 @@ typedef struct conv {
     ltap_work work;
 } conv;
 
-bool ltap_gemm_conv_fits(const ltap_query *query, ltap_window *window, ltap_why *why)
-{
-    for (size_t i = 0; i < query->n_inputs; i++)
-        if (query->inputs[i].dtype != LTAP_FLOAT32 && query->inputs[i].dtype != LTAP_UNDEFINED)
-            return ltap_refuse(why, "not float32");
-    if (!query->inputs[1].data)
-        return ltap_refuse(why, "its weights are computed");
-    if (query->inputs[0].rank != 4)
-        return ltap_refuse(why, "not two spatial axes");
-    if (ltap_tensor_count(&query->outputs[0]) == 0 || ltap_tensor_count(&query->inputs[0]) == 0)
-        return ltap_refuse(why, "empty");
-    if (ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], window, NULL) !=
-        LTAP_OK)
-        return ltap_refuse(why, "its attributes do not fit");
-    return true;
-}
-
 static bool accepts(const ltap_query *query, ltap_why *why)
 {
     ltap_window w;
@@ -98,12 +81,6 @@ static void size_work(const ltap_query *query, conv *s)
     ltap_work_init(query, &size, &s->work);
 }
 
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-    kernel->state = NULL;
-}
-
 /* Scratch: the copy, then the pointers. */
 static bool measure(conv *s, uint64_t *scratch)
 {
@@ -147,7 +124,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     s->images = query->inputs[0].dims[0];
     s->channels = query->inputs[0].dims[1];
     s->copied = is_copied(query);
-    s->has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED;
+    s->has_bias = ltap_gemm_has_bias(query);
     LTAP_GO(ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &s->pixels.window,
                              error));
     if (s->copied)
@@ -162,7 +139,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->detail = s->work.panels.tiles->name;
 done:
     if (status != LTAP_OK)
-        release(kernel, query->memory);
+        ltap_gemm_release(kernel, query->memory);
     return status;
 }
 
@@ -221,5 +198,5 @@ const ltap_impl ltap_gemm_conv = {
     .layouts = layouts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_gemm_release,
 };

@@ -1,7 +1,7 @@
 /* Conv in which each channel has a filter of its own, channels last.
  *
- * Shared out and followed by its chain like a matrix product (work.h); in place of tiles, vectors
- * of channels are summed over the taps.
+ * Threads share the lines of the output out among them; the chain that follows is done on a few
+ * lines before they leave the cache. Padding is never multiplied.
  */
 #include "backends/gemm/depthwise_block.h"
 #include "backends/gemm/rows.h"
@@ -39,18 +39,6 @@ static bool accepts(const ltap_query *query, ltap_why *why)
     if (ltap_node_int(query->node, "group", 1) != channels || query->outputs[0].dims[1] != channels)
         return ltap_refuse(why, "not one filter a channel");
     return channels >= LTAP_DEPTHWISE_LANES || ltap_refuse(why, "fewer than 16 channels");
-}
-
-static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
-{
-    (void)query;
-    in[0] = out[0] = LTAP_LAYOUT_CHANNELS_LAST;
-}
-
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-    kernel->state = NULL;
 }
 
 typedef struct filling {
@@ -110,7 +98,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->state_bytes = sizeof *s;
     s->channels = query->inputs[0].dims[1];
     s->n_inputs = query->n_inputs;
-    s->has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED;
+    s->has_bias = ltap_gemm_has_bias(query);
     ltap_links_after(query, &s->chain);
     LTAP_GO(ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &s->window, error));
     cut(query, s);
@@ -119,7 +107,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->detail = "vectors";
 done:
     if (status != LTAP_OK)
-        release(kernel, query->memory);
+        ltap_gemm_release(kernel, query->memory);
     return status;
 }
 
@@ -230,8 +218,8 @@ const ltap_impl ltap_gemm_depthwise = {
     .name = "gemm:depthwise",
     .chains = true,
     .accepts = accepts,
-    .layouts = layouts,
+    .layouts = ltap_gemm_layouts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_gemm_release,
 };

@@ -88,12 +88,6 @@ static shape read_shape(const ltap_query *query)
     return s;
 }
 
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-    kernel->state = NULL;
-}
-
 static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
 {
     shape found = read_shape(query);
@@ -115,7 +109,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->detail = s->work.panels.tiles->name;
 done:
     if (status != LTAP_OK)
-        release(kernel, query->memory);
+        ltap_gemm_release(kernel, query->memory);
     return status;
 }
 
@@ -158,7 +152,7 @@ const ltap_impl ltap_gemm_product = {
     .accepts = gemm_accepts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_gemm_release,
 };
 
 const ltap_impl ltap_gemm_matmul = {
@@ -168,5 +162,5 @@ const ltap_impl ltap_gemm_matmul = {
     .accepts = matmul_accepts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_gemm_release,
 };

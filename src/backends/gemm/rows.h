@@ -14,5 +14,10 @@ extern const ltap_impl ltap_gemm_matmul;
 /* Whether a Conv's tensors are for these rows: float32, constant weights, two spatial axes, nothing
  * empty, attributes that fit. */
 bool ltap_gemm_conv_fits(const ltap_query *query, ltap_window *window, ltap_why *why);
+bool ltap_gemm_has_bias(const ltap_query *query);
+/* Channels last in and out. */
+void ltap_gemm_layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out);
+/* The release of rows whose state is one block. */
+void ltap_gemm_release(ltap_kernel *kernel, ltap_memory *memory);
 
 #endif

@@ -97,18 +97,6 @@ static bool accepts(const ltap_query *query, ltap_why *why)
     return saving(&w) >= 1.8 || ltap_refuse(why, "too few or too empty tiles");
 }
 
-static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
-{
-    (void)query;
-    in[0] = out[0] = LTAP_LAYOUT_CHANNELS_LAST;
-}
-
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-    kernel->state = NULL;
-}
-
 /* Groups of equal size, as large as a panel may be, and at least `least` of them. */
 static void group_filters(winograd *s, int least)
 {
@@ -223,7 +211,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     winograd *s = kernel->state;
     kernel->state_bytes = sizeof *s;
     s->n_inputs = query->n_inputs;
-    s->has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED;
+    s->has_bias = ltap_gemm_has_bias(query);
     ltap_links_after(query, &s->chain);
     if (!read_shape(query, &s->w, &why))
         LTAP_GO(ltap_error_set(error, LTAP_ERROR_INTERNAL, "%s", why.text));
@@ -235,7 +223,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->detail = s->panels.tiles->name;
 done:
     if (status != LTAP_OK)
-        release(kernel, query->memory);
+        ltap_gemm_release(kernel, query->memory);
     return status;
 }
 
@@ -387,8 +375,8 @@ const ltap_impl ltap_gemm_winograd = {
     .name = "gemm:winograd",
     .chains = true,
     .accepts = accepts,
-    .layouts = layouts,
+    .layouts = ltap_gemm_layouts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_gemm_release,
 };
