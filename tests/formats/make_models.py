@@ -136,6 +136,8 @@ def opsets():
          weights=[weight("r", np.float32(0.5)), weight("t", np.array(False))])
     save("dropout13_training", [node("Dropout", "x r t", "y")], 13,
          weights=[weight("r", np.float32(0.5)), weight("t", np.array(True))])
+    save("dropout13_ratio0", [node("Dropout", "x r t", "y")], 13,
+         weights=[weight("r", np.float32(0)), weight("t", np.array(True))])
     save("gridsample16", [node("GridSample", "x g", "y", mode="bicubic")], 16,
          [value("x"), value("g")])
     save("roialign10", [node("RoiAlign", "x r i", "y")], 10,

@@ -79,6 +79,13 @@ static ltap_status full_mask(ltap_onnx_draft *draft, ltap_error *error)
     return ltap_graph_node_add(draft->scope->graph, &fill.node, NULL, error);
 }
 
+/* Training that draws nothing: some networks leave it on with a ratio of 0. */
+static bool drops_nothing(const ltap_onnx_draft *draft)
+{
+    const ltap_tensor *ratio = ltap_draft_constant(draft, 1);
+    return ratio && ltap_tensor_count(ratio) == 1 && ltap_tensor_double(ratio, 0) == 0;
+}
+
 /* At inference the output is the input. */
 static ltap_status dropout(ltap_onnx_draft *draft, ltap_error *error)
 {
@@ -86,7 +93,7 @@ static ltap_status dropout(ltap_onnx_draft *draft, ltap_error *error)
     bool given = ltap_draft_input(draft, 2) != LTAP_NO_VALUE;
     bool off = training && ltap_tensor_count(training) == 1 && ltap_tensor_int(training, 0) == 0;
     bool mask = false;
-    if (given && !off)
+    if (given && !off && !drops_nothing(draft))
         return ltap_draft_refuse(draft, "in training mode", error);
     if (draft->node.n_outputs > 1)
         LTAP_TRY(ltap_onnx_scope_uses(draft->scope, draft->proto->outputs.items[1], &mask, error));
