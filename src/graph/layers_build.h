@@ -98,6 +98,9 @@ void ltap_flow_restore(const ltap_graph *graph, const ltap_scopes *scopes, ltap_
 /* Which values are data; which nodes compute them, in order. Arrays from the arenas. */
 ltap_status ltap_flow_find(ltap_layers *layers, ltap_arena *arena, ltap_flow *flow,
                            ltap_error *error);
+/* Adds what modules compute on weights and buffers alone; before ltap_flow_restore. */
+ltap_status ltap_flow_constants(ltap_layers *layers, const ltap_scopes *scopes, ltap_flow *flow,
+                                ltap_error *error);
 /* The initializer behind a value, through Identity nodes that only alias it; LTAP_NO_VALUE where it
  * is none. */
 uint32_t ltap_flow_initializer(const ltap_graph *graph, uint32_t value);
@@ -158,7 +161,7 @@ ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error);
 /* Whether rewriting put operations of others into this node, so that what it reads is not what its
  * module read. */
-bool ltap_node_took_over(const ltap_node *node);
+bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node);
 ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error);
 

@@ -58,8 +58,9 @@ static ltap_status read_chain(ltap_tree *tree, uint32_t parent, ltap_vector *cha
 /* Rewriting may have moved a neighbour's operation into this call. */
 static bool has_taken_over(const ltap_tree *tree, const ltap_module_call *call)
 {
+    const ltap_graph *graph = tree->layers->graph;
     for (uint32_t place = call->first; place < call->end; place++)
-        if (ltap_node_took_over(ltap_graph_node(tree->layers->graph, tree->flow->order[place])))
+        if (ltap_node_took_over(graph, ltap_graph_node(graph, tree->flow->order[place])))
             return true;
     return false;
 }

@@ -8,34 +8,57 @@
 #include <string.h>
 
 static const char rule_key[] = "pkg.onnxscript.rewriter.rule_name";
+static const char source_key[] = "pkg.torch.onnx.fx_node";
 
 /* Rules that take nothing away that a module hands out. */
 static bool rule_is_harmless(const char *rule, size_t bytes)
 {
-    static const char *const harmless[] = {"FuseBatchNorm", "RemoveOptionalBias"};
+    static const char *const harmless[] = {"FuseBatchNorm", "RemoveOptionalBias",
+                                           "MaterializeReshapeShape"};
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (bytes >= strlen(harmless[i]) && strncmp(rule, harmless[i], strlen(harmless[i])) == 0)
             return true;
     return false;
 }
 
-static bool was_merged(const ltap_node *node)
+/* "%name" at p, and no longer name. */
+static bool names_at(const char *p, const char *name)
+{
+    size_t bytes = strlen(name);
+    return p[0] == '%' && strncmp(p + 1, name, bytes) == 0 && strchr(" ,)", p[1 + bytes]) != NULL;
+}
+
+/* Whether the node still is the operation that it came from: "%view : [...] = call_function[...](
+ * args = (%mean, ...". What was merged has another's name, or reads further back than that one did.
+ */
+static bool is_as_written(const ltap_graph *graph, const ltap_node *node)
+{
+    static const char arguments[] = "(args = (";
+    const char *source = ltap_node_property(node, source_key);
+    const char *first = source != NULL ? strstr(source, arguments) : NULL;
+    return first != NULL && node->n_inputs > 0 && node->inputs[0] != LTAP_NO_VALUE &&
+           node->n_outputs > 0 && node->outputs[0] != LTAP_NO_VALUE &&
+           names_at(source, ltap_graph_at(graph, node->outputs[0])->name) &&
+           names_at(first + strlen(arguments), ltap_graph_at(graph, node->inputs[0])->name);
+}
+
+static bool was_merged(const ltap_graph *graph, const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
     while (rules != NULL && *rules != '\0') {
         rules += strspn(rules, ", ");
         size_t bytes = strcspn(rules, ",");
         if (bytes > 0 && !rule_is_harmless(rules, bytes))
-            return true;
+            return !is_as_written(graph, node);
         rules += bytes;
     }
     return false;
 }
 
-bool ltap_node_took_over(const ltap_node *node)
+bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
-    return rules != NULL && (was_merged(node) || strstr(rules, "FuseBatchNorm") != NULL);
+    return rules != NULL && (was_merged(graph, node) || strstr(rules, "FuseBatchNorm") != NULL);
 }
 
 typedef struct merge_state {
@@ -155,7 +178,7 @@ ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
     memset(block, 0xff, tree->layers->modules.count * sizeof(uint32_t));
     for (uint32_t place = 0; place < tree->flow->n_order; place++) {
         const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
-        if (!was_merged(node))
+        if (!was_merged(graph, node))
             continue;
         bool activation = merged_activation(node);
         found.first = activation && found.count == 0 ? place : found.first;

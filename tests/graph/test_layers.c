@@ -198,6 +198,29 @@ static const tree_case other_cases[] = {
        "FuseSuccessiveRelu"}},
      "m B 0: b?\nm.r torch.nn.modules.activation.ReLU 0: a [doubt]\n"
      "relu torch.nn.modules.activation.ReLU 0: y\n"},
+    {"a rewritten operation that reads what it read is not in doubt",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'm.0', 'relu']|['M', 'torch.nn.modules.container.Sequential', 'B', 'x']",
+       "b|ReduceMean|a|mean|['', 'm', 'm.1', 'mean']|['M', 'torch.nn.modules.container.Sequential', "
+       "'B', 'x']",
+       "c|Reshape|mean s|y|['', 'view']|['M', 'x']|OtherRule|%y : [num_users=1] = "
+       "call_function[target=torch.ops.aten.view.default](args = (%mean, [2, 3]), kwargs = {})"}},
+     "m torch.nn.modules.container.Sequential 0: mean\nm.0 B 0: a\nm.1 B 0: mean\n"},
+    {"a rewritten operation that reads further back is",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'm.0', 'relu']|['M', 'torch.nn.modules.container.Sequential', 'B', 'x']",
+       "b|ReduceMean|a|mean|['', 'm', 'm.1', 'mean']|['M', 'torch.nn.modules.container.Sequential', "
+       "'B', 'x']",
+       "c|Reshape|mean s|y|['', 'view']|['M', 'x']|OtherRule|%y : [num_users=1] = "
+       "call_function[target=torch.ops.aten.view.default](args = (%mean_1, [2, 3]), kwargs = {})"}},
+     "m torch.nn.modules.container.Sequential 0: mean?\nm.0 B 0: a\nm.1 B 0: mean?\n"},
+    {"a module that computes on weights alone hands out what it computes",
+     {"x",
+      "y",
+      {"/m/p/MatMul|MatMul|table m.p.weight|p", "/m/Sigmoid|Sigmoid|p|s", "/m/Add|Add|x s|y"}},
+     "m - 8: y\nm.p - 8: p\n"},
     {"calls of functions name modules",
      {"x", "y", {"@enc/conv|Conv|x w|a", "@enc/act|Relu|a|b", "@dec|Relu|b|y"}},
      "enc - 4: b\nenc.conv - 4: a\nenc.act - 0: b\ndec - 0: y\n"},

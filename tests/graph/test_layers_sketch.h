@@ -55,13 +55,13 @@ static ltap_status sketch_values(ltap_graph *graph, const char *words, size_t by
 static ltap_status sketch_properties(ltap_graph *graph, const char *line, ltap_node *node,
                                      ltap_error *error)
 {
-    static const char *const keys[] = {"pkg.torch.onnx.name_scopes",
-                                       "pkg.torch.onnx.class_hierarchy",
-                                       "pkg.onnxscript.rewriter.rule_name"};
+    static const char *const keys[] = {
+        "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy",
+        "pkg.onnxscript.rewriter.rule_name", "pkg.torch.onnx.fx_node"};
     void *block;
-    LTAP_TRY(ltap_arena_take(&graph->arena, 3, sizeof(ltap_property), &block, error));
+    LTAP_TRY(ltap_arena_take(&graph->arena, 4, sizeof(ltap_property), &block, error));
     ltap_property *properties = block;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         size_t bytes;
         const char *text = sketch_part(line, 4 + i, &bytes);
         if (bytes == 0)
