@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -22,8 +23,10 @@ enum { MOST_WORKERS = 0 };
 enum { MOST_WORKERS = LTAP_POOL_RANGES - 1 };
 #endif
 
-/* LOOKS: how often a thread looks before it sleeps, some fifty microseconds. */
-enum { LOOKS = 2000, COUNT_BITS = 16 };
+/* LOOKS: how often a thread looks before it sleeps; the first SHORT_LOOKS, some fifty microseconds,
+ * without leaving its processor to others, the rest, a millisecond or two, with. Who wakes a
+ * sleeper up may get it on its own processor, where it waits for its turn. */
+enum { SHORT_LOOKS = 2000, LOOKS = SHORT_LOOKS + 3000, COUNT_BITS = 16 };
 
 typedef struct worker {
     ltap_pool *pool;
@@ -48,8 +51,13 @@ struct ltap_pool {
     worker workers[];
 };
 
-static void pause_briefly(void)
+/* Between one look and the next. */
+static void pause_briefly(int looks)
 {
+    if (looks >= SHORT_LOOKS) {
+        sched_yield();
+        return;
+    }
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -88,7 +96,7 @@ static uint64_t await_ticket(ltap_pool *pool, uint64_t seen)
     uint64_t ticket = atomic_load(&pool->ticket);
 
     for (int i = 0; i < LOOKS && ticket == seen && !atomic_load(&pool->stop); i++) {
-        pause_briefly();
+        pause_briefly(i);
         ticket = atomic_load(&pool->ticket);
     }
     if (ticket != seen)
@@ -186,7 +194,7 @@ void ltap_pool_free(ltap_pool *pool)
 static void await_rest(ltap_pool *pool)
 {
     for (int i = 0; i < LOOKS && atomic_load(&pool->left) > 0; i++)
-        pause_briefly();
+        pause_briefly(i);
     if (atomic_load(&pool->left) == 0)
         return;
     pthread_mutex_lock(&pool->lock);
