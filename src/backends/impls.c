@@ -34,6 +34,8 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_plain_max_pool,
     &ltap_impl_simd_plain_average_pool,
     &ltap_impl_simd_resize,
+    &ltap_impl_simd_slice,
+    &ltap_impl_simd_split,
     &ltap_impl_simd_softmax,
     &ltap_impl_simd_layer_norm,
     LTAP_SIMD_REDUCTIONS(LISTED) LTAP_SIMD_POINTWISE(LISTED) NULL,

@@ -3,6 +3,7 @@
  *
  * Almost all are one copy between two strided views. Moving by index is in gather.c and scatter.c.
  */
+#include "ops/movement.h"
 #include "ops/rules.h"
 #include "ops/strided.h"
 #include <string.h>
@@ -174,9 +175,6 @@ static ltap_status split_reference(const ltap_call *call, ltap_error *error)
 }
 
 /* Slice. */
-typedef struct slices {
-    int64_t start[LTAP_MAX_RANK], step[LTAP_MAX_RANK], length[LTAP_MAX_RANK];
-} slices;
 
 static int64_t clamp(int64_t number, int64_t low, int64_t high)
 {
@@ -196,7 +194,7 @@ static void slice_axis(int64_t length, int64_t start, int64_t end, int64_t *firs
     *first = *count > 0 ? start : 0;
 }
 
-static ltap_status read_slices(const ltap_call *call, slices *s, ltap_error *error)
+ltap_status ltap_slices_read(const ltap_call *call, ltap_slices *s, ltap_error *error)
 {
     const ltap_tensor *in = &call->inputs[0];
     int64_t starts[LTAP_MAX_RANK], ends[LTAP_MAX_RANK], axes[LTAP_MAX_RANK], steps[LTAP_MAX_RANK];
@@ -236,9 +234,9 @@ static ltap_status read_slices(const ltap_call *call, slices *s, ltap_error *err
 
 static ltap_status slice_shape(const ltap_call *call, ltap_error *error)
 {
-    slices s;
+    ltap_slices s;
     LTAP_TRY(ltap_call_check_type(call, 0, LTAP_TYPES_BYTES, error));
-    LTAP_TRY(read_slices(call, &s, error));
+    LTAP_TRY(ltap_slices_read(call, &s, error));
     ltap_call_output(call, 0, call->inputs[0].dtype, call->inputs[0].rank, s.length);
     return LTAP_OK;
 }
@@ -246,8 +244,8 @@ static ltap_status slice_shape(const ltap_call *call, ltap_error *error)
 static ltap_status slice_reference(const ltap_call *call, ltap_error *error)
 {
     const ltap_tensor *in = &call->inputs[0];
-    slices s;
-    LTAP_TRY(read_slices(call, &s, error));
+    ltap_slices s;
+    LTAP_TRY(ltap_slices_read(call, &s, error));
     if (!ltap_call_wants(call, 0))
         return LTAP_OK;
     ltap_strided view = dense_view(call, &call->outputs[0]);

@@ -76,7 +76,7 @@ static void link_node(problem *p)
     p->node.attrs = p->attrs;
     p->node.inputs = p->values;
     p->node.outputs = p->values + PROBLEM_TENSORS;
-    p->node.n_outputs = 1;
+    p->node.n_outputs = p->node.n_outputs ? p->node.n_outputs : 1;
     p->node.op = ltap_ops_find("", p->node.op_type);
     for (size_t i = 0; i < p->node.n_attrs; i++) {
         if (p->attrs[i].kind == LTAP_ATTR_INTS)
@@ -90,13 +90,16 @@ bool problem_solve(problem *p, ltap_memory *memory)
     ltap_call call = {.node = &p->node,
                       .inputs = p->inputs,
                       .n_inputs = p->node.n_inputs,
-                      .outputs = &p->output,
-                      .n_outputs = 1,
+                      .outputs = p->outputs,
+                      .n_outputs = p->node.n_outputs,
                       .memory = memory,
                       .threads = 1};
+    for (int i = 0; i < PROBLEM_OUTPUTS; i++)
+        p->outputs[i].data = NULL;
     if (p->node.op->shape(&call, NULL) != LTAP_OK)
         return false;
-    p->output.data = take(&p->output);
+    p->output = p->outputs[p->shown];
+    p->output.data = p->outputs[p->shown].data = take(&p->output);
     return p->node.op->reference(&call, NULL) == LTAP_OK;
 }
 
@@ -369,4 +372,56 @@ void make_einsum(problem *p)
         problem_input(p, rank, dims, false);
     }
     add_attr(p, "equation", LTAP_ATTR_STRING)->u.s = (ltap_string){equation, strlen(equation)};
+}
+
+/* Of rank 4 as a rule. */
+static int draw_shape(problem *p, int64_t *x)
+{
+    for (int i = 0; i < 5; i++)
+        x[i] = problem_draw(p, 1, i == 1 ? 40 : 9);
+    return problem_draw(p, 0, 5) ? 4 : (int)problem_draw(p, 1, 5);
+}
+
+void make_slice(problem *p)
+{
+    int64_t x[5], starts[5], ends[5], axes[5], steps[5];
+    int rank = draw_shape(p, x);
+    size_t count = 0;
+    p->node.op_type = "Slice";
+    problem_input(p, rank, x, false);
+    for (int i = 0; i < rank; i++) {
+        if (problem_draw(p, 0, 1))
+            continue;
+        axes[count] = problem_draw(p, 0, 1) ? i : i - rank;
+        starts[count] = problem_draw(p, -x[i] - 2, x[i] + 2);
+        ends[count] = problem_draw(p, 0, 3) ? problem_draw(p, -x[i] - 2, x[i] + 2) : INT64_MAX;
+        steps[count] = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 3);
+        steps[count] *= problem_draw(p, 0, 4) ? 1 : -1;
+        p->mixes_batch = p->mixes_batch || i == 0;
+        count++;
+    }
+    problem_indices(p, count, starts);
+    problem_indices(p, count, ends);
+    problem_indices(p, count, axes);
+    problem_indices(p, count, steps);
+}
+
+void make_split(problem *p)
+{
+    int64_t x[5], axis, parts[PROBLEM_OUTPUTS], left;
+    int rank = draw_shape(p, x);
+    p->node.op_type = "Split";
+    p->node.n_outputs = (size_t)problem_draw(p, 1, PROBLEM_OUTPUTS);
+    p->shown = (size_t)problem_draw(p, 0, (int64_t)p->node.n_outputs - 1);
+    axis = problem_draw(p, 0, 2) && rank > 1 ? 1 : problem_draw(p, 0, rank - 1);
+    p->mixes_batch = axis == 0;
+    left = x[axis];
+    for (size_t i = 0; i < p->node.n_outputs; i++) {
+        parts[i] = i + 1 < p->node.n_outputs ? problem_draw(p, 0, left) : left;
+        left -= parts[i];
+    }
+    problem_input(p, rank, x, false);
+    if (problem_draw(p, 0, 2))
+        problem_indices(p, p->node.n_outputs, parts);
+    problem_int(p, "axis", problem_draw(p, 0, 1) ? axis : axis - rank);
 }

@@ -10,17 +10,20 @@
 
 #define PROBLEM_TENSORS 6
 #define PROBLEM_ATTRS   8
+#define PROBLEM_OUTPUTS 3
 
 typedef struct problem {
     uint64_t random; /* the state that numbers are drawn from */
     ltap_node node;
-    uint32_t values[2 * PROBLEM_TENSORS];
+    uint32_t values[PROBLEM_TENSORS + PROBLEM_OUTPUTS];
     ltap_attr attrs[PROBLEM_ATTRS];
     int64_t ints[PROBLEM_ATTRS][8];
-    ltap_tensor inputs[PROBLEM_TENSORS]; /* plain */
-    ltap_tensor output;                  /* plain; the reference's */
-    bool mixes_batch;                    /* axis 0 of input 0 is no batch */
-    unsigned constants, batched;         /* bit i: input i is; has the batch as its axis 0 */
+    ltap_tensor inputs[PROBLEM_TENSORS];  /* plain */
+    size_t shown;                         /* the output that is wanted, of node.n_outputs */
+    ltap_tensor outputs[PROBLEM_OUTPUTS]; /* shapes */
+    ltap_tensor output;                   /* the one that is shown, plain; the reference's */
+    bool mixes_batch;                     /* axis 0 of input 0 is no batch */
+    unsigned constants, batched;          /* bit i: input i is; has the batch as its axis 0 */
 } problem;
 
 /* Draws a number in [low, high]. */
@@ -58,5 +61,7 @@ PROBLEM_MAKER(einsum);
 PROBLEM_MAKER(softmax);
 PROBLEM_MAKER(layer_norm);
 PROBLEM_MAKER(resize);
+PROBLEM_MAKER(slice);
+PROBLEM_MAKER(split);
 
 #endif

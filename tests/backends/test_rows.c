@@ -56,6 +56,8 @@ static const row_case cases[] = {
     {"simd:reduce", "ReduceMax", make_reduce_extreme, 0, 25, true, true},
     {"simd:plain_pool", "MaxPool", make_any_max_pool, 0, 30, true, true},
     {"simd:plain_pool", "AveragePool", make_any_average_pool, 1e-6, 30, true, true},
+    {"simd:slice", "Slice", make_slice, 0, 30, true, true},
+    {"simd:slice", "Split", make_split, 0, 30, true, true},
     {"simd:max_pool", "MaxPool", make_max_pool, 0, 30, true, true},
     {"simd:matmul", "MatMul", make_matmul, 1e-6, 5, true, true},
     {"simd:einsum", "Einsum", make_einsum, 2e-6, 25, true, true},
@@ -75,7 +77,8 @@ static const ltap_impl *find_row(const char *name, const char *op)
 
 /* A row asked about a problem. */
 typedef struct question {
-    ltap_tensor inputs[PROBLEM_TENSORS], output; /* without the data of what is not constant */
+    ltap_tensor inputs[PROBLEM_TENSORS];  /* without the data of what is not constant */
+    ltap_tensor outputs[PROBLEM_OUTPUTS]; /* without data */
     const void *identities[PROBLEM_TENSORS];
     bool lies_last[PROBLEM_TENSORS];
     ltap_packs *packs;
@@ -100,13 +103,15 @@ static void ask(const problem *p, mode m, ltap_memory *memory, question *q)
         q->identities[i] = q->inputs[i].data;
         q->lies_last[i] = m.last && p->inputs[i].rank == 4 && !constant;
     }
-    q->output = p->output;
-    q->output.data = NULL;
+    for (size_t i = 0; i < p->node.n_outputs; i++) {
+        q->outputs[i] = p->outputs[i];
+        q->outputs[i].data = NULL;
+    }
     q->query = (ltap_query){.node = &p->node,
                             .inputs = q->inputs,
                             .n_inputs = p->node.n_inputs,
-                            .outputs = &q->output,
-                            .n_outputs = 1,
+                            .outputs = q->outputs,
+                            .n_outputs = p->node.n_outputs,
                             .exact = m.exact,
                             .threads = m.threads,
                             .identities = q->identities,
@@ -138,30 +143,31 @@ static void *move(const ltap_tensor *plain, const void *data, ltap_layout from, 
 /* Prepares and runs; the output in the plain layout is the caller's to free. */
 static void *run_row(const ltap_impl *row, const problem *p, question *q)
 {
-    ltap_layout in[PROBLEM_TENSORS] = {LTAP_LAYOUT_PLAIN}, out = LTAP_LAYOUT_PLAIN;
+    ltap_layout in[PROBLEM_TENSORS] = {LTAP_LAYOUT_PLAIN};
+    ltap_layout out[PROBLEM_OUTPUTS] = {LTAP_LAYOUT_PLAIN};
     const void *inputs[PROBLEM_TENSORS];
-    void *blocks[PROBLEM_TENSORS], *scratch;
+    void *blocks[PROBLEM_TENSORS], *scratch, *raw[PROBLEM_OUTPUTS] = {NULL};
     ltap_error error;
     ltap_kernel kernel = {.impl = row, .detail = ""};
     if (row->layouts)
-        row->layouts(&q->query, in, &out);
-    q->query.layout = out;
+        row->layouts(&q->query, in, out);
+    q->query.layout = out[0];
     assert_int_equal(row->prepare(&q->query, &kernel, &error), LTAP_OK);
     for (size_t i = 0; i < p->node.n_inputs; i++) {
         blocks[i] = move(&p->inputs[i], p->inputs[i].data, LTAP_LAYOUT_PLAIN,
                          p->constants >> i & 1 ? LTAP_LAYOUT_PLAIN : in[i]);
         inputs[i] = kernel.packed_inputs >> i & 1 ? NULL : blocks[i];
     }
-    void *raw = malloc((size_t)ltap_tensor_bytes(&p->output));
+    raw[p->shown] = malloc((size_t)ltap_tensor_bytes(&p->output) + 1);
     assert_int_equal(
         ltap_memory_take(q->query.memory, kernel.scratch_bytes, "scratch", &scratch, NULL),
         LTAP_OK);
     memset(scratch, 0xff, (size_t)kernel.scratch_bytes);
-    assert_int_equal(row->run(&kernel, inputs, &raw, scratch, &error), LTAP_OK);
-    void *plain = move(&p->output, raw, out, LTAP_LAYOUT_PLAIN);
+    assert_int_equal(row->run(&kernel, inputs, raw, scratch, &error), LTAP_OK);
+    void *plain = move(&p->output, raw[p->shown], out[p->shown], LTAP_LAYOUT_PLAIN);
     ltap_memory_release(q->query.memory, scratch);
     row->release(&kernel, q->query.memory);
-    free(raw);
+    free(raw[p->shown]);
     for (size_t i = 0; i < p->node.n_inputs; i++)
         free(blocks[i]);
     return plain;
@@ -182,7 +188,7 @@ static void *answer(const ltap_impl *row, const problem *p, mode m, ltap_memory 
     ltap_why why = {""};
     void *output = NULL;
     ask(p, m, memory, &q);
-    assert_true(ltap_link_read(&relu_node, &q.output, &link, &why));
+    assert_true(ltap_link_read(&relu_node, &q.outputs[p->shown], &link, &why));
     link.sources[0] = ~0;
     if (row->accepts(&q.query, &why)) {
         q.query.chain = m.relu ? &link : NULL;
@@ -328,7 +334,7 @@ static void a_row_refuses_other_types(void **state)
         assert_non_null(row);
         if (problem_solve(&p, memory)) {
             ask(&p, (mode){.exact = c->exact, .threads = 2}, memory, &q);
-            q.inputs[0].dtype = q.output.dtype = LTAP_FLOAT64;
+            q.inputs[0].dtype = q.outputs[0].dtype = LTAP_FLOAT64;
             assert_false(row->accepts(&q.query, &why));
             assert_true(why.text[0] != '\0');
             ltap_packs_free(q.packs);

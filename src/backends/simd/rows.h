@@ -13,6 +13,8 @@ extern const ltap_impl ltap_impl_simd_max_pool;
 extern const ltap_impl ltap_impl_simd_plain_max_pool;
 extern const ltap_impl ltap_impl_simd_plain_average_pool;
 extern const ltap_impl ltap_impl_simd_resize;
+extern const ltap_impl ltap_impl_simd_slice;
+extern const ltap_impl ltap_impl_simd_split;
 extern const ltap_impl ltap_impl_simd_einsum;
 extern const ltap_impl ltap_impl_simd_matmul;
 extern const ltap_impl ltap_impl_simd_softmax;
