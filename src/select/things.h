@@ -90,6 +90,9 @@ ltap_status ltap_thing_name(const ltap_search *search, const ltap_thing *thing, 
 
 /* Refusals, each with its own status. */
 ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, ltap_error *error);
+/* Refuses a name that is made inside a body of If, Loop or Scan; *refused: whether it is one. */
+ltap_status ltap_refuse_inside(const ltap_search *search, const char *name, bool *refused,
+                               ltap_error *error);
 ltap_status ltap_refuse_ambiguous(const ltap_search *search, const char *name,
                                   const ltap_things *things, ltap_end end, ltap_error *error);
 ltap_status ltap_refuse_calls(const ltap_search *search, const ltap_module *module, const char *end,

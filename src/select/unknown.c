@@ -158,7 +158,11 @@ ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, lta
     size_t count = sizeof nearest / sizeof *nearest;
     if (error == NULL) /* nobody reads the message, which is what takes time */
         return LTAP_ERROR_UNKNOWN_LAYER;
+    bool inside;
     ltap_vector_init(&text, search->arena->memory, 1);
+    status = ltap_refuse_inside(search, name, &inside, error);
+    if (inside || status != LTAP_OK)
+        goto done;
     LTAP_GO(ltap_nearest(search, name, nearest, &count, error));
     for (size_t i = 0; i < count; i++)
         LTAP_GO(ltap_text_format(&text, error, "%s%s", i == 0 ? "; nearest: " : ", ", nearest[i]));

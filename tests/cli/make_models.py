@@ -156,8 +156,21 @@ def make_styles():
         ["gpu_0/softmax_1"], [("gpu_0/conv1_w_0", conv)])
 
 
+def make_branch():
+    """A tensor inside the branches of an If."""
+    def body(name, op):
+        return helper.make_graph([helper.make_node(op, ["x"], ["inner"], name="act"),
+                                  helper.make_node("Neg", ["inner"], [name], name="n_" + name)],
+                                 name, [], [value(name, None)])
+    save("branch.onnx", [node("ReduceMax", "x", "largest", keepdims=0), node("Cast", "largest", "flag", to=9),
+                         helper.make_node("If", ["flag"], ["y"], name="If_3",
+                                          then_branch=body("a", "Relu"), else_branch=body("b", "Tanh"))],
+         [value("x", [1, 4])], [value("y", None)])
+
+
 def main():
     make_styles()
+    make_branch()
     os.makedirs(DATA, exist_ok=True)
     export("tiny.onnx", (1, 3, 32, 32))
     export("free.onnx", (1, 3, 32, 32), {"x": {0: "batch", 2: "height", 3: "width"},
