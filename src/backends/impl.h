@@ -45,11 +45,14 @@ typedef struct ltap_query {
     int threads;
     /* Of output 0. Not yet known to accepts. */
     ltap_layout layout;
-    /* Nodes of output 0's shape that follow, and nobody else sees what is in between: for prepare
-     * of a row that chains. Extras have the shape in which they lie. */
+    /* Nodes of output 0's shape that follow, and no other node reads what is in between: for
+     * prepare of a row that chains. Extras have the shape in which they lie. */
     const ltap_link *chain;
     const ltap_tensor *extras;
     size_t n_chain, n_extras;
+    /* What of it is handed out besides: bit 0 what the kernel itself makes, bit i what link i - 1
+     * does. These are outputs 1, 2, ... of run, in the order of the bits. */
+    uint32_t kept;
     /* n_inputs entries: what a constant input is to packs (its data may be a copy that is made anew
      * for each plan): pass identities[i] as the source of ltap_packs_get. NULL for the others. */
     const void *const *identities;
@@ -106,7 +109,8 @@ struct ltap_impl {
     /* Makes the kernel, packs weights. Plain row-major descriptions in the query, memory in the
      * agreed layouts. */
     ltap_status (*prepare)(const ltap_query *query, ltap_kernel *kernel, ltap_error *error);
-    /* inputs and outputs: data pointers, NULL where omitted or packed; extras follow inputs. */
+    /* inputs and outputs: data pointers, NULL where omitted or packed; extras follow inputs, what
+     * is kept of a chain follows output 0. */
     ltap_status (*run)(const ltap_kernel *kernel, const void *const *inputs, void *const *outputs,
                        void *scratch, ltap_error *error);
     void (*release)(ltap_kernel *kernel, ltap_memory *memory);

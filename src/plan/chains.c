@@ -2,9 +2,10 @@
  *
  * Starting with a node's output, the next reader of what is inside is taken in as long as it is a
  * function that kernels know, of the same shape, and all else that it reads lies there already.
- * The chain may end wherever only its last value is seen outside: so what is in between may be
- * read twice (x * sigmoid(x)), but by nobody else, and never by a tap. Links compute what their
- * nodes alone would, so where a chain ends changes no bit.
+ * The chain may end wherever only its last value is read outside: so what is in between may be
+ * read twice (x * sigmoid(x)), but by no other node. A tap inside breaks nothing: the kernel hands
+ * that value out as well. Links compute what their nodes alone would, so where a chain ends
+ * changes no bit.
  */
 #include "plan/schedule.h"
 
@@ -105,13 +106,21 @@ static bool add_link(search *s, const ltap_node *node)
     return true;
 }
 
-/* Only the last value is seen outside. */
+/* Only the last value is read outside. */
 static bool may_end(const search *s)
 {
     for (size_t i = 0; i < s->n_links; i++)
         if (s->reads[i] != s->schedule->uses[s->made[i]])
             return false;
     return true;
+}
+
+/* What is inside the chain and asked for by name. */
+static void keep_tapped(search *s)
+{
+    for (size_t i = 0; i < s->found->n_links; i++)
+        if (s->schedule->tapped[s->made[i]])
+            s->found->kept |= UINT32_C(1) << i;
 }
 
 ltap_status ltap_chain_find(ltap_schedule *schedule, ltap_query *query, ltap_chain_plan *found,
@@ -125,7 +134,7 @@ ltap_status ltap_chain_find(ltap_schedule *schedule, ltap_query *query, ltap_cha
     if (query->n_outputs != 1 || query->outputs[0].dtype != LTAP_FLOAT32)
         return LTAP_OK;
     s.made[0] = query->node->outputs[0];
-    while (s.n_links < LTAP_IMPL_MAX_CHAIN && !schedule->tapped[s.made[s.n_links]]) {
+    while (s.n_links < LTAP_IMPL_MAX_CHAIN) {
         const ltap_node *next = next_reader(&s);
         if (!next || !next->op || !(next->op->flags & LTAP_OP_POINTWISE))
             break;
@@ -137,7 +146,9 @@ ltap_status ltap_chain_find(ltap_schedule *schedule, ltap_query *query, ltap_cha
             found->n_extras = s.n_extras;
         }
     }
+    keep_tapped(&s);
     query->n_chain = found->n_links;
     query->n_extras = found->n_extras;
+    query->kept = found->kept;
     return LTAP_OK;
 }

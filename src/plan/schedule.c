@@ -1,8 +1,8 @@
 /* From nodes to steps: each kept node in order becomes a kernel over buffers, with the conversions
  * it needs before it and the taps of its values after it.
  *
- * A tapped value counts as one more reader: nothing is fused over it, nothing is written in its
- * place. What kernel a node gets does not depend on the taps.
+ * A tapped value counts as one more reader: nothing is written in its place, and a kernel that does
+ * its reader as well hands it out. What kernel a node gets does not depend on the taps.
  */
 #include "plan/schedule.h"
 
@@ -109,7 +109,7 @@ static bool is_wanted(const ltap_schedule *schedule, uint32_t value)
 static ltap_status add_outputs(ltap_schedule *schedule, const ltap_query *query,
                                const ltap_choice *choice, ltap_step *step, ltap_error *error)
 {
-    for (size_t i = 0; i < step->n_outputs; i++) {
+    for (size_t i = 0; i < query->n_outputs; i++) {
         uint32_t value =
             step->n_chain ? step->chain[step->n_chain - 1]->outputs[0] : query->node->outputs[i];
         ltap_operand *operand = &step->operands[step->n_inputs + i];
@@ -117,6 +117,25 @@ static ltap_status add_outputs(ltap_schedule *schedule, const ltap_query *query,
                                   told_shape(&query->outputs[i], choice)};
         if (value != LTAP_NO_VALUE && (is_wanted(schedule, value) || i == 0))
             LTAP_TRY(ltap_schedule_make(schedule, value, choice->out[i], &operand->buffer, error));
+    }
+    return LTAP_OK;
+}
+
+/* What is tapped inside the chain; it lies like output 0, whose shape it has. */
+static ltap_status add_kept(ltap_schedule *schedule, const ltap_query *query, ltap_step *step,
+                            ltap_error *error)
+{
+    ltap_operand *operand = &step->operands[step->n_inputs + query->n_outputs];
+
+    for (size_t i = 0; i < step->n_chain; i++) {
+        const ltap_node *node = i ? step->chain[i - 1] : step->node;
+        if (!(query->kept >> i & 1u))
+            continue;
+        *operand = step->operands[step->n_inputs];
+        operand->value = node->outputs[0];
+        LTAP_TRY(
+            ltap_schedule_make(schedule, operand->value, operand->layout, &operand->buffer, error));
+        operand++;
     }
     return LTAP_OK;
 }
@@ -150,6 +169,8 @@ static ltap_status keep_chain(ltap_schedule *schedule, const ltap_chain_plan *fo
     step->chain = nodes;
     step->n_chain = found->n_links;
     step->n_inputs += found->n_extras;
+    for (uint32_t kept = found->kept; kept; kept &= kept - 1)
+        step->n_outputs++;
     return LTAP_OK;
 }
 
@@ -175,6 +196,7 @@ static ltap_status add_operands(ltap_schedule *schedule, const ltap_query *query
     LTAP_TRY(add_inputs(schedule, query, choice, step, error));
     LTAP_TRY(add_extras(schedule, found, query->layout, step, error));
     LTAP_TRY(add_outputs(schedule, query, choice, step, error));
+    LTAP_TRY(add_kept(schedule, query, step, error));
     return ltap_schedule_append(schedule, step, error);
 }
 

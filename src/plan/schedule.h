@@ -59,10 +59,11 @@ typedef struct ltap_chain_plan {
     ltap_link links[LTAP_IMPL_MAX_CHAIN];
     uint32_t values[LTAP_IMPL_MAX_EXTRAS];    /* of the extras */
     ltap_tensor extras[LTAP_IMPL_MAX_EXTRAS]; /* as they lie */
+    uint32_t kept;                            /* what is tapped inside; see ltap_query */
 } ltap_chain_plan;
 
-/* The longest chain after the query's node such that nobody else sees what is in between: no tap,
- * no other reader. The query's layout is set; its chain becomes found's. */
+/* The longest chain after the query's node such that no other node reads what is in between. The
+ * query's layout is set; its chain becomes found's. */
 ltap_status ltap_chain_find(ltap_schedule *schedule, ltap_query *query, ltap_chain_plan *found,
                             ltap_error *error);
 

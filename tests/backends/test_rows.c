@@ -88,6 +88,7 @@ typedef struct question {
 /* What is asked of a row beside the problem. */
 typedef struct mode {
     bool exact, relu; /* relu: followed by one */
+    bool kept;        /* what is before the relu is handed out as well, and answered */
     int threads;
     bool last; /* inputs of rank 4 lie channels last */
 } mode;
@@ -159,15 +160,20 @@ static void *run_row(const ltap_impl *row, const problem *p, question *q)
         inputs[i] = kernel.packed_inputs >> i & 1 ? NULL : blocks[i];
     }
     raw[p->shown] = malloc((size_t)ltap_tensor_bytes(&p->output) + 1);
+    void *kept = malloc((size_t)ltap_tensor_bytes(&p->output) + 1);
+    if (q->query.kept)
+        raw[1] = kept;
     assert_int_equal(
         ltap_memory_take(q->query.memory, kernel.scratch_bytes, "scratch", &scratch, NULL),
         LTAP_OK);
     memset(scratch, 0xff, (size_t)kernel.scratch_bytes);
     assert_int_equal(row->run(&kernel, inputs, raw, scratch, &error), LTAP_OK);
-    void *plain = move(&p->output, raw[p->shown], out[p->shown], LTAP_LAYOUT_PLAIN);
+    void *plain =
+        move(&p->output, q->query.kept ? kept : raw[p->shown], out[p->shown], LTAP_LAYOUT_PLAIN);
     ltap_memory_release(q->query.memory, scratch);
     row->release(&kernel, q->query.memory);
     free(raw[p->shown]);
+    free(kept);
     for (size_t i = 0; i < p->node.n_inputs; i++)
         free(blocks[i]);
     return plain;
@@ -193,6 +199,7 @@ static void *answer(const ltap_impl *row, const problem *p, mode m, ltap_memory 
     if (row->accepts(&q.query, &why)) {
         q.query.chain = m.relu ? &link : NULL;
         q.query.n_chain = m.relu;
+        q.query.kept = m.kept;
         output = run_row(row, p, &q);
     } else
         assert_true(why.text[0] != '\0');
@@ -248,13 +255,20 @@ static void check_last(const row_case *c, const ltap_impl *row, const problem *p
     free(again);
 }
 
-/* A ReLU that the row does has the bits of the reference's, also for NaN. */
+/* A ReLU that the row does has the bits of the reference's, also for NaN; what it had made before
+ * is handed out as well. */
 static void check_relu(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
                        void *output, int seed, ltap_memory *memory)
 {
     if (!row->chains)
         return;
-    void *fused = answer(row, p, (mode){.exact = exact, .relu = true, .threads = 2}, memory);
+    mode chained = {.exact = exact, .relu = true, .threads = 2};
+    void *fused = answer(row, p, chained, memory);
+    chained.kept = true;
+    void *kept = answer(row, p, chained, memory);
+    if (memcmp(kept, output, (size_t)ltap_tensor_bytes(&p->output)) != 0)
+        fail_msg("%s, seed %d: what it keeps before a ReLU has other bits", c->row, seed);
+    free(kept);
     ltap_tensor value = p->output;
     value.data = output;
     ltap_tensor result = value;

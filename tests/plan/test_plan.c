@@ -216,6 +216,21 @@ static void a_tap_changes_no_kernel(void **state)
     ltap_plan_free(all);
 }
 
+/* Not even where the value is inside what one kernel does: it is handed out from there. */
+static void a_tap_adds_one_step(void **state)
+{
+    static const char *const inner[] = {"x",   "b1", "r1",  "p1",  "b2",
+                                        "sum", "r2", "cat", "gap", "flat"};
+    uint8_t keep[64];
+    ltap_plan *last = make_plan(*state, (const char *const[]){"fc"}, 1, false, keep);
+    for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+        ltap_plan *both = make_plan(*state, (const char *const[]){"fc", inner[i]}, 2, false, keep);
+        assert_int_equal(both->steps.count, last->steps.count + 1);
+        ltap_plan_free(both);
+    }
+    ltap_plan_free(last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +239,7 @@ int main(void)
         cmocka_unit_test(shape_arithmetic_is_a_constant),
         cmocka_unit_test(a_value_tapped_twice_is_handed_out_twice),
         cmocka_unit_test(a_tap_changes_no_kernel),
+        cmocka_unit_test(a_tap_adds_one_step),
     };
     return cmocka_run_group_tests_name("plan", tests, set_up, tear_down);
 }

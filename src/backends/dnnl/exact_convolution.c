@@ -238,7 +238,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
         if (work.statuses[i] != LTAP_OK)
             return ltap_error_set(error, work.statuses[i], "oneDNN could not run a convolution");
     }
-    ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs[0]);
+    ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs);
     return LTAP_OK;
 }
 

@@ -57,7 +57,7 @@ ltap_status ltap_dnnl_run(const ltap_kernel *kernel, const void *const *inputs,
     const state *s = kernel->state;
     ltap_status status = ltap_dnnl_primitive_run(&s->primitive, inputs, outputs, scratch, error);
     if (status == LTAP_OK)
-        ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs[0]);
+        ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs);
     return status;
 }
 

@@ -180,7 +180,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                          .context = &source,
                          .inputs = inputs,
                          .bias = s->has_bias ? inputs[2] : NULL,
-                         .dst = outputs[0],
+                         .outputs = outputs,
                          .scratch = (char *)scratch + s->copy_bytes};
 
     (void)error;

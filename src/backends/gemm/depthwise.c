@@ -114,7 +114,7 @@ done:
 typedef struct job {
     const depthwise *state;
     const void *const *inputs;
-    float *dst;
+    void *const *outputs;
 } job;
 
 /* Taps of an axis that are inside for output index o. */
@@ -162,7 +162,7 @@ static void sum_line(const job *work, int64_t line)
                               .weights_line = w->kernel[2] * s->channels,
                               .channels = s->channels,
                               .bias = s->has_bias ? work->inputs[2] : NULL,
-                              .dst = work->dst + line * w->out[2] * s->channels};
+                              .dst = (float *)work->outputs[0] + line * w->out[2] * s->channels};
 
     clip_taps(w, 1, y, &ky, &b.height);
     b.src = (const float *)work->inputs[0] + image * w->in[1] * w->in[2] * s->channels;
@@ -186,7 +186,7 @@ static void run_lines(const job *work, int64_t first, int64_t last)
         int64_t end = last - first < s->chunk ? last : first + s->chunk;
         for (int64_t line = first; line < end; line++)
             sum_line(work, line);
-        ltap_links_finish_part(&s->chain, work->inputs, s->n_inputs, work->dst, first * floats,
+        ltap_links_finish_part(&s->chain, work->inputs, s->n_inputs, work->outputs, first * floats,
                                end * floats);
         first = end;
     }
@@ -205,7 +205,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                        void *scratch, ltap_error *error)
 {
     const depthwise *s = kernel->state;
-    job work = {s, inputs, outputs[0]};
+    job work = {s, inputs, outputs};
 
     (void)scratch;
     (void)error;

@@ -137,7 +137,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                          .context = &l,
                          .inputs = inputs,
                          .bias = s->has_bias ? inputs[2] : NULL,
-                         .dst = outputs[0],
+                         .outputs = outputs,
                          .scratch = scratch};
 
     (void)error;

@@ -366,7 +366,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     if (s->by_group)
         ltap_parallel_for(s->threads, s->w.total, 1, spread_shared, &work);
     ltap_parallel_for(s->threads, s->threads, 1, s->by_group ? run_groups : run_tiles, &work);
-    ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs[0]);
+    ltap_links_finish(&s->chain, inputs, s->n_inputs, outputs);
     return LTAP_OK;
 }
 

@@ -63,13 +63,13 @@ static void finish(const ltap_work_job *job, int64_t first, int64_t count, const
     if (w->chain.n_links == 0)
         return;
     if (end - begin == columns) {
-        ltap_links_finish_part(&w->chain, job->inputs, w->n_inputs, job->dst, first * columns,
+        ltap_links_finish_part(&w->chain, job->inputs, w->n_inputs, job->outputs, first * columns,
                                (first + count) * columns);
         return;
     }
     for (int64_t row = first; row < first + count; row++)
-        ltap_links_finish_part(&w->chain, job->inputs, w->n_inputs, job->dst, row * columns + begin,
-                               row * columns + end);
+        ltap_links_finish_part(&w->chain, job->inputs, w->n_inputs, job->outputs,
+                               row * columns + begin, row * columns + end);
 }
 
 static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, const float **pointers,
@@ -81,7 +81,7 @@ static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, cons
     while (first < last) {
         int64_t count = last - first < w->chunk ? last - first : w->chunk;
         g->blocks = ltap_blocks_of(&w->panels, count);
-        g->dst = job->dst + first * w->panels.columns;
+        g->dst = (float *)job->outputs[0] + first * w->panels.columns;
         job->point(job->context, first, &g->blocks, pointers);
         job->multiply(g);
         finish(job, first, count, g);

@@ -44,7 +44,7 @@ typedef struct ltap_work_job {
     const void *context;                     /* for point */
     const void *const *inputs;               /* the node's, then the chain's */
     const float *bias;                       /* a number a column, or NULL */
-    float *dst;
+    void *const *outputs;                    /* the product's, then what the chain keeps */
     void *scratch;
 } ltap_work_job;
 void ltap_work_run(const ltap_work_job *job);

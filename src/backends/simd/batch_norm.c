@@ -96,7 +96,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     for (size_t k = 3; k < state->links.n_operands; k++)
         operands[k] = inputs[N_PARAMETERS + k - 3];
     if (outputs[0])
-        ltap_links_run(&state->links, operands, outputs[0]);
+        ltap_links_run(&state->links, operands, outputs);
     return LTAP_OK;
 }
 

@@ -108,12 +108,28 @@ static void merge_axes(ltap_links *chain, const ltap_tensor *tensors, const ltap
     mark_full(chain);
 }
 
+/* The outputs that take what is kept, before the query's links are added. */
+static void mark_kept(const ltap_query *query, ltap_links *chain)
+{
+    uint8_t output = 0;
+
+    for (size_t i = 0; i < query->n_chain; i++) {
+        if (!(query->kept >> i & 1u))
+            continue;
+        if (i + chain->n_links == 0)
+            chain->kept_own = ++output;
+        else
+            chain->kept[i + chain->n_links - 1] = ++output;
+    }
+}
+
 /* The links of the query, after those that are there; what the kernel itself makes is operand 0 (no
  * links yet) or the last link's. */
 static void add_links(const ltap_query *query, size_t n_own, ltap_links *chain)
 {
     int n_heads = (int)chain->n_links;
 
+    mark_kept(query, chain);
     for (size_t i = 0; i < query->n_chain; i++) {
         ltap_link *link = &chain->links[chain->n_links++];
         *link = query->chain[i];
@@ -164,7 +180,7 @@ void ltap_links_from(const ltap_query *query, const ltap_links_heads *heads, lta
 typedef struct job {
     const ltap_links *chain;
     const float *operands[LTAP_LINKS_OPERANDS];
-    float *dst;
+    void *const *outputs;
     int64_t unit; /* elements */
 } job;
 
@@ -173,10 +189,10 @@ typedef struct block {
     int64_t row, n_rows, column, width;
 } block;
 
-/* One thread's tiles and results. */
+/* One thread's tiles, and what nobody keeps. */
 typedef struct desk {
     float tiles[LTAP_LINKS_OPERANDS][BLOCK];
-    float results[LTAP_LINKS_COUNT][BLOCK];
+    float spare[LTAP_LINKS_COUNT][BLOCK];
     int64_t tile_base[LTAP_LINKS_OPERANDS], tile_rows[LTAP_LINKS_OPERANDS];
 } desk;
 
@@ -223,23 +239,32 @@ static const float *fetch(const job *work, size_t index, const block *b, desk *d
     return d->tiles[index];
 }
 
+static float *output_at(const job *work, size_t output, int64_t element)
+{
+    return (float *)work->outputs[output] + element;
+}
+
 static void run_block(const job *work, const block *b, desk *d)
 {
     const ltap_links *chain = work->chain;
     const float *operands[LTAP_LINKS_OPERANDS];
+    float *results[LTAP_LINKS_COUNT];
     int64_t n = b->n_rows * b->width;
-    float *dst = work->dst + b->row * chain->dims[chain->rank - 1] + b->column;
+    int64_t at = b->row * chain->dims[chain->rank - 1] + b->column;
 
     for (size_t k = 0; k < chain->n_operands; k++)
         operands[k] = fetch(work, k, b, d);
+    if (chain->kept_own)
+        memcpy(output_at(work, chain->kept_own, at), operands[0], (size_t)n * sizeof(float));
     for (size_t i = 0; i < chain->n_links; i++) {
         const ltap_link *link = &chain->links[i];
         const float *sources[2] = {NULL, NULL};
         for (int k = 0; k < link->n_sources; k++)
             sources[k] =
-                link->sources[k] >= 0 ? operands[link->sources[k]] : d->results[~link->sources[k]];
-        float *result = i + 1 < chain->n_links ? d->results[i] : dst;
-        ltap_vector_apply(link->map, sources[0], sources[1], link->params, result, n);
+                link->sources[k] >= 0 ? operands[link->sources[k]] : results[~link->sources[k]];
+        bool handed_out = chain->kept[i] || i + 1 == chain->n_links;
+        results[i] = handed_out ? output_at(work, chain->kept[i], at) : d->spare[i];
+        ltap_vector_apply(link->map, sources[0], sources[1], link->params, results[i], n);
     }
 }
 
@@ -287,10 +312,10 @@ static void run_units(void *context, int64_t first, int64_t last)
     run_elements(work, first, last < count ? last : count);
 }
 
-void ltap_links_run(const ltap_links *chain, const void *const *operands, float *dst)
+void ltap_links_run(const ltap_links *chain, const void *const *operands, void *const *outputs)
 {
     int64_t width = chain->dims[chain->rank - 1], count = 1;
-    job work = {.chain = chain, .dst = dst, .unit = width < BLOCK ? width : BLOCK};
+    job work = {.chain = chain, .outputs = outputs, .unit = width < BLOCK ? width : BLOCK};
 
     if (chain->n_links == 0)
         return;
@@ -302,11 +327,11 @@ void ltap_links_run(const ltap_links *chain, const void *const *operands, float 
                       &work);
 }
 
-/* Operand 0 is dst, the others follow the node's inputs. */
+/* Operand 0 is output 0, the others follow the node's inputs. */
 static job begin_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
-                        void *dst)
+                        void *const *outputs)
 {
-    job work = {.chain = chain, .operands = {dst}, .dst = dst};
+    job work = {.chain = chain, .operands = {outputs[0]}, .outputs = outputs};
 
     for (size_t k = 1; k < chain->n_operands; k++)
         work.operands[k] = inputs[n_inputs + k - 1];
@@ -314,17 +339,17 @@ static job begin_finish(const ltap_links *chain, const void *const *inputs, size
 }
 
 void ltap_links_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
-                       void *dst)
+                       void *const *outputs)
 {
-    job work = begin_finish(chain, inputs, n_inputs, dst);
+    job work = begin_finish(chain, inputs, n_inputs, outputs);
 
-    ltap_links_run(chain, (const void *const *)work.operands, dst);
+    ltap_links_run(chain, (const void *const *)work.operands, outputs);
 }
 
 void ltap_links_finish_part(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
-                            void *dst, int64_t first, int64_t last)
+                            void *const *outputs, int64_t first, int64_t last)
 {
-    job work = begin_finish(chain, inputs, n_inputs, dst);
+    job work = begin_finish(chain, inputs, n_inputs, outputs);
 
     if (chain->n_links > 0)
         run_elements(&work, first, last);

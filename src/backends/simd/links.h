@@ -22,6 +22,8 @@ typedef struct ltap_links {
     size_t n_operands, n_links;
     ltap_links_operand operands[LTAP_LINKS_OPERANDS];
     ltap_link links[LTAP_LINKS_COUNT];
+    uint8_t kept_own;               /* the output that operand 0 is copied to; 0: none */
+    uint8_t kept[LTAP_LINKS_COUNT]; /* the output that a link's result is written to; 0: none */
 } ltap_links;
 
 /* A pointwise node as a link; its sources are its inputs. */
@@ -39,13 +41,14 @@ typedef struct ltap_links_heads {
     size_t n_own;
 } ltap_links_heads;
 void ltap_links_from(const ltap_query *query, const ltap_links_heads *heads, ltap_links *chain);
-/* dst may be an operand that is full. */
-void ltap_links_run(const ltap_links *chain, const void *const *operands, float *dst);
-/* After a node's own work: operand 0 is dst, the others follow the node's inputs. */
+/* Output 0 takes the last link's result and may be an operand that is full; the others take what
+ * is kept. */
+void ltap_links_run(const ltap_links *chain, const void *const *operands, void *const *outputs);
+/* After a node's own work: operand 0 is output 0, the others follow the node's inputs. */
 void ltap_links_finish(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
-                       void *dst);
-/* The same on the calling thread for elements [first, last) of dst, as they lie. */
+                       void *const *outputs);
+/* The same on the calling thread for elements [first, last) of output 0, as they lie. */
 void ltap_links_finish_part(const ltap_links *chain, const void *const *inputs, size_t n_inputs,
-                            void *dst, int64_t first, int64_t last);
+                            void *const *outputs, int64_t first, int64_t last);
 
 #endif

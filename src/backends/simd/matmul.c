@@ -205,7 +205,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     (void)error;
     ltap_parallel_for(m->links.threads, m->matrices * m->units,
                       GRAIN / rows / p->columns / p->depth + 1, multiply_units, &work);
-    ltap_links_finish(&m->links, inputs, 2, outputs[0]);
+    ltap_links_finish(&m->links, inputs, 2, outputs);
     return LTAP_OK;
 }
 

@@ -49,7 +49,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     for (size_t k = 0; k < chain->n_operands; k++)
         operands[k] = inputs[k < n_own ? k : n_inputs + k - n_own];
     if (outputs[0])
-        ltap_links_run(chain, operands, outputs[0]);
+        ltap_links_run(chain, operands, outputs);
     return LTAP_OK;
 }
 

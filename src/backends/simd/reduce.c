@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PARTS = 8, WIDTH = 32, ROUNDS = 32, GRAIN = 8192 };
+enum { PARTS = 8, WIDTH = 16, ROUNDS = 32, GRAIN = 8192 };
 
 typedef float parts __attribute__((vector_size(PARTS * sizeof(float)), aligned(4)));
 typedef int32_t part_bits __attribute__((vector_size(PARTS * sizeof(float)), aligned(4)));
@@ -263,10 +263,12 @@ LTAP_VECTOR_INLINE void fold_wide(fold f, const reducer *r, const float *x, int6
 #pragma GCC unroll 8
         for (int k = 0; k < PARTS; k++)
             acc[k] = (wide){0} + first_of(f);
-        for (; width == WIDTH && i + PARTS <= end; i += PARTS)
-            take_round(f, x + i * stride, stride, PARTS, acc);
-        for (; width < WIDTH && i + PARTS <= end; i += PARTS)
-            take_round(f, lay_out(x + i * stride, stride, PARTS, width, desk), WIDTH, PARTS, acc);
+        for (; i + PARTS <= end; i += PARTS) {
+            const float *row = x + i * stride;
+            if (width < WIDTH)
+                row = lay_out(row, stride, PARTS, width, desk);
+            take_round(f, row, width < WIDTH ? WIDTH : stride, PARTS, acc);
+        }
         for (int k = 0; k < PARTS; k++)
             TAKE(joining(f), wide, wide_bits, total[k], acc[k]);
     }
