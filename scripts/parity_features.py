@@ -1,15 +1,12 @@
-"""Compares every called module's output with PyTorch's, for networks of torchvision and for small
-networks with shared modules, lists and folds. See scripts/parity for how to run it.
-
-For each export: one extraction in fast mode and one in exact mode asks for every call of every module
-that the export can hold, as PyTorch tells (parity_truth.py). Each module that it cannot hold is asked
-for alone: it must be refused for the right reason, or answered with the right numbers.
+"""Compares every called module's output with PyTorch's, for networks of torchvision (parity_zoo.py) and
+for small networks that are hard on names or shapes (parity_networks.py). See scripts/parity for how to
+run it; parity_check.py for what is measured.
 """
 import argparse
-import json
+import concurrent.futures
 import logging
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,257 +18,172 @@ import torchvision
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import parity_networks  # noqa: E402
+import parity_zoo  # noqa: E402
+from parity_check import HEADER, Check, Row  # noqa: E402
+from parity_tool import KINDS, NEW, Tool, export  # noqa: E402
 from parity_truth import Truth, shake  # noqa: E402
 
-TOLERANCE = {"fast": 1e-4, "exact": 1e-5}
-SEGMENTATION = ("deeplabv3_resnet50", "fcn_resnet50")
-MODELS = ("resnet18", "resnet50", "resnext50_32x4d", "vgg11_bn") + SEGMENTATION
-SIZES = ((224, 224), (193, 257))
-NEW = int(torch.__version__.split(".")[0]) >= 2
 
+class Network:
+    """A model with inputs at some sizes. free: the dimensions that a dynamic export leaves open."""
 
-def build(name):
-    torch.manual_seed(1)
-    if name in SEGMENTATION:
-        make = getattr(torchvision.models.segmentation, name)
-        return make(weights=None, weights_backbone=None, aux_loss=True)
-    return getattr(torchvision.models, name)(weights=None)
+    def __init__(self, family, name, model):
+        self.family, self.name, self.model, self.truths = family, name, shake(model), {}
 
+    def inputs(self, size, batch):
+        generator = torch.Generator().manual_seed(3)
+        if hasattr(self.model, "inputs"):
+            return self.model.inputs(generator, size, batch)
+        return [torch.randn(batch, 3, *size, generator=generator)]
 
-def export(model, example, kind, path, dynamic):
-    """kind: eval, preserve, dynamo. Raises what torch raises."""
-    if kind == "dynamo":
-        shapes = {"x": {0: "batch", 2: "height", 3: "width"}} if dynamic else None
-        torch.onnx.export(model, (example,), path, input_names=["x"], dynamo=True, verbose=False,
-                          dynamic_shapes=shapes)
-        return
-    training = torch.onnx.TrainingMode
-    torch.onnx.export(
-        model, (example,), path, input_names=["x"],
-        training=training.PRESERVE if kind == "preserve" else training.EVAL,
-        do_constant_folding=kind != "preserve",
-        dynamic_axes={"x": {0: "batch", 2: "height", 3: "width"}} if dynamic else None,
-        **({"dynamo": False} if NEW else {}))
+    def truth(self, size, batch, kind):
+        """One forward serves all the exports of a size."""
+        if (size, batch) not in self.truths:
+            self.truths[size, batch] = Truth(self.model, self.inputs(size, batch), kind)
+        return self.truths[size, batch].read_as(kind)
 
+    def free(self, inputs, what):
+        if what is None:
+            return None
+        if hasattr(self.model, "free"):
+            return self.model.free
+        return [[0] + (list(range(2, i.dim())) if what == "size" else []) for i in inputs]
 
-class Tool:
-    def __init__(self, build_folder, folder):
-        self.program = os.path.join(build_folder, "layertap")
-        if not os.path.exists(self.program):
-            self.program = os.path.join(build_folder, "cli", "layertap")
-        if not os.path.exists(self.program):
-            raise SystemExit("%s is not there: run make first" % self.program)
-        self.folder = folder
+    def doubtful(self, kind):
+        told = getattr(self.model, "doubtful", {}).get("dynamo" if kind == "dynamo" else "torchscript")
+        return (told or set()) | getattr(self.model, "elsewhere", set())
 
-    def extract(self, model, array, layers, mode):
-        """layers: {selector: name}. The features, or a refusal (code, message)."""
-        request = os.path.join(self.folder, "layers.json")
-        output = os.path.join(self.folder, "features.npz")
-        with open(request, "w") as file:
-            json.dump(layers, file)
-        command = [self.program, "extract", model, "--layers-from", request, "--input",
-                   "x=" + array, "-o", output, "--force", "--json"]
-        if mode == "dry":
-            command = command[:-4] + ["--dry-run", "--json"]
-        elif mode == "exact":
-            command.append("--exact")
-        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if ran.returncode < 0 or ran.returncode > 1:
-            raise SystemExit("layertap ended with %d: %s" % (ran.returncode, ran.stderr.decode()))
-        if ran.returncode == 1:
-            error = json.loads(ran.stdout)["error"]
-            return None, (error["code"], error["message"])
-        if mode == "dry":
-            return {}, None
-        with np.load(output) as features:
-            result = {name: features[name] for name in features.files}
-        os.remove(output)
-        return result, None
-
-
-def difference(ours, theirs):
-    """Largest difference in parts of the largest magnitude; inf where shapes or specials differ."""
-    if ours.shape != theirs.shape:
-        return float("inf")
-    if ours.size == 0:
-        return 0.0
-    if not np.array_equal(np.isnan(ours), np.isnan(theirs)):
-        return float("inf")
-    apart = float(np.nanmax(np.abs(ours.astype(np.float64) - theirs)))
-    scale = float(np.nanmax(np.abs(theirs)))
-    return apart / scale if scale > 0 else (0.0 if apart == 0 else float("inf"))
-
-
-class Row:
-    """One export's line in the table."""
-
-    def __init__(self, title):
-        self.title, self.checked, self.wrong, self.refused, self.beyond, self.reasons = \
-            title, 0, 0, 0, 0, 0
-        self.worst = {"fast": 0.0, "exact": 0.0}
-        self.complaints, self.note, self.doubtful = [], "", set()
-
-    def complain(self, text):
-        self.complaints.append("%s: %s" % (self.title, text))
-
-    def bad(self):
-        return self.wrong + self.beyond + self.reasons > 0
-
-    def __str__(self):
-        if self.note:
-            return "%-46s %s" % (self.title, self.note)
-        return "%-46s %7d %9.1e %9.1e %6d %8d %7d %8d" % (
-            self.title, self.checked, self.worst["fast"], self.worst["exact"], self.wrong,
-            self.refused, self.beyond, self.reasons)
-
-
-HEADER = "%-46s %7s %9s %9s %6s %8s %7s %8s" % (
-    "export", "outputs", "fast", "exact", "wrong", "refused", "beyond", "reasons")
-
-
-def selectors_of(truth, call):
-    """(selector, expected array) of a call; each of several outputs by its number."""
-    name = call.path if truth.counts[call.path] == 1 else "%s#%d" % (call.path, call.number)
-    if len(call.tensors) == 1:
-        return [(name, call.tensors)]
-    return [("%s:out[%d]" % (name, i), call.tensors) for i in range(len(call.tensors))]
-
-
-def compare(row, truth, tool, model, array, wanted):
-    """wanted: list of (selector, candidates). A call with several outputs hands them out in the order
-    of execution, which is not that of its tuple: any one of them is right."""
-    layers = {selector: "f%d" % i for i, (selector, _) in enumerate(wanted)}
-    for mode in ("fast", "exact"):
-        features, refusal = tool.extract(model, array, layers, mode)
-        if refusal:
-            return refusal
-        for selector, candidates in wanted:
-            error = min(difference(features[layers[selector]], c) for c in candidates)
-            row.worst[mode] = max(row.worst[mode], error)
-            if error > TOLERANCE[mode]:
-                row.wrong += 1
-                row.complain("%s is off by %.2g (%s)" % (selector, error, mode))
-    row.checked += len(wanted)
-    return None
-
-
-def ask_each(row, truth, tool, model, array, wanted):
-    """Asks alone: who is refused, and why. Gives back what is answered."""
-    answered = []
-    for path, selector, candidates in wanted:
-        _, refusal = tool.extract(model, array, {selector: "f"}, "dry")
-        if refusal is None:
-            answered.append((selector, candidates))
-        elif path in row.doubtful and refusal[0] in ("ambiguous_layer", "unknown_layer"):
-            row.refused += 1
-        elif not truth.derived(path):
-            row.beyond += 1
-            row.complain("%s is refused: %s" % (selector, refusal[1]))
-        else:
-            row.refused += 1
-            if not truth.right_reason(path, *refusal):
-                row.reasons += 1
-                row.complain("%s is refused for the wrong reason: %s" % (selector, refusal[1]))
-    return answered
-
-
-def check(row, truth, tool, model, array):
-    sure, derived = [], []
-    for call in truth.calls:
-        for selector, candidates in selectors_of(truth, call):
-            if candidates:
-                (derived if truth.derived(call.path) else sure).append(
-                    (call.path, selector, candidates))
-    refusal = compare(row, truth, tool, model, array, [w[1:] for w in sure])
-    answered = ask_each(row, truth, tool, model, array, derived)
-    if refusal:
-        answered += ask_each(row, truth, tool, model, array, sure)
-    if answered:
-        compare(row, truth, tool, model, array, answered)
-
-
-TRUTHS = {}  # of the model at hand, by size: one forward serves all of its exports
-
-
-def truth_of(model, example, kind):
-    size = tuple(example.shape)
-    if TRUTHS.get("model") is not model:
-        TRUTHS.clear()
-        TRUTHS["model"] = model
-    if size not in TRUTHS:
-        TRUTHS[size] = Truth(model, example, kind)
-    return TRUTHS[size].read_as(kind)
-
-
-def check_export(name, model, kind, size, dynamic, tool, folder):
-    title = "%s %s %s%dx%d" % (name, kind, "dynamic " if dynamic else "", *size)
-    row = Row(title)
-    doubtful = getattr(model, "doubtful", {}).get("dynamo" if kind == "dynamo" else "torchscript")
-    row.doubtful = (doubtful or set()) | getattr(model, "elsewhere", set())
-    path = os.path.join(folder, "model.onnx")
-    example = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(3))
-    try:
-        other = torch.randn(2, 3, 64, 96) if dynamic else example
-        with torch.no_grad():
-            export(model, other, kind, path, dynamic)
-    except Exception as problem:
-        row.note = "PyTorch cannot export this: %s" % str(problem).strip().split("\n")[0][:90]
+    def check(self, kind, size, exported, free, tool):
+        """size: what is run. exported: the size of the export. free: None, "batch" or "size"."""
+        batch = 1 if free is None else 3
+        title = "%s %s %s%s" % (self.name, kind, "free %s, " % free if free else "",
+                                "x".join(map(str, size)))
+        row = Row(title, (self.family, kind))
+        row.doubtful = self.doubtful(kind)
+        names = getattr(self.model, "names", ["x"])
+        with tempfile.TemporaryDirectory(dir=tool.folder) as folder:
+            path = os.path.join(folder, "model.onnx")
+            try:
+                example = self.inputs(exported, 1 if free is None else 2)
+                export(self.model, example, names, kind, path, self.free(example, free))
+            except Exception as problem:
+                cause = problem.__cause__ or problem
+                said = [line for line in str(cause).split("\n") if line.strip()] or ["?"]
+                row.note = "PyTorch cannot export this: %s" % said[0][:90]
+                row.counts["not exported"] += 1
+                return row
+            files = [os.path.join(folder, name + ".npy") for name in names]
+            for file, value in zip(files, self.inputs(size, batch)):
+                np.save(file, value.numpy())
+            Check(row, self.truth(size, batch, kind), tool, path, files).run()
         return row
-    array = os.path.join(folder, "x.npy")
-    np.save(array, example.numpy())
-    check(row, truth_of(model, example, kind), tool, path, array)
-    for file in os.listdir(folder):
-        if file.startswith("model.onnx"):
-            os.remove(os.path.join(folder, file))
-    return row
 
 
-def plan(arguments):
-    """(name, model, kind, size, dynamic), models made one at a time."""
-    kinds = ["eval", "preserve"] + (["dynamo"] if NEW else [])
+def rows_of(job):
+    """job: (family, name, arguments). In a process of its own: the rows of a network."""
+    family, name, arguments = job
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.ERROR)
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // arguments.jobs))
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        tool = Tool(arguments.build, folder)
+        kinds = arguments.kinds.split(",")
+        if family is None:
+            torch.manual_seed(1)
+            network = Network("small networks", name, parity_networks.BY_NAME[name]())
+            size = getattr(network.model, "size", (16, 16))
+            other = getattr(network.model, "other", None)
+            plan = [(kind, size, size, None) for kind in kinds]
+            plan += [(kind, other, size, "size") for kind in kinds if other]
+        else:
+            size = family.full if arguments.full else family.least
+            network = Network(family.name, name, parity_zoo.build(name, size))
+            plan = [(kind, size, size, None) for kind in kinds]
+            other = family.other if family.free == "size" or not arguments.full else family.full
+            if not arguments.fixed:
+                plan += [(kind, other, size, family.free) for kind in kinds
+                         if kind != "preserve" or arguments.full]
+        return [network.check(*each, tool) for each in plan]
+
+
+def apart(context, job):
+    """rows_of in a process of its own, whose memory goes back when it ends."""
+    try:
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as process:
+            return process.submit(rows_of, job).result()
+    except concurrent.futures.process.BrokenProcessPool:
+        row = Row(job[1], ("ended", "early"))
+        row.note = "ended early, perhaps for want of memory"
+        row.complain("wrong", row.note)
+        return [row]
+
+
+def sums(rows):
+    """A line for each family and exporter, and one for all."""
+    groups, everything = {}, Row("all")
+    for row in rows:
+        group = groups.setdefault(row.group, Row("%s %s" % row.group))
+        group.add(row)
+        everything.add(row)
+    return list(groups.values()) + [everything]
+
+
+def jobs_of(arguments):
     only = arguments.only.split(",") if arguments.only else None
-    for name in MODELS if not arguments.networks else ():
-        if only and name not in only:
-            continue
-        model = shake(build(name))
-        sizes = SIZES[:1] if arguments.quick else SIZES
-        for kind in kinds:
-            for size in sizes:
-                yield name, model, kind, size, False
-        if not arguments.quick:
-            yield name, model, kinds[0] if not NEW else "dynamo", SIZES[1], True
-    for network in parity_networks.NETWORKS:
-        if only and network.__name__ not in only:
-            continue
-        torch.manual_seed(1)
-        model = shake(network())
-        for kind in kinds:
-            yield network.__name__, model, kind, (16, 16), False
+    per_family = None if arguments.full else arguments.per_family
+    jobs = []
+    if not arguments.networks:
+        jobs += [(family, name, arguments) for family, name in parity_zoo.chosen(per_family, only)]
+    if not arguments.zoo:
+        jobs += [(None, name, arguments) for name in parity_networks.BY_NAME if not only or name in only]
+    return jobs
+
+
+def arguments_of():
+    parser = argparse.ArgumentParser(prog="scripts/parity")
+    parser.add_argument("build", nargs="?", default="build")
+    parser.add_argument("--only", help="networks or families, with commas between")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="exports: " + ",".join(KINDS))
+    parser.add_argument("--per-family", type=int, default=2 if NEW else 1, metavar="N",
+                        help="the N smallest networks of each family of torchvision")
+    parser.add_argument("--full", action="store_true", default=bool(os.environ.get("FULL")),
+                        help="all networks, at the size they were made for (also FULL=1)")
+    parser.add_argument("--fixed", action="store_true", help="no exports with free dimensions")
+    parser.add_argument("--networks", action="store_true", help="only the small networks")
+    parser.add_argument("--zoo", action="store_true", help="only torchvision's networks")
+    parser.add_argument("--jobs", type=int, default=min(2, len(os.sched_getaffinity(0))),
+                        help="networks at the same time")
+    parser.add_argument("--verbose", action="store_true", help="every violation, not four of an export")
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="scripts/parity")
-    parser.add_argument("build", nargs="?", default="build")
-    parser.add_argument("--only", help="names with commas between")
-    parser.add_argument("--quick", action="store_true", help="224x224 only")
-    parser.add_argument("--networks", action="store_true", help="only the small networks")
-    arguments = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    began, bad = time.time(), []
+    arguments = arguments_of()
+    Tool(arguments.build, ".")
+    began, rows = time.time(), []
     print("torch %s, torchvision %s; errors in parts of each output's largest magnitude" % (
         torch.__version__, torchvision.__version__))
     print(HEADER, flush=True)
-    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        tool = Tool(arguments.build, folder)
-        for name, model, kind, size, dynamic in plan(arguments):
-            row = check_export(name, model, kind, size, dynamic, tool, folder)
-            print(row, flush=True)
-            bad += row.complaints if row.bad() else []
-    for complaint in bad:
-        print(complaint)
-    print("%s in %.0f s" % ("parity holds" if not bad else "%d violations" % len(bad),
-                            time.time() - began))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["parity_zoo", "parity_networks"])
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for new in pool.map(lambda job: apart(context, job), jobs_of(arguments)):
+            for row in new:
+                print(row, flush=True)
+            rows += new
+    print("\n" + HEADER.replace("export", "sum of"))
+    for row in sums(rows):
+        print(row)
+    bad = [complaint for row in rows for complaint in row.complaints]
+    for row in rows:
+        shown = row.complaints if arguments.verbose else row.complaints[:4]
+        for complaint in shown:
+            print(complaint)
+        if len(shown) < len(row.complaints):
+            print("%s: and %d more (--verbose)" % (row.title, len(row.complaints) - len(shown)))
+    print("%s: %d exports, %d that PyTorch cannot make, in %.0f s" % (
+        "parity holds" if not bad else "%d violations" % len(bad), len(rows),
+        sum(row.counts["not exported"] for row in rows), time.time() - began))
     return 1 if bad else 0
 
 

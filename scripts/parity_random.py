@@ -22,13 +22,11 @@ import warnings
 import numpy as np
 import onnx
 import torch
-from torch.utils._pytree import tree_flatten
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import random_networks  # noqa: E402
+from parity_tool import KINDS, NEW, TOLERANCE, Tool, difference, export, tensors_of  # noqa: E402
 
-TOLERANCE = {"fast": 1e-4, "exact": 1e-5}
-NEW = int(torch.__version__.split(".")[0]) >= 2
 ORT_LOOP = """
 import json, sys, warnings
 import numpy as np, onnxruntime as ort
@@ -48,25 +46,8 @@ for line in sys.stdin:
 Call = collections.namedtuple("Call", "path number tensors given")
 
 
-def tensors_of(value):
-    return [t for t in tree_flatten(value)[0] if isinstance(t, torch.Tensor)]
-
-
 def copies(value):
     return [t.detach().clone().numpy() for t in tensors_of(value)]
-
-
-def difference(ours, theirs):
-    """Largest difference in parts of the largest magnitude; inf where shapes or specials differ."""
-    if ours.shape != theirs.shape or ours.dtype.kind != theirs.dtype.kind:
-        return float("inf")
-    if ours.size == 0:
-        return 0.0
-    if not np.array_equal(np.isnan(ours), np.isnan(theirs)):
-        return float("inf")
-    apart = float(np.nanmax(np.abs(ours.astype(np.float64) - theirs)))
-    scale = float(np.nanmax(np.abs(theirs)))
-    return apart / scale if scale > 0 else (0.0 if apart == 0 else float("inf"))
 
 
 class Truth:
@@ -104,68 +85,6 @@ class Truth:
         self.merged |= {c.path for c in self.calls if counts[c.path] > 1 and any(
             difference(a, b) == 0 for a in c.tensors for b in c.given)}
         self.silent = {n for n in names.values() if n and n not in counts}
-
-
-def export(model, inputs, kind, path, dynamic):
-    names = ["in%d" % i for i in range(len(inputs))]
-    if kind == "dynamo":
-        shapes = [{d: torch.export.Dim.DYNAMIC for d in range(i.dim()) if d != 1} for i in inputs]
-        torch.onnx.export(model, tuple(inputs), path, input_names=names, dynamo=True, verbose=False,
-                          dynamic_shapes=tuple(shapes) if dynamic else None)
-        return
-    axes = {n: {d: "%s_%d" % (n, d) for d in range(i.dim()) if d != 1}
-            for n, i in zip(names, inputs)} if dynamic else None
-    training = torch.onnx.TrainingMode
-    torch.onnx.export(
-        model, tuple(inputs), path, input_names=names, opset_version=17 if NEW else 16,
-        training=training.PRESERVE if kind == "preserve" else training.EVAL,
-        do_constant_folding=kind != "preserve", dynamic_axes=axes,
-        **({"dynamo": False} if NEW else {}))
-
-
-class Quiet:
-    """No talk from PyTorch's exporters, which goes past sys.stdout."""
-
-    def __enter__(self):
-        self.kept = [os.dup(1), os.dup(2)]
-        sys.stdout.flush()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1), os.dup2(null, 2), os.close(null)
-
-    def __exit__(self, *_):
-        sys.stdout.flush()
-        for target, kept in zip((1, 2), self.kept):
-            os.dup2(kept, target), os.close(kept)
-
-
-class Tool:
-    def __init__(self, build, folder):
-        self.program = os.path.join(build, "layertap")
-        if not os.path.exists(self.program):
-            self.program = os.path.join(build, "cli", "layertap")
-        self.folder = folder
-
-    def extract(self, model, files, layers, *options):
-        """layers: list of selectors. Arrays in that order, or the message of the refusal."""
-        request, output = (os.path.join(self.folder, n) for n in ("layers.json", "f.npz"))
-        with open(request, "w") as file:
-            names = list(dict.fromkeys(layers))
-            json.dump({layer: "f%d" % i for i, layer in enumerate(names)}, file)
-        command = [self.program, "extract", model, "--layers-from", request, "--json", *options]
-        for name in files:
-            command += ["--input", "%s=%s" % (os.path.basename(name)[:-4], name)]
-        if "--dry-run" not in options:
-            command += ["-o", output, "--force"]
-        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if ran.returncode not in (0, 1):
-            raise SystemExit("layertap ended with %d: %s\n%s" % (
-                ran.returncode, " ".join(command), ran.stderr.decode()))
-        if ran.returncode == 1:
-            return None, json.loads(ran.stdout)["error"]["message"]
-        if "--dry-run" in options:
-            return [], None
-        with np.load(output) as features:
-            return [features["f%d" % names.index(layer)] for layer in layers], None
 
 
 class Checker:
@@ -221,7 +140,7 @@ class Checker:
             arrays, refusal = self.tool.extract(
                 path, files, [w[0] for w in wanted], *(["--exact"] if mode == "exact" else []))
             if refusal:
-                return refusal
+                return refusal[1]
             for ours, (selector, index, candidates) in zip(arrays, wanted):
                 error = self.wrong(ours, candidates, mode, precise[index])
                 if error:
@@ -229,6 +148,11 @@ class Checker:
                         selector, mode, error, ours.shape, [c.shape for c in candidates]))
         self.counts["modules right"] += len(wanted)
         return None
+
+    def refusal(self, path, files, selector):
+        """The message, or None where it would be answered."""
+        _, refusal = self.tool.extract(path, files, [selector], "--dry-run")
+        return refusal and refusal[1]
 
     def held(self, path, files):
         """All values of the file, by name."""
@@ -303,10 +227,10 @@ class Checker:
             return
         answered, refused = [], []
         for each in wanted:
-            _, message = self.tool.extract(path, files, [each[0]], "--dry-run")
+            message = self.refusal(path, files, each[0])
             if message and "'module:%s'" % each[0] in message:
                 each = ("module:" + each[0],) + each[1:]
-                _, message = self.tool.extract(path, files, [each[0]], "--dry-run")
+                message = self.refusal(path, files, each[0])
             path_of = self.truth.calls[each[1]].path
             if message is None and path_of in self.truth.elsewhere | self.truth.merged:
                 same = [t for c in self.truth.calls if c.path == path_of for t in c.tensors]
@@ -336,10 +260,10 @@ class Checker:
         arrays, refusal = self.tool.extract(path, files, ["output:" + n for n in names])
         theirs = self.ort_outputs(path, files)
         if refusal:
-            if "does not fit" in refusal:
+            if "does not fit" in refusal[1]:
                 self.counts["exporter wrong"] += 1
             elif theirs is not None or not self.ort:
-                self.complain("does not run", refusal)
+                self.complain("does not run", refusal[1])
             return False
         if theirs is not None:
             for name, ours, value in zip(names, arrays, theirs):
@@ -367,8 +291,9 @@ class Checker:
             return
         path = os.path.join(self.folder, "model.onnx")
         try:
-            with Quiet():
-                export(model, inputs, kind, path, dynamic)
+            free = [[d for d in range(i.dim()) if d != 1] for i in inputs] if dynamic else None
+            export(model, inputs, ["in%d" % i for i in range(len(inputs))], kind, path, free,
+                   **({} if kind == "dynamo" else {"opset_version": 17 if NEW else 16}))
         except Exception as problem:
             self.counts["not exported"] += 1
             if os.environ.get("WHY"):
@@ -402,7 +327,7 @@ def main():
     parser.add_argument("build", nargs="?", default="build")
     parser.add_argument("--count", type=int, default=30, help="networks")
     parser.add_argument("--seed", type=int, default=0, help="of the first network")
-    parser.add_argument("--kinds", default="eval,preserve" + (",dynamo" if NEW else ""))
+    parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--keep", help="a folder for the files of each violation")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")

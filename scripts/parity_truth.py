@@ -3,7 +3,7 @@ modules cannot have a value of their own in an export that folds.
 
 Nothing is listed by hand. A forward runs under hooks and under a dispatch mode that sees every
 operation with its tensors; from that follow
-- identities: leaf modules that hand out the very tensor they were given (Dropout in eval, Identity);
+- identities: modules that hand out the very tensor they were given (Dropout in eval, Identity);
 - folds: products whose value goes into one normalisation in eval mode and nowhere else. The modules
   that hand out that value lose it (`before`), and the modules that compute the normalisation and
   nothing more are absorbed (`absorbed`).
@@ -12,7 +12,8 @@ import collections
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
+
+from parity_tool import tensors_of
 
 CONVOLUTIONS = {"convolution", "mkldnn_convolution", "cudnn_convolution", "_convolution"}
 NORMS = {"native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training",
@@ -21,10 +22,6 @@ PRODUCTS = {"addmm"}
 
 Call = collections.namedtuple("Call", "path number tensors dictionary")
 Operation = collections.namedtuple("Operation", "name reads writes transposed modules")
-
-
-def tensors_of(value):
-    return [t for t in tree_flatten(value)[0] if isinstance(t, torch.Tensor)]
 
 
 def key(tensor):
@@ -57,14 +54,13 @@ class Recorder(TorchDispatchMode):
 class Truth:
     """calls: in order of execution. identities, before, absorbed: sets of module paths."""
 
-    def __init__(self, model, example, exporter):
+    def __init__(self, model, inputs, exporter):
         self.calls, self.identities, self.counts = [], set(), collections.Counter()
         self.names = {}
         for name, module in model.named_modules():
             self.names[module] = name
             if hasattr(module, "inplace"):
                 module.inplace = False
-        self.leaves = {m for m in self.names if not list(m.children())}
         self.given = {}
         running, handles = [], []
         for module in self.names:
@@ -74,7 +70,7 @@ class Truth:
                 lambda m, inputs, output: self.after(m, inputs, output)))
         self.recorder = recorder = Recorder(running)
         with torch.no_grad(), recorder:
-            model(example)
+            model(*[i.clone() for i in inputs])
         for handle in handles:
             handle.remove()
         self.operations = recorder.operations
@@ -100,7 +96,7 @@ class Truth:
                                not isinstance(output, torch.Tensor)))
         self.counts[path] += 1
         given = {key(t) for t in tensors_of(inputs)}
-        if module in self.leaves and tensors and all(key(t) in given for t in tensors):
+        if tensors and all(key(t) in given for t in tensors):
             self.identities.add(path)
         self.given.setdefault(path, []).append([key(t) for t in tensors])
 
@@ -148,9 +144,10 @@ class Truth:
 
 
 def shake(model, seed=0):
-    """Gives BatchNorms statistics and weights that are not trivial. Gently: statistics taken from a
-    random network's own values make it magnify any float32 rounding, PyTorch's too, from layer to
-    layer past what is to be measured here."""
+    """Gives normalisations statistics and weights that are not trivial, and parameters that begin as
+    zeros or almost so (heads, biases, scales of residual branches) some of their own. Gently: statistics
+    taken from a random network's own values make it magnify any float32 rounding, PyTorch's too, from
+    layer to layer past what is to be measured here."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for norm in model.modules():
@@ -158,6 +155,10 @@ def shake(model, seed=0):
                 continue
             norm.running_mean.normal_(0, 0.2, generator=generator)
             norm.running_var.uniform_(0.5, 2, generator=generator)
-            norm.weight.uniform_(0.5, 1.5, generator=generator)
-            norm.bias.normal_(0, 0.2, generator=generator)
+            if norm.affine:
+                norm.weight.uniform_(0.5, 1.5, generator=generator)
+                norm.bias.normal_(0, 0.2, generator=generator)
+        for parameter in model.parameters():
+            if parameter.numel() and parameter.abs().max() < 1e-4:
+                parameter.normal_(0, 0.05, generator=generator)
     return model.eval()
