@@ -1,6 +1,6 @@
 """Compares every called module's output with PyTorch's, for networks of torchvision (parity_zoo.py) and
-for small networks that are hard on names or shapes (parity_networks.py). See scripts/parity for how to
-run it; parity_check.py for what is measured.
+for small networks that are hard on names (parity_networks.py) or on operators (parity_operations.py).
+See scripts/parity for how to run it; parity_check.py for what is measured.
 """
 import argparse
 import concurrent.futures
@@ -18,10 +18,14 @@ import torchvision
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import parity_networks  # noqa: E402
+import parity_operations  # noqa: E402
 import parity_zoo  # noqa: E402
 from parity_check import HEADER, Check, Row  # noqa: E402
 from parity_tool import KINDS, NEW, Tool, export  # noqa: E402
 from parity_truth import Truth, shake  # noqa: E402
+
+
+SMALL = {n.__name__: n for n in parity_networks.NETWORKS + parity_operations.NETWORKS}
 
 
 class Network:
@@ -90,17 +94,19 @@ def rows_of(job):
         kinds = arguments.kinds.split(",")
         if family is None:
             torch.manual_seed(1)
-            network = Network("small networks", name, parity_networks.BY_NAME[name]())
+            network = Network("small networks", name, SMALL[name]())
             size = getattr(network.model, "size", (16, 16))
             other = getattr(network.model, "other", None)
-            plan = [(kind, size, size, None) for kind in kinds]
-            plan += [(kind, other, size, "size") for kind in kinds if other]
+            able = [kind for kind in kinds if kind in getattr(network.model, "kinds", KINDS)]
+            plan = [(kind, size, size, None) for kind in able]
+            plan += [(kind, other, size, "size") for kind in able
+                     if other and kind in getattr(network.model, "free_kinds", ("eval", "dynamo"))]
         else:
             size = family.full if arguments.full else family.least
             network = Network(family.name, name, parity_zoo.build(name, size))
             plan = [(kind, size, size, None) for kind in kinds]
             other = family.other if family.free == "size" or not arguments.full else family.full
-            if not arguments.fixed:
+            if not arguments.fixed and (NEW or arguments.full or family.free == "size"):
                 plan += [(kind, other, size, family.free) for kind in kinds
                          if kind != "preserve" or arguments.full]
         return [network.check(*each, tool) for each in plan]
@@ -135,7 +141,7 @@ def jobs_of(arguments):
     if not arguments.networks:
         jobs += [(family, name, arguments) for family, name in parity_zoo.chosen(per_family, only)]
     if not arguments.zoo:
-        jobs += [(None, name, arguments) for name in parity_networks.BY_NAME if not only or name in only]
+        jobs += [(None, name, arguments) for name in SMALL if not only or name in only]
     return jobs
 
 
@@ -165,7 +171,7 @@ def main():
         torch.__version__, torchvision.__version__))
     print(HEADER, flush=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["parity_zoo", "parity_networks"])
+    context.set_forkserver_preload(["parity_zoo", "parity_operations"])
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for new in pool.map(lambda job: apart(context, job), jobs_of(arguments)):
             for row in new:

@@ -303,4 +303,3 @@ class MergedActivations(nn.Module):
 NETWORKS = [ThreeCalls, SharedBlock, SharedSequential, CalledInARow, LoopInside, Lists, Holders,
             RealSuffix, Collision, Nested, Functional, Classifier, SeveralOutputs, FoldsAcross,
             Shortcut, OtherFolds, OneForAll, Nothing, in_the_root, MergedActivations]
-BY_NAME = {network.__name__: network for network in NETWORKS}

@@ -53,7 +53,7 @@ def export(model, inputs, names, kind, path, free=None, **options):
     Raises what torch raises. options: of the TorchScript exporter."""
     if NEW:  # the TorchScript exporter knows no fused attention
         torch.backends.mha.set_fastpath_enabled(False)
-    with torch.no_grad(), Quiet():
+    with torch.set_grad_enabled(not NEW), Quiet():  # nor does the old one, which gradients keep from it
         if kind == "dynamo":
             shapes = tuple({d: torch.export.Dim.DYNAMIC for d in dims} for dims in free or ())
             torch.onnx.export(model, tuple(inputs), path, input_names=names, dynamo=True,
