@@ -28,6 +28,11 @@ from parity_truth import Truth, shake  # noqa: E402
 SMALL = {n.__name__: n for n in parity_networks.NETWORKS + parity_operations.NETWORKS}
 
 
+def told(model, what, default=None):
+    """What a small network's class says of itself; an object's attributes are its modules."""
+    return getattr(type(model), what, default)
+
+
 class Network:
     """A model with inputs at some sizes. free: the dimensions that a dynamic export leaves open."""
 
@@ -36,7 +41,7 @@ class Network:
 
     def inputs(self, size, batch):
         generator = torch.Generator().manual_seed(3)
-        if hasattr(self.model, "inputs"):
+        if told(self.model, "inputs"):
             return self.model.inputs(generator, size, batch)
         return [torch.randn(batch, 3, *size, generator=generator)]
 
@@ -49,13 +54,13 @@ class Network:
     def free(self, inputs, what):
         if what is None:
             return None
-        if hasattr(self.model, "free"):
-            return self.model.free
+        if told(self.model, "free"):
+            return told(self.model, "free")
         return [[0] + (list(range(2, i.dim())) if what == "size" else []) for i in inputs]
 
     def doubtful(self, kind):
-        told = getattr(self.model, "doubtful", {}).get("dynamo" if kind == "dynamo" else "torchscript")
-        return (told or set()) | getattr(self.model, "elsewhere", set())
+        doubtful = told(self.model, "doubtful", {}).get("dynamo" if kind == "dynamo" else "torchscript")
+        return (doubtful or set()) | told(self.model, "elsewhere", set())
 
     def check(self, kind, size, exported, free, tool):
         """size: what is run. exported: the size of the export. free: None, "batch" or "size"."""
@@ -64,7 +69,7 @@ class Network:
                                 "x".join(map(str, size)))
         row = Row(title, (self.family, kind))
         row.doubtful = self.doubtful(kind)
-        names = getattr(self.model, "names", ["x"])
+        names = told(self.model, "names", ["x"])
         with tempfile.TemporaryDirectory(dir=tool.folder) as folder:
             path = os.path.join(folder, "model.onnx")
             try:
@@ -95,12 +100,12 @@ def rows_of(job):
         if family is None:
             torch.manual_seed(1)
             network = Network("small networks", name, SMALL[name]())
-            size = getattr(network.model, "size", (16, 16))
-            other = getattr(network.model, "other", None)
-            able = [kind for kind in kinds if kind in getattr(network.model, "kinds", KINDS)]
+            size = told(network.model, "size", (16, 16))
+            other = told(network.model, "other")
+            able = [kind for kind in kinds if kind in told(network.model, "kinds", KINDS)]
             plan = [(kind, size, size, None) for kind in able]
             plan += [(kind, other, size, "size") for kind in able
-                     if other and kind in getattr(network.model, "free_kinds", ("eval", "dynamo"))]
+                     if other and kind in told(network.model, "free_kinds", ("eval", "dynamo"))]
         else:
             size = family.full if arguments.full else family.least
             network = Network(family.name, name, parity_zoo.build(name, size))
