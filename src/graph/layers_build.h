@@ -51,12 +51,20 @@ typedef struct ltap_scopes {
                            before the exporter gave it to the BatchNorm behind it, or NULL */
 } ltap_scopes;
 
+/* How a call was cut out of equal ones in a row. */
+typedef enum ltap_repeats {
+    LTAP_REPEATS_NOT,      /* it stands alone, or the exporter counts calls */
+    LTAP_REPEATS_BESIDE,   /* none reads what another one made: calls, or one that handles several
+                              things alike, whose outputs are the same values */
+    LTAP_REPEATS_IN_A_ROW, /* or it is one with a loop inside */
+} ltap_repeats;
+
 typedef struct ltap_tree_call {
     uint32_t module, parent; /* parent: a call or LTAP_NO_CALL */
     uint32_t begin, end;     /* places in the order */
     uint32_t depth;
     uint64_t pattern; /* what ran inside; equal for equal sequences */
-    bool repeats;     /* one of several equal ones in a row that may be one */
+    ltap_repeats repeats;
 } ltap_tree_call;
 
 typedef struct ltap_tree {
@@ -137,6 +145,16 @@ bool ltap_name_is_usable(const char *name);
  * the top). path: from the layers' arena. */
 ltap_status ltap_tree_path(ltap_tree *tree, const ltap_tree_call *piece, const char *parent,
                            const char **path, ltap_error *error);
+/* A sequence of a length stands several times in [begin, end). The shortest number of its lengths
+ * at whose ends no operation of PyTorch's is cut in two. */
+uint32_t ltap_tree_whole_operations(const ltap_tree *tree, uint32_t begin, uint32_t end,
+                                    uint32_t length);
+/* Whether the repetitions do the same along other axes, so that they are one call. */
+bool ltap_tree_along_other_axes(const ltap_tree *tree, uint32_t begin, uint32_t end,
+                                uint32_t length);
+/* Whether none reads what another one made. */
+bool ltap_tree_side_by_side(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t length,
+                            uint32_t depth);
 /* Cuts calls and modules out of the order. */
 ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error);
 /* Finds or adds a module. */

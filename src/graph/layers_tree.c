@@ -68,7 +68,7 @@ static uint64_t pattern(const ltap_tree *tree, uint32_t begin, uint32_t end, uin
 /* How a run of one scope falls into calls. */
 typedef struct run_cut {
     uint32_t length; /* of each call; 0: at each change of turn */
-    bool repeats;    /* the calls may be one with a loop inside */
+    ltap_repeats repeats;
 } run_cut;
 
 /* Counts the calls that the exporter numbered; touching: no foreign node stands at a change. */
@@ -108,19 +108,33 @@ bool ltap_class_runs_once(const char *name)
            !begins(name, "torch.nn.modules.activation.MultiheadAttention");
 }
 
+/* How the exporter's silence about calls is read. */
+static run_cut cut_repeats(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth,
+                           uint32_t length)
+{
+    uint32_t n = end - begin;
+    length = ltap_tree_whole_operations(tree, begin, end, length);
+    if (length == n || ltap_tree_along_other_axes(tree, begin, end, length))
+        return (run_cut){n, LTAP_REPEATS_NOT};
+    if (ltap_class_runs_once(scope_at(tree, begin, depth)->class_name))
+        return (run_cut){length, LTAP_REPEATS_NOT};
+    return (run_cut){length, ltap_tree_side_by_side(tree, begin, end, length, depth)
+                                 ? LTAP_REPEATS_BESIDE
+                                 : LTAP_REPEATS_IN_A_ROW};
+}
+
 static run_cut find_cut(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
 {
     bool touching;
     uint32_t n = end - begin, turns = count_turns(tree, begin, end, depth, &touching);
     if (turns == 1)
-        return (run_cut){n, false};
+        return (run_cut){n, LTAP_REPEATS_NOT};
     uint32_t length = period(tree, begin, end, depth);
     if (turns == 0)
-        return (run_cut){
-            length, length < n && !ltap_class_runs_once(scope_at(tree, begin, depth)->class_name)};
+        return cut_repeats(tree, begin, end, depth, length);
     if (n % turns == 0 && n / turns % length == 0)
-        return (run_cut){n / turns, false};
-    return touching ? (run_cut){0, false} : (run_cut){n, true};
+        return (run_cut){n / turns, LTAP_REPEATS_NOT};
+    return touching ? (run_cut){0, LTAP_REPEATS_NOT} : (run_cut){n, LTAP_REPEATS_IN_A_ROW};
 }
 
 static uint32_t piece_end(const ltap_tree *tree, run_cut cut, uint32_t begin, uint32_t end,
@@ -278,7 +292,7 @@ static ltap_status settle_repeats(ltap_tree *tree, ltap_error *error)
     for (uint32_t c = 0; c < tree->calls.count; c++) {
         const ltap_tree_call *call = ltap_tree_at(tree, c);
         ltap_module *module = ltap_layers_at(tree->layers, call->module);
-        if (!call->repeats || module->doubt != NULL)
+        if (call->repeats != LTAP_REPEATS_IN_A_ROW || module->doubt != NULL)
             continue;
         LTAP_TRY(ltap_arena_format(
             &tree->layers->arena, &module->doubt, error,
@@ -290,7 +304,8 @@ static ltap_status settle_repeats(ltap_tree *tree, ltap_error *error)
         const ltap_tree_call *first =
             ltap_tree_at(tree, *LTAP_VECTOR_AT(&tree->first_calls, uint32_t, call->module));
         bool alike = call->pattern == first->pattern;
-        if (alike && call->repeats != first->repeats)
+        bool once = call->repeats == LTAP_REPEATS_NOT || first->repeats == LTAP_REPEATS_NOT;
+        if (alike && once && call->repeats != first->repeats)
             ltap_layers_at(tree->layers, call->module)->doubt = NULL;
     }
     return LTAP_OK;

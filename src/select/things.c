@@ -161,8 +161,7 @@ static void find_prefixed(const ltap_search *search, const char *name, ltap_thin
     }
 }
 
-/* Splits "relu#12" at a separator before digits at the end. */
-static bool split_number(const char *name, char separator, size_t *bytes, uint32_t *number)
+bool ltap_number_cut(const char *name, char separator, size_t *bytes, uint32_t *number)
 {
     size_t end = strlen(name), start = end;
     while (start > 0 && name[start - 1] >= '0' && name[start - 1] <= '9')
@@ -185,7 +184,7 @@ static ltap_status find_call(const ltap_search *search, const char *name, ltap_t
         size_t bytes;
         uint32_t number;
         const char *base;
-        if (!split_number(name, separators[i], &bytes, &number))
+        if (!ltap_number_cut(name, separators[i], &bytes, &number))
             continue;
         LTAP_TRY(ltap_arena_text(search->arena, name, bytes, &base, error));
         find_module(search, base, things);

@@ -46,6 +46,8 @@ ltap_status ltap_things_find(const ltap_search *search, const char *name, ltap_t
 
 void ltap_things_add(ltap_things *things, ltap_thing thing);
 
+/* Cuts "relu#12" at a separator before digits at the end; false where it has none. */
+bool ltap_number_cut(const char *name, char separator, size_t *bytes, uint32_t *number);
 /* Cuts "[12]" or "[-1]" off; bytes: what is left. Without one, index is LTAP_NO_INDEX; false where
  * it ends with "]" and is no index. */
 bool ltap_index_cut(const char *text, size_t *bytes, int64_t *index);

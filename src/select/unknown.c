@@ -49,8 +49,8 @@ static bool may_be_batchnorm(const char *last)
             (last[0] != '\0' && strspn(last, "0123456789") == strlen(last)));
 }
 
-static ltap_status hint_batchnorm(const ltap_search *search, const char *name, ltap_vector *text,
-                                  ltap_error *error)
+static ltap_status hint_batchnorm(const ltap_search *search, const char *name, uint32_t call,
+                                  ltap_vector *text, ltap_error *error)
 {
     const ltap_layers *layers = search->layers;
     size_t above, listed = 0;
@@ -70,9 +70,13 @@ static ltap_status hint_batchnorm(const ltap_search *search, const char *name, l
                           "the convolution before it: "
                         : ", "));
         listed++;
-        LTAP_TRY(listed > MAX_LISTED ? ltap_text_format(text, error, "...")
-                                     : ltap_text_format(text, error, "'%s%s:folded'", module->path,
-                                                        module->n_calls > 1 ? "#0" : ""));
+        if (listed > MAX_LISTED)
+            LTAP_TRY(ltap_text_format(text, error, "..."));
+        else if (module->n_calls > 1)
+            LTAP_TRY(ltap_text_format(text, error, "'%s#%u:folded'", module->path,
+                                      call < module->n_calls ? (unsigned)call : 0));
+        else
+            LTAP_TRY(ltap_text_format(text, error, "'%s:folded'", module->path));
     }
     return LTAP_OK;
 }
@@ -137,6 +141,24 @@ static const char *hint_source(const ltap_layers *layers)
     return "";
 }
 
+/* Why there may be no such layer, by its name without "#1". */
+static ltap_status hint(const ltap_search *search, const char *name, ltap_vector *text,
+                        ltap_error *error)
+{
+    size_t bytes, before;
+    uint32_t call = 0;
+    if (ltap_number_cut(name, '#', &bytes, &call))
+        LTAP_TRY(ltap_arena_text(search->arena, name, bytes, &name, error));
+    LTAP_TRY(hint_inside(search, name, text, error));
+    before = text->count;
+    LTAP_TRY(hint_batchnorm(search, name, call, text, error));
+    if (text->count == before)
+        LTAP_TRY(hint_number(search, name, text, error));
+    if (text->count == before)
+        LTAP_TRY(ltap_text_format(text, error, "%s", hint_source(search->layers)));
+    return LTAP_OK;
+}
+
 /* A name that would fill the screen, by its ends. Bytes that belong together may be cut: messages
  * are cleaned. */
 static ltap_status shorten(const ltap_search *search, const char *name, const char **shown,
@@ -166,13 +188,7 @@ ltap_status ltap_refuse_unknown(const ltap_search *search, const char *name, lta
     LTAP_GO(ltap_nearest(search, name, nearest, &count, error));
     for (size_t i = 0; i < count; i++)
         LTAP_GO(ltap_text_format(&text, error, "%s%s", i == 0 ? "; nearest: " : ", ", nearest[i]));
-    LTAP_GO(hint_inside(search, name, &text, error));
-    size_t before = text.count;
-    LTAP_GO(hint_batchnorm(search, name, &text, error));
-    if (text.count == before)
-        LTAP_GO(hint_number(search, name, &text, error));
-    if (text.count == before)
-        LTAP_GO(ltap_text_format(&text, error, "%s", hint_source(search->layers)));
+    LTAP_GO(hint(search, name, &text, error));
     LTAP_GO(finish(search, &text, &done_text, error));
     const char *shown;
     LTAP_GO(shorten(search, name, &shown, error));

@@ -1,9 +1,9 @@
 /* Graphs in a few words, for tests of names: a line a node,
  *
- *     name | Op | inputs | outputs | name_scopes | classes | rule
+ *     name | Op | inputs | outputs | name_scopes | classes | rule | fx_node
  *
  * words apart by spaces, parts at the end may be missing. A value that nothing makes is a weight of
- * four elements, one that begins with '#' an int64 constant. "scopes" and "classes" are Python
+ * four elements, "#2" and the like an int64 constant. "scopes" and "classes" are Python
  * lists as the dynamo exporter writes them; a name that begins with '@' is a call path instead.
  */
 #ifndef LTAP_TESTS_LAYERS_SKETCH_H
@@ -96,20 +96,21 @@ static ltap_status sketch_node(ltap_graph *graph, const char *line, ltap_error *
 }
 
 static float sketch_floats[4];
-static int64_t sketch_ints[4];
+static int64_t sketch_ints[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 
 static ltap_status sketch_weights(ltap_graph *graph, ltap_error *error)
 {
-    static const int64_t dims[] = {2, 2};
+    static const int64_t dims[] = {2, 2}, one[] = {1};
     for (uint32_t v = 0; v < graph->values.count; v++) {
         ltap_value *value = ltap_graph_at(graph, v);
         if (value->producer != LTAP_NO_NODE || value->is_input)
             continue;
-        bool whole = value->name[0] == '#';
+        bool whole = value->name[0] == '#' && value->name[1] >= '0' && value->name[1] <= '9';
         void *block;
         LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof(ltap_tensor), &block, error));
-        *(ltap_tensor *)block = ltap_tensor_make(whole ? LTAP_INT64 : LTAP_FLOAT32, 2, dims,
-                                                 whole ? (void *)sketch_ints : sketch_floats);
+        *(ltap_tensor *)block =
+            whole ? ltap_tensor_make(LTAP_INT64, 1, one, &sketch_ints[value->name[1] - '0'])
+                  : ltap_tensor_make(LTAP_FLOAT32, 2, dims, sketch_floats);
         value->constant = block;
     }
     return LTAP_OK;

@@ -42,6 +42,13 @@ static const layers_sketch dynamo = {
      "n2|Conv|relu head.weight|linear|['', 'linear', 'conv']",
      "n3|Relu|linear|relu_1|['', 'relu', 'relu_1']|['M', 'torch.nn.modules.activation.ReLU', 'x']"}};
 
+/* A Sequential that is called in a row, or has a loop inside. */
+static const layers_sketch again = {
+    "x",
+    "y",
+    {"/s/s.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/s/s.2/Relu|Relu|a|b",
+     "/s/s.0_1/Conv|Conv|b onnx::Conv_1 onnx::Conv_2|c", "/s/s.2_1/Relu|Relu|c|y"}};
+
 typedef struct select_case {
     const layers_sketch *sketch;
     const char *selector;
@@ -198,6 +205,13 @@ static const select_case refused[] = {
     {&dynamo, "relu", .status = AMBIGUOUS,
      .message = "'module:relu' (called 2 times: 'relu#0' to 'relu#1'), 'value:relu'; choose one"},
     {&dynamo, "relu", .calls = LAST, .status = AMBIGUOUS, .message = "'value:relu'"},
+    {&again, "s#0", .status = AMBIGUOUS,
+     .message = "whether 's' is called once or several times in a row"},
+    {&again, "s.1#1", .status = UNKNOWN,
+     .message = "no layer 's.1#1' in net.onnx; a BatchNorm has no "
+                "value of its own here, the exporter folds it into the convolution before it: "
+                "'s.0#1:folded' ("},
+    {&again, "s.1", .status = UNKNOWN, .message = "before it: 's.0#0:folded' ("},
     {&dynamo, "stem.conv", .status = FOLDED,
      .message =
          "the exporter folded the BatchNorm 'stem.bn' into it; 'stem.bn' ('stem.conv:folded')"},
