@@ -36,12 +36,13 @@ LTAP_VECTOR_INLINE float exp_rest(float x, uint32_t *whole)
     *whole = bits - ROUNDER_BITS;
     /* ln 2 in two parts, the first so short that its product with n is exact. */
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    /* In pairs (Estrin), so that fewer steps wait for each other. */
+    float square = r * r, middle = 0.0416662544f * r + 0.166666672f;
     float p = 0.000199180897f * r + 0.00139472564f;
     p = p * r + 0.00833326485f;
-    p = p * r + 0.0416662544f;
-    p = p * r + 0.166666672f;
+    p = p * square + middle;
     p = p * r + 0.5f;
-    return p * r * r + r + 1.0f;
+    return p * square + r + 1.0f;
 }
 
 LTAP_VECTOR_INLINE float exp_of(float x)
@@ -97,15 +98,19 @@ LTAP_VECTOR_INLINE float tanh_of(float x)
     return t < 0.67f ? x + x * s * p : far;
 }
 
-LTAP_VECTOR_INLINE float logistic_of(float x)
-{
-    return 1.0f / (1.0f + exp_of(-x));
-}
-
 LTAP_VECTOR_INLINE float clamp(float y, float low, float high)
 {
     float raised = y < low ? low : y;
     return raised > high ? high : raised;
+}
+
+/* Of e^-x half is taken: it is too large for a float only where the quotient is nothing, and where
+ * it is too small it does not count. */
+LTAP_VECTOR_INLINE float logistic_of(float x)
+{
+    uint32_t whole;
+    float p = exp_rest(-clamp(x, -89.5f, 87), &whole);
+    return 0.5f / (0.5f + p * power_of_two(whole - 1));
 }
 
 /* x, y: operands; p: parameters. */
