@@ -17,8 +17,8 @@ static const ltap_impl *const rows[] = {
     &ltap_dnnl_exact_conv,
 #endif
     &ltap_gemm_winograd,
-    &ltap_gemm_conv,
     &ltap_gemm_depthwise,
+    &ltap_gemm_conv,
     &ltap_gemm_product,
     &ltap_gemm_matmul,
 #ifdef LTAP_HAVE_DNNL

@@ -159,6 +159,14 @@ void make_conv(problem *p)
     make_convolution(p, groups, in, out, rank);
 }
 
+/* Many groups of few channels, and of others. */
+void make_groups(problem *p)
+{
+    int64_t in = problem_draw(p, 1, 10), out = problem_draw(p, 0, 1) ? in : problem_draw(p, 1, 20);
+    in = problem_draw(p, 0, 3) ? in : 8 * problem_draw(p, 1, 4);
+    make_convolution(p, problem_draw(p, 2, problem_draw(p, 0, 3) ? 12 : 40), in, out, 2);
+}
+
 void make_depthwise(problem *p)
 {
     make_convolution(p, problem_draw(p, 0, 3) ? problem_draw(p, 16, 90) : problem_draw(p, 120, 300),

@@ -45,6 +45,7 @@ void problem_clear(problem *p);
 
 #define PROBLEM_MAKER(op) void make_##op(problem *p)
 PROBLEM_MAKER(conv);
+PROBLEM_MAKER(groups);
 PROBLEM_MAKER(depthwise);
 PROBLEM_MAKER(batch_norm);
 PROBLEM_MAKER(concat);

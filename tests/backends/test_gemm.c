@@ -13,15 +13,15 @@
 
 #include <cmocka.h>
 
-enum { N_PROBLEMS = 60, SEED = 7 };
+enum { N_PROBLEMS = 120, SEED = 7 };
 
 typedef struct problem {
     uint64_t random;
     ltap_panels panels;
-    int64_t rows, columns, taps, depth, stride;
-    float *left, *right, *bias,
-        *packed; /* left: [rows, taps, depth]; right: [columns, taps, depth] */
-    bool *out;   /* [taps]: nobody looks at it */
+    int64_t rows, columns, groups, taps, depth, stride; /* columns: of all groups */
+    /* left: [rows, taps, groups, depth]; right: [columns, taps, depth] */
+    float *left, *right, *bias, *packed;
+    bool *out; /* [taps]: nobody looks at it */
 } problem;
 
 static int64_t draw(problem *p, int64_t low, int64_t high)
@@ -44,14 +44,21 @@ static void make(const ltap_tiles *tiles, uint64_t seed, problem *p)
 {
     *p = (problem){.random = seed * 977 + SEED};
     p->rows = draw(p, 1, 40);
-    p->columns = draw(p, 1, 150);
+    p->groups = draw(p, 0, 1) ? 1 : draw(p, 2, 40);
+    int64_t columns = p->groups == 1 ? draw(p, 1, 150) : draw(p, 1, draw(p, 0, 2) ? 9 : 40);
+    p->columns = columns * p->groups;
     p->taps = draw(p, 0, 1) ? 1 : draw(p, 1, 9);
     p->depth = draw(p, 0, 3) ? draw(p, 1, 70) : draw(p, 700, 2000);
+    if (p->groups > 1)
+        p->depth = draw(p, 1, draw(p, 0, 2) ? 9 : 40);
     p->stride = p->columns + draw(p, 0, 5);
-    p->panels =
-        (ltap_panels){.tiles = tiles, .taps = p->taps, .depth = p->depth, .columns = p->columns};
+    p->panels = (ltap_panels){.tiles = tiles,
+                              .taps = p->taps,
+                              .depth = p->depth,
+                              .columns = columns,
+                              .groups = p->groups};
     ltap_panels_cut(&p->panels, (int)draw(p, 1, 3));
-    p->left = numbers(p, p->rows * p->taps * p->depth);
+    p->left = numbers(p, p->rows * p->taps * p->groups * p->depth);
     p->right = numbers(p, p->columns * p->taps * p->depth);
     p->bias = draw(p, 0, 1) ? numbers(p, p->columns) : NULL;
     p->out = calloc((size_t)p->taps, sizeof(bool));
@@ -95,7 +102,7 @@ static void multiply(const problem *p, int64_t first, int64_t last, float *dst)
         for (int64_t t = 0; t < p->taps; t++)
             for (int64_t r = begin; r < end; r++)
                 pointers[begin * p->taps + t * (end - begin) + r - begin] =
-                    p->out[t] ? NULL : p->left + ((first + r) * p->taps + t) * p->depth;
+                    p->out[t] ? NULL : p->left + ((first + r) * p->taps + t) * p->groups * p->depth;
     }
     ltap_gemm_run(&g);
     free(pointers);
@@ -107,7 +114,8 @@ static double expected(const problem *p, int64_t row, int64_t column, double *ma
 
     *magnitude = fabs(sum);
     for (int64_t t = 0; t < p->taps; t++) {
-        const float *left = p->left + (row * p->taps + t) * p->depth;
+        int64_t group = column / p->panels.columns;
+        const float *left = p->left + ((row * p->taps + t) * p->groups + group) * p->depth;
         const float *right = p->right + (column * p->taps + t) * p->depth;
         for (int64_t k = 0; k < p->depth && !p->out[t]; k++) {
             sum += (double)left[k] * (double)right[k];
@@ -159,6 +167,30 @@ static void check(const ltap_tiles *tiles, int seed)
     clear(&p);
 }
 
+/* Narrow groups share panels, wide ones do not. */
+static void panels_take_in_as_many_groups_as_fit(void **state)
+{
+    static const struct {
+        int64_t groups, depth, columns;
+        int part; /* of a vector: so many groups in it; 1: a panel a group */
+    } cases[] = {{32, 4, 4, 4}, {32, 2, 4, 4}, {32, 4, 2, 4}, {32, 16, 16, 1}, {2, 1, 1, 1}};
+
+    for (int kind = 0; ltap_tiles_at(kind); kind++) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const ltap_tiles *tiles = ltap_tiles_at(kind);
+            ltap_panels panels = {.tiles = tiles,
+                                  .taps = 9,
+                                  .depth = cases[i].depth,
+                                  .columns = cases[i].columns,
+                                  .groups = cases[i].groups};
+            int64_t fit = cases[i].part == 1 ? 1 : tiles->lanes / cases[i].part;
+            ltap_panels_cut(&panels, 1);
+            assert_int_equal(panels.together, fit < 1 ? 1 : fit);
+            assert_int_equal(panels.count, (cases[i].groups - 1) / panels.together + 1);
+        }
+    }
+}
+
 static void products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut(void **state)
 {
     int kinds = 0;
@@ -173,6 +205,7 @@ static void products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut(
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(panels_take_in_as_many_groups_as_fit),
         cmocka_unit_test(products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

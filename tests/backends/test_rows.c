@@ -40,6 +40,7 @@ static const row_case cases[] = {
     {"dnnl:conv", "Conv", make_conv, 1e-5, 20, true, false},
     {"dnnl:exact_conv", "Conv", make_conv, 1e-5, 20, false, true},
     {"gemm:conv", "Conv", make_conv, 1e-5, 20, true, false},
+    {"gemm:conv", "Conv", make_groups, 1e-5, 40, true, false},
     {"gemm:depthwise", "Conv", make_depthwise, 1e-5, 30, true, false},
     {"gemm:product", "Gemm", make_gemm, 1e-5, 40, true, false},
     {"gemm:matmul", "MatMul", make_matmul, 1e-5, 12, true, false},

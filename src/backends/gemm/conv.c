@@ -1,6 +1,6 @@
 /* Conv of two spatial axes as a matrix product, channels last: a row of the left side is the pixels
  * that an output pixel sees, read where they lie. Sums run in one order, whatever the threads and
- * the batch.
+ * the batch. Groups are products side by side.
  *
  * A picture of few channels is copied with its padding first: then a whole line of the kernel is
  * one stretch of memory, and is taken as one tap.
@@ -32,9 +32,7 @@ static bool accepts(const ltap_query *query, ltap_why *why)
 
     if (query->exact)
         return ltap_refuse(why, "not for exact mode, which adds up in double");
-    if (!ltap_gemm_conv_fits(query, &w, why))
-        return false;
-    return ltap_node_int(query->node, "group", 1) == 1 || ltap_refuse(why, "several groups");
+    return ltap_gemm_conv_fits(query, &w, why);
 }
 
 /* Whether the picture is copied with its padding. */
@@ -43,7 +41,8 @@ static bool is_copied(const ltap_query *query)
     const ltap_tensor *weights = &query->inputs[1];
     const ltap_attr *dilations = ltap_node_attr(query->node, "dilations");
 
-    return weights->dims[1] <= FEW_CHANNELS && weights->dims[3] > 1 &&
+    return query->inputs[0].dims[1] <= FEW_CHANNELS && weights->dims[3] > 1 &&
+           weights->dims[1] == query->inputs[0].dims[1] &&
            (!dilations || dilations->u.ints[1] == 1);
 }
 
@@ -71,11 +70,13 @@ static void see_copy(conv *s)
 static void size_work(const ltap_query *query, conv *s)
 {
     const ltap_window *w = &s->pixels.window;
-    int64_t depth = s->channels * (s->copied ? query->inputs[1].dims[3] : 1);
+    int64_t groups = ltap_node_int(query->node, "group", 1);
+    int64_t depth = s->channels / groups * (s->copied ? query->inputs[1].dims[3] : 1);
     ltap_work_size size = {.rows = s->images * w->out[1] * w->out[2],
                            .taps = w->kernel[1] * w->kernel[2],
                            .depth = depth,
-                           .columns = query->outputs[0].dims[1]};
+                           .columns = query->outputs[0].dims[1] / groups,
+                           .groups = groups};
 
     size.row_bytes = s->channels * w->stride[1] * w->stride[2] * (int64_t)sizeof(float);
     ltap_work_init(query, &size, &s->work);
@@ -102,10 +103,10 @@ static ltap_status pack(const ltap_query *query, conv *s, ltap_error *error)
     const ltap_tensor *weights = &query->inputs[1];
     int64_t height = weights->dims[2], width = weights->dims[3];
     ltap_panels_source source = {.src = weights->data,
-                                 .column = s->channels * height * width,
+                                 .column = weights->dims[1] * height * width,
                                  .tap = s->copied ? width : 1,
                                  .depth = height * width,
-                                 .inner = s->channels,
+                                 .inner = weights->dims[1],
                                  .outer = 1};
 
     return ltap_work_pack(query, &source, &s->work, error);

@@ -5,7 +5,7 @@
 
 /* PART_BYTES: what of a panel is gone through at once, so that it stays in the second-level cache
  * beside the rows. */
-enum { PART_BYTES = 192 << 10, LINE = 64, MOST_WIDTH = 64 };
+enum { PART_BYTES = 192 << 10, LINE = 64, MOST_WIDTH = 64, MOST_PLACES = 16 / 2 * 16 };
 
 ltap_blocks ltap_blocks_of(const ltap_panels *panels, int64_t rows)
 {
@@ -45,7 +45,9 @@ typedef struct walk {
     const float *panel;
     int vectors;
     int64_t width, column, live; /* floats in a row of the panel; its place; what exists of them */
+    int64_t skipped;             /* of the rows' depth: that of other products */
     const float *start;          /* the bias, as wide as the panel */
+    const int32_t *places;       /* of a narrow panel, otherwise NULL */
 } walk;
 
 /* Columns that do not exist must not be written: by way of a tile apart. */
@@ -72,7 +74,9 @@ static void run_block(const walk *w, const part *p, int64_t block, ltap_tile_job
     const ltap_gemm *g = w->gemm;
     int64_t begin = ltap_blocks_begin(&g->blocks, block);
     int64_t n_rows = ltap_blocks_begin(&g->blocks, block + 1) - begin;
-    ltap_tile tile = g->panels->tiles->tiles[w->vectors - 1][n_rows - 1];
+    const ltap_tiles *tiles = g->panels->tiles;
+    ltap_tile tile =
+        w->places ? tiles->narrow[n_rows - 1] : tiles->tiles[w->vectors - 1][n_rows - 1];
 
     job->rows = g->pointers + g->panels->taps * begin + p->tap * n_rows;
     job->dst = g->dst + begin * g->stride + w->column;
@@ -91,11 +95,12 @@ static void run_part(const walk *w, const part *p, const float *panel)
     int64_t share = (lines - 1) / g->blocks.count + 1;
     const char *ahead = (const char *)(panel + floats);
     ltap_tile_job job = {.taps = p->taps,
-                         .first = p->first,
+                         .first = w->skipped + p->first,
                          .depth = p->depth,
                          .panel = panel,
                          .start = p->tap == 0 && p->first == 0 ? w->start : NULL,
-                         .stride = g->stride};
+                         .stride = g->stride,
+                         .places = w->places};
 
     for (int64_t block = 0; block < g->blocks.count; block++) {
         job.ahead = ahead + block * share * LINE;
@@ -103,19 +108,40 @@ static void run_part(const walk *w, const part *p, const float *panel)
     }
 }
 
+/* What each lane of a narrow panel multiplies. A vector from the row's first number on must be
+ * inside of the row: near its end it begins earlier. */
+static void find_places(const ltap_panels *panels, walk *w, int32_t *places)
+{
+    int64_t lanes = panels->tiles->lanes, begin = panels->groups * panels->depth - lanes;
+    int64_t shift = w->skipped > begin ? w->skipped - begin : 0;
+
+    w->skipped -= shift;
+    w->places = places;
+    for (int64_t k = 0; k < panels->depth; k++)
+        for (int64_t lane = 0; lane < lanes; lane++, places++)
+            *places =
+                lane < w->live ? (int32_t)(shift + lane / panels->columns * panels->depth + k) : 0;
+}
+
 static void run_panel(const ltap_gemm *g, int64_t index)
 {
     const ltap_panels *panels = g->panels;
     int lanes = panels->tiles->lanes;
-    int64_t full = (int64_t)panels->vectors * lanes, rows = panels->taps * panels->depth;
-    walk w = {.gemm = g, .column = index * full, .panel = g->packed + index * full * rows};
+    ltap_panel at = ltap_panels_at(panels, index);
+    walk w = {.gemm = g,
+              .column = at.column,
+              .live = at.live,
+              .skipped = at.skipped,
+              .panel = g->packed + at.place};
     float start[MOST_WIDTH] = {0};
+    int32_t places[MOST_PLACES];
     part p = {0, 0, 0, 0};
 
-    w.live = panels->columns - w.column < full ? panels->columns - w.column : full;
     w.vectors = (int)((w.live + lanes - 1) / lanes);
     w.width = (int64_t)w.vectors * lanes;
     w.start = start;
+    if (panels->together > 1)
+        find_places(panels, &w, places);
     if (g->bias)
         memcpy(start, g->bias + w.column, (size_t)w.live * sizeof(float));
     while (next_part(panels, w.width, &p))

@@ -1,9 +1,11 @@
 /* Matrix products with packed columns, a chunk of rows at a time, on one thread.
  *
- * Columns are packed into panels (see tile.h): [panel][tap][depth][vectors], the last panel only as
- * wide as it must be. Rows come as pointers, in blocks of what a tile takes at once. The depth is
- * walked in parts that stay in the cache while all blocks go through them; meanwhile the next part
- * is fetched.
+ * Several products may lie side by side (groups of a convolution): the same rows, in which each
+ * takes its own stretch of the depth, and columns of their own; a panel may hold several that are
+ * narrow. Columns are packed into panels (see tile.h): [panel][tap][depth][vectors], the last panel
+ * only as wide as it must be. Rows come as pointers, in blocks of what a tile takes at once. The
+ * depth is walked in parts that stay in the cache while all blocks go through them; meanwhile the
+ * next part is fetched.
  */
 #ifndef LTAP_BACKENDS_GEMM_GEMM_H
 #define LTAP_BACKENDS_GEMM_GEMM_H
@@ -11,19 +13,25 @@
 #include "backends/gemm/tile.h"
 #include "backends/impl.h"
 
+/* Immutable once made. */
 typedef struct ltap_panels {
     const ltap_tiles *tiles;
-    int64_t taps, depth, columns;
-    int vectors;   /* of a panel */
-    int rows;      /* of a block at the most */
-    int64_t count; /* panels */
+    int64_t taps, depth, columns, groups; /* of one product; products side by side */
+    int vectors;                          /* of a panel */
+    int rows;                             /* of a block at the most */
+    int64_t together;                     /* products in a panel; more than one: narrow tiles */
+    int64_t count;                        /* panels of all products */
 } ltap_panels;
 
-/* pieces: how many threads will share the panels out among them; 1 where they share rows. */
-void ltap_panels_init(int64_t taps, int64_t depth, int64_t columns, int pieces,
-                      ltap_panels *panels);
-/* vectors, rows and count, where all else is set. */
+/* vectors, rows and count, where all else is set. pieces: how many threads will share the panels
+ * out among them; 1 where they share rows. */
 void ltap_panels_cut(ltap_panels *panels, int pieces);
+/* Where a panel is: its columns of those of all products, the first of the depth of all that it
+ * multiplies, the floats before it. */
+typedef struct ltap_panel {
+    int64_t column, live, skipped, place;
+} ltap_panel;
+ltap_panel ltap_panels_at(const ltap_panels *panels, int64_t panel);
 uint64_t ltap_panels_bytes(const ltap_panels *panels);
 
 /* Where column n, tap t and depth k of the right side lie: src[n * column + t * tap + k / inner *

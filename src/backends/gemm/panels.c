@@ -15,38 +15,73 @@ static int64_t round_up(int64_t count, int64_t unit)
     return (count + unit - 1) / unit;
 }
 
+/* Products whose columns and depth fit into a vector each. */
+static int64_t fit_together(const ltap_panels *panels)
+{
+    int64_t lanes = panels->tiles->lanes;
+    int64_t wide = panels->depth > panels->columns ? panels->depth : panels->columns;
+    bool several =
+        panels->groups > 1 && 2 * wide <= lanes && panels->groups * panels->depth >= lanes;
+
+    return several ? lanes / wide : 1;
+}
+
 void ltap_panels_cut(ltap_panels *panels, int pieces)
 {
     int64_t vectors = round_up(panels->columns, panels->tiles->lanes);
     int64_t count = round_up(vectors, panels->tiles->vectors);
 
-    if (pieces > 1 && vectors >= pieces)
+    if (pieces > 1 && vectors >= pieces && panels->groups == 1)
         count = round_up(count, pieces) * pieces;
     panels->vectors = (int)round_up(vectors, count < vectors ? count : vectors);
-    panels->count = round_up(vectors, panels->vectors);
+    panels->count = round_up(vectors, panels->vectors) * panels->groups;
     panels->rows = panels->tiles->rows[panels->vectors - 1];
+    panels->together = fit_together(panels);
+    if (panels->together > 1) {
+        panels->count = round_up(panels->groups, panels->together);
+        panels->rows = panels->tiles->narrow_rows;
+    }
 }
 
-void ltap_panels_init(int64_t taps, int64_t depth, int64_t columns, int pieces, ltap_panels *panels)
+ltap_panel ltap_panels_at(const ltap_panels *panels, int64_t panel)
 {
-    *panels =
-        (ltap_panels){.tiles = ltap_tiles_best(), .taps = taps, .depth = depth, .columns = columns};
-    ltap_panels_cut(panels, pieces);
+    int64_t lanes = panels->tiles->lanes, full = panels->vectors * lanes;
+    int64_t group = round_up(panels->columns, lanes) * lanes;
+    int64_t each = (panels->count - 1) / panels->groups + 1, first = panel % each * full;
+    int64_t index = panel / each, left = panels->columns - first;
+    ltap_panel at = {.column = index * panels->columns + first,
+                     .live = left < full ? left : full,
+                     .skipped = index * panels->depth,
+                     .place = (index * group + first) * panels->taps * panels->depth};
+
+    if (panels->together == 1)
+        return at;
+    index = panel * panels->together;
+    left = panels->groups - index < panels->together ? panels->groups - index : panels->together;
+    return (ltap_panel){.column = index * panels->columns,
+                        .live = left * panels->columns,
+                        .skipped = index * panels->depth,
+                        .place = panel * lanes * panels->taps * panels->depth};
 }
 
 uint64_t ltap_panels_bytes(const ltap_panels *panels)
 {
     uint64_t floats = (uint64_t)panels->tiles->lanes * sizeof(float), bytes;
 
-    if (ltap_checked_mul(floats, (uint64_t)round_up(panels->columns, panels->tiles->lanes),
-                         &floats) &&
-        ltap_checked_mul(floats, (uint64_t)panels->taps, &floats) &&
+    uint64_t vectors = (uint64_t)round_up(panels->columns, panels->tiles->lanes);
+
+    if (panels->together > 1)
+        floats *= (uint64_t)panels->count;
+    else if (!ltap_checked_mul(floats, vectors, &floats) ||
+             !ltap_checked_mul(floats, (uint64_t)panels->groups, &floats))
+        return UINT64_MAX;
+    if (ltap_checked_mul(floats, (uint64_t)panels->taps, &floats) &&
         ltap_checked_mul(floats, (uint64_t)panels->depth, &bytes))
         return bytes;
     return UINT64_MAX;
 }
 
-/* Columns of one panel: `live` of them exist, from `column` on. */
+/* Columns of one panel: `live` of them exist, from `column` on, of those of all products. */
 typedef struct strip {
     const ltap_panels_source *source;
     int64_t column, live, width;
@@ -74,12 +109,12 @@ static void fill_rows(const strip *at, int64_t t, int64_t k, int64_t n, float *t
 void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *source, int64_t first,
                       int64_t last, float *packed)
 {
-    int64_t lanes = panels->tiles->lanes, full = panels->vectors * lanes;
+    int64_t lanes = panels->tiles->lanes;
 
     for (int64_t p = first; p < last; p++) {
-        int64_t column = p * full, left = panels->columns - column;
-        strip at = {source, column, left < full ? left : full, 0};
-        float *panel = packed + column * panels->taps * panels->depth;
+        ltap_panel found = ltap_panels_at(panels, p);
+        strip at = {source, found.column, found.live, 0};
+        float *panel = packed + found.place;
         at.width = round_up(at.live, lanes) * lanes;
         for (int64_t k = 0; k < panels->depth; k += RUN) {
             int64_t n = panels->depth - k < RUN ? panels->depth - k : RUN;
@@ -118,10 +153,11 @@ ltap_status ltap_panels_pack(const ltap_query *query, size_t input, const ltap_p
                              ltap_error *error)
 {
     filling f = {.panels = panels, .source = source, .threads = query->threads};
-    char key[96];
+    char key[120];
 
-    snprintf(key, sizeof key, "panels %s %d %lld %lld %lld", panels->tiles->name, panels->vectors,
-             (long long)panels->taps, (long long)source->depth, (long long)source->inner);
+    snprintf(key, sizeof key, "panels %s %d %lld %lld %lld %lld", panels->tiles->name,
+             panels->vectors, (long long)panels->taps, (long long)source->depth,
+             (long long)source->inner, (long long)panels->groups);
     return ltap_packs_get(query->packs, query->identities[input], key, ltap_panels_bytes(panels),
                           fill, &f, packed, error);
 }

@@ -91,8 +91,12 @@ static shape read_shape(const ltap_query *query)
 static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
 {
     shape found = read_shape(query);
-    ltap_work_size size = {found.rows, 1, found.depth, found.columns,
-                           found.depth * (int64_t)sizeof(float)};
+    ltap_work_size size = {.rows = found.rows,
+                           .taps = 1,
+                           .depth = found.depth,
+                           .columns = found.columns,
+                           .groups = 1,
+                           .row_bytes = found.depth * (int64_t)sizeof(float)};
     ltap_status status = LTAP_OK;
 
     LTAP_TRY(ltap_memory_take_zeroed(query->memory, 1, sizeof(product), "a kernel", &kernel->state,

@@ -11,7 +11,8 @@
 LTAP_VECTOR_CONTRACT
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define TILE_X86   1
+#define TILE_X86 1
+#include <immintrin.h>
 
 #define TILE(name) name##_avx512
 #if defined(__clang__)
@@ -24,6 +25,9 @@ LTAP_VECTOR_CONTRACT
 #define TILE_VECTORS 4
 #define TILE_ROWS    12, 12, 6, 6
 #define TILE_NAME    "avx512"
+#define TILE_NARROW  12
+#define TILE_PERMUTE(v, places)                                                                    \
+    (TILE(vector)) _mm512_permutexvar_ps(_mm512_loadu_si512(places), (__m512)(v))
 #include "backends/gemm/tile.inc"
 
 #define TILE(name)   name##_avx2
@@ -32,6 +36,10 @@ LTAP_VECTOR_CONTRACT
 #define TILE_VECTORS 2
 #define TILE_ROWS    12, 6, 3, 3
 #define TILE_NAME    "avx2"
+#define TILE_NARROW  6
+#define TILE_PERMUTE(v, places)                                                                    \
+    (TILE(vector)) _mm256_permutevar8x32_ps(                                                       \
+        (__m256)(v), _mm256_loadu_si256((const __m256i *)(const void *)(places)))
 #include "backends/gemm/tile.inc"
 #endif
 
@@ -41,6 +49,7 @@ LTAP_VECTOR_CONTRACT
 #define TILE_VECTORS 4
 #define TILE_ROWS    12, 6, 4, 3
 #define TILE_NAME    "plain"
+#define TILE_NARROW  6
 #include "backends/gemm/tile.inc"
 
 const ltap_tiles *ltap_tiles_at(int index)

@@ -5,6 +5,9 @@
  * they lie and padding is a row of zeros. Each element's sum runs over the taps and then the depth,
  * one fused multiply-add after the other, on top of what it begins with: the bits do not depend on
  * how rows and columns are cut into tiles, nor on whether a sum stops in memory on its way.
+ *
+ * A narrow tile is for groups of which several fit into one vector of columns: each lane multiplies
+ * what its own group has at a depth, so that no lane is wasted on other groups.
  */
 #ifndef LTAP_BACKENDS_GEMM_TILE_H
 #define LTAP_BACKENDS_GEMM_TILE_H
@@ -21,7 +24,10 @@ typedef struct ltap_tile_job {
     const float *panel; /* [taps][depth][vectors of columns] */
     const float *start; /* what each row begins with; NULL: what dst holds */
     float *dst;
-    int64_t stride;    /* floats from one row of dst to the next */
+    int64_t stride; /* floats from one row of dst to the next */
+    /* Narrow tiles only, [depth][lanes]: at depth k, a lane multiplies the row's number first +
+     * places[k][lane]. All are below the number of lanes; a row has that many from first on. */
+    const int32_t *places;
     const char *ahead; /* memory that is wanted soon: `depth` cache lines from here on */
 } ltap_tile_job;
 
@@ -34,6 +40,8 @@ typedef struct ltap_tiles {
     int vectors;                 /* in a full panel */
     int rows[LTAP_TILE_VECTORS]; /* the most, for one vector, two, ... */
     ltap_tile tiles[LTAP_TILE_VECTORS][LTAP_TILE_ROWS];
+    int narrow_rows;
+    ltap_tile narrow[LTAP_TILE_ROWS]; /* of one vector, in which each lane has its own places */
 } ltap_tiles;
 
 /* The best for this processor; always the same. */

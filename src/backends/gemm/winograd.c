@@ -120,7 +120,12 @@ static void cut(winograd *s, int threads)
 
     s->threads = threads;
     s->by_group = threads > 1 && tiles < (int64_t)threads * FEW_TILES;
-    ltap_panels_init(1, w->channels < DEPTH ? w->channels : DEPTH, w->filters, 1, &s->panels);
+    s->panels = (ltap_panels){.tiles = ltap_tiles_best(),
+                              .taps = 1,
+                              .depth = w->channels < DEPTH ? w->channels : DEPTH,
+                              .columns = w->filters,
+                              .groups = 1};
+    ltap_panels_cut(&s->panels, 1);
     group_filters(s, s->by_group ? threads : 1);
     if (s->by_group && s->panels.count < threads)
         s->threads = (int)s->panels.count;
@@ -167,6 +172,8 @@ static void fill_groups(void *context, int64_t first, int64_t last)
                               .taps = 1,
                               .depth = filter,
                               .columns = w->group,
+                              .groups = 1,
+                              .together = 1,
                               .count = 1};
         ltap_panels_source source = {.src = f->weights + g * w->group * filter,
                                      .column = filter,

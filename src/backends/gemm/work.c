@@ -14,15 +14,23 @@ void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_wo
 {
     double products =
         (double)size->rows * (double)size->taps * (double)size->depth * (double)size->columns;
-    double worth = products / LEAST_WORK;
-    int64_t bytes = size->row_bytes + size->columns * (int64_t)sizeof(float);
+    int64_t columns = size->columns * size->groups;
+    double worth = products * (double)size->groups / LEAST_WORK;
+    int64_t bytes = size->row_bytes + columns * (int64_t)sizeof(float);
 
-    *work = (ltap_work){.rows = size->rows, .n_inputs = query->n_inputs, .threads = 1};
+    *work = (ltap_work){.rows = size->rows,
+                        .columns = columns,
+                        .threads = 1,
+                        .n_inputs = query->n_inputs,
+                        .panels = {.tiles = ltap_tiles_best(),
+                                   .taps = size->taps,
+                                   .depth = size->depth,
+                                   .columns = size->columns,
+                                   .groups = size->groups}};
     if (worth >= 2 && query->threads > 1)
         work->threads = worth < query->threads ? (int)worth : query->threads;
     work->by_panel = work->threads > 1 && size->rows < (int64_t)work->threads * FEW_ROWS;
-    ltap_panels_init(size->taps, size->depth, size->columns, work->by_panel ? work->threads : 1,
-                     &work->panels);
+    ltap_panels_cut(&work->panels, work->by_panel ? work->threads : 1);
     if (work->by_panel && work->panels.count < work->threads)
         work->threads = (int)work->panels.count;
     work->chunk = CHUNK_BYTES / bytes < CHUNK_LEAST ? CHUNK_LEAST : CHUNK_BYTES / bytes;
@@ -56,10 +64,11 @@ uint64_t ltap_work_scratch(const ltap_work *work)
 static void finish(const ltap_work_job *job, int64_t first, int64_t count, const ltap_gemm *g)
 {
     const ltap_work *w = job->work;
-    int64_t columns = w->panels.columns;
-    int64_t width = (int64_t)w->panels.vectors * w->panels.tiles->lanes;
-    int64_t begin = g->first * width, end = g->last * width < columns ? g->last * width : columns;
+    int64_t columns = w->columns, begin = ltap_panels_at(&w->panels, g->first).column;
+    int64_t end = columns;
 
+    if (g->last < w->panels.count)
+        end = ltap_panels_at(&w->panels, g->last).column;
     if (w->chain.n_links == 0)
         return;
     if (end - begin == columns) {
@@ -81,7 +90,7 @@ static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, cons
     while (first < last) {
         int64_t count = last - first < w->chunk ? last - first : w->chunk;
         g->blocks = ltap_blocks_of(&w->panels, count);
-        g->dst = (float *)job->outputs[0] + first * w->panels.columns;
+        g->dst = (float *)job->outputs[0] + first * w->columns;
         job->point(job->context, first, &g->blocks, pointers);
         job->multiply(g);
         finish(job, first, count, g);
@@ -99,7 +108,7 @@ static void run_share(const ltap_work_job *job, int64_t index)
                    .packed = w->packed,
                    .last = panels,
                    .bias = job->bias,
-                   .stride = w->panels.columns};
+                   .stride = w->columns};
 
     if (w->by_panel) {
         g.first = panels * index / n;

@@ -13,17 +13,18 @@
 /* Immutable once made. */
 typedef struct ltap_work {
     ltap_panels panels;
-    int64_t rows, chunk; /* of the left side; at a time */
-    int threads;         /* that share the work */
+    int64_t rows, columns, chunk; /* of the left side; of all products; rows at a time */
+    int threads;                  /* that share the work */
     bool by_panel;
     size_t n_inputs;
     const float *packed;
     ltap_links chain;
 } ltap_work;
 
-/* What is multiplied; row_bytes: of the left side that a row adds to what is read. */
+/* What is multiplied, in so many products side by side (see ltap_panels); row_bytes: of the left
+ * side that a row adds to what is read. */
 typedef struct ltap_work_size {
-    int64_t rows, taps, depth, columns, row_bytes;
+    int64_t rows, taps, depth, columns, groups, row_bytes;
 } ltap_work_size;
 /* How it is cut: a pure function of the size and the number of threads. The chain is the query's,
  * after output 0, whose rows lie one after the other. */
