@@ -24,7 +24,8 @@ typedef enum ltap_status {
     LTAP_ERROR_FOLDED_LAYER = 8,    /* the exporter folded this layer's value away */
     LTAP_ERROR_INPUT = 9,           /* an input has the wrong shape, type, name, or is missing */
     LTAP_ERROR_EXISTS = 10,         /* the output exists and overwriting was not asked for */
-    LTAP_ERROR_INTERNAL = 11        /* our own mistake; please report it */
+    LTAP_ERROR_INTERNAL = 11,       /* our own mistake; please report it */
+    LTAP_ERROR_HOOK = 12            /* a hook said that it failed, or gave what does not fit */
 } ltap_status;
 
 #define LTAP_ERROR_MESSAGE_BYTES 2048

@@ -8,6 +8,7 @@
  *   getter.h    ask for layers by name; the pruned network
  *   prune.h     the pruned network as a file; a network in two halves
  *   run.h       forward: inputs in, an ordered dictionary of features out
+ *   hook.h      callbacks at inner layers while a forward runs
  *   profile.h   where the time of a run goes
  *   image.h     pictures in, with the preprocessing that networks were trained with
  *   arrays.h    .npy, .npz and .safetensors in
@@ -26,6 +27,7 @@
 #include <layertap/compare.h>
 #include <layertap/error.h>
 #include <layertap/getter.h>
+#include <layertap/hook.h>
 #include <layertap/image.h>
 #include <layertap/memory.h>
 #include <layertap/model.h>

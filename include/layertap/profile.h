@@ -19,7 +19,8 @@ typedef struct ltap_profile_step {
     const char *layer;     /* where it stands, as the list of layers says: "layer1.0.conv1", or the
                               node in words. Of several operations the first */
     const char *operation; /* operators that it does: "Conv+Relu"; "convert": a value into another
-                              layout; "tap": a feature handed out */
+                              layout; "tap": a feature handed out;
+                              "hook": hooks called */
     const char *kernel;    /* "dnnl:conv brgconv:avx512_core"; "reference": plain C; "copy" */
     const char *refusals;  /* why faster kernels were not taken; "" */
     uint64_t calls;        /* how often it was done */
@@ -30,7 +31,8 @@ typedef struct ltap_profile_step {
 /* Switches profiling on (1), beginning anew, or off (0); what was measured stays readable. run: may
  * not be NULL.
  *
- * A profile is about one set of input shapes: a forward with others begins it anew. */
+ * A profile is about one set of input shapes: a forward with others, or with other
+ * hooks, begins it anew. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_run_profile(ltap_run *run, int on, ltap_error *error);
 
 /* Steps measured so far; 0 before the first forward. */

@@ -29,7 +29,8 @@ LTAP_API void ltap_run_free(ltap_run *run);
  * inputs: every input that the request needs, in any order; inputs of the model that it does not
  * need are accepted and ignored. New shapes make a new plan, which is kept.
  * features: yours to free; they stay valid after later forwards and after everything else is gone.
- * Errors: LTAP_ERROR_INPUT says what was given and what is wanted. A run that failed is usable. */
+ * Errors: LTAP_ERROR_INPUT says what was given and what is wanted. A run that failed, or was stopped
+ * by a hook, is usable at once. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_run_forward(ltap_run *run, const ltap_input *inputs,
                                                     size_t n_inputs, ltap_features **features,
                                                     ltap_error *error);
@@ -41,6 +42,7 @@ typedef struct ltap_feature {
     const char *kind;   /* "module", "node", "value", "input", "output" */
     int folded;         /* 1: after what the exporter folded in */
     ltap_tensor tensor; /* plain row-major, in the user's layout */
+    int missing;        /* 1: a hook stopped the forward before it; data is NULL */
 } ltap_feature;
 
 /* In request order. */
@@ -48,6 +50,8 @@ LTAP_API size_t ltap_features_count(const ltap_features *features);
 LTAP_API const ltap_feature *ltap_features_at(const ltap_features *features, size_t index);
 /* By requested name; NULL where there is none. */
 LTAP_API const ltap_feature *ltap_features_find(const ltap_features *features, const char *name);
+/* The layer whose hook stopped the forward; NULL: none did. Borrowed from the features. */
+LTAP_API const char *ltap_features_stopped(const ltap_features *features);
 LTAP_API void ltap_features_free(ltap_features *features);
 
 LTAP_END

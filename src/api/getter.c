@@ -68,14 +68,14 @@ static ltap_status find_plan(ltap_getter *getter, const ltap_tensor *inputs, siz
 
     if (n_inputs)
         return n_inputs == getter->n_inputs
-                   ? ltap_getter_plan(getter, inputs, plan, error)
+                   ? ltap_getter_plan(getter, inputs, NULL, plan, error)
                    : ltap_error_set(error, LTAP_ERROR_INPUT,
                                     "%zu input shapes were given; the request needs %zu", n_inputs,
                                     getter->n_inputs);
     LTAP_TRY(ltap_memory_take_zeroed(getter->memory, getter->n_inputs, sizeof(ltap_tensor),
                                      "input shapes", &shapes, error));
     LTAP_GO(ltap_getter_fixed_shapes(getter, shapes, error));
-    LTAP_GO(ltap_getter_plan(getter, shapes, plan, error));
+    LTAP_GO(ltap_getter_plan(getter, shapes, NULL, plan, error));
 done:
     ltap_memory_release(getter->memory, shapes);
     return status;

@@ -8,6 +8,9 @@ ltap_status ltap_run_profile(ltap_run *run, int on, ltap_error *error)
 {
     if (!run)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_run_profile: the run is NULL");
+    if (run->busy)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "ltap_run_profile: this run is in the middle of a forward");
     ltap_profile_switch(&run->profile, on != 0);
     return LTAP_OK;
 }

@@ -46,6 +46,11 @@ const ltap_feature *ltap_features_find(const ltap_features *features, const char
     return NULL;
 }
 
+const char *ltap_features_stopped(const ltap_features *features)
+{
+    return features->stopped;
+}
+
 void ltap_features_free(ltap_features *features)
 {
     ltap_features_release(features);

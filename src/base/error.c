@@ -23,6 +23,7 @@ static const char *const status_names[] = {
     [LTAP_ERROR_INPUT] = "input",
     [LTAP_ERROR_EXISTS] = "exists",
     [LTAP_ERROR_INTERNAL] = "internal",
+    [LTAP_ERROR_HOOK] = "hook",
 };
 
 /* Characters that are valid UTF-8 and yet no part of one plain line. */

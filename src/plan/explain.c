@@ -47,6 +47,8 @@ static ltap_status append_head(const ltap_step *step, ltap_vector *text, ltap_er
         return ltap_text_format(text, error, "convert");
     case LTAP_STEP_TAP:
         return ltap_text_format(text, error, "tap %zu", step->feature);
+    case LTAP_STEP_HOOK:
+        return ltap_text_format(text, error, "hook %zu", step->point);
     }
     return LTAP_OK;
 }

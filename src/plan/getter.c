@@ -6,6 +6,7 @@
 #include "plan/infer.h"
 #include "plan/request.h"
 #include "plan/starts.h"
+#include "plan/watch.h"
 
 #include <string.h>
 
@@ -263,11 +264,7 @@ void ltap_getter_unref(ltap_getter *getter)
         return;
     ltap_model *model = getter->model;
     ltap_memory *memory = getter->memory;
-    while (getter->plans) {
-        ltap_plan *next = getter->plans->next;
-        ltap_plan_free(getter->plans);
-        getter->plans = next;
-    }
+    ltap_getter_drop_plans(getter);
     if (getter->lock_made)
         pthread_mutex_destroy(&getter->lock);
     ltap_packs_free(getter->packs);
@@ -278,8 +275,10 @@ void ltap_getter_unref(ltap_getter *getter)
     ltap_model_unref(model);
 }
 
-static bool is_for(const ltap_plan *plan, const ltap_tensor *inputs)
+static bool is_for(const ltap_plan *plan, const ltap_tensor *inputs, const ltap_watch *watch)
 {
+    if (plan->watch != watch)
+        return false;
     for (size_t i = 0; i < plan->n_inputs; i++)
         if (!ltap_tensor_same_shape(&plan->inputs[i], &inputs[i]) ||
             plan->inputs[i].dtype != inputs[i].dtype)
@@ -288,11 +287,11 @@ static bool is_for(const ltap_plan *plan, const ltap_tensor *inputs)
 }
 
 /* Takes the plan out of the cache, or NULL. */
-static ltap_plan *take_plan(ltap_getter *getter, const ltap_tensor *inputs)
+static ltap_plan *take_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_watch *watch)
 {
     for (ltap_plan **link = &getter->plans; *link; link = &(*link)->next) {
         ltap_plan *plan = *link;
-        if (!is_for(plan, inputs))
+        if (!is_for(plan, inputs, watch))
             continue;
         *link = plan->next;
         return plan;
@@ -316,13 +315,16 @@ static void throw_out(ltap_getter *getter)
     }
 }
 
-static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs, ltap_plan **plan,
-                             ltap_error *error)
+static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
+                             const ltap_watch *watch, ltap_plan **plan, ltap_error *error)
 {
     ltap_plan_request request = {.graph = getter->graph,
-                                 .keep = getter->keep,
-                                 .taps = getter->taps,
-                                 .n_taps = getter->n_layers,
+                                 .keep = watch ? watch->keep : getter->keep,
+                                 .taps = watch ? watch->taps : getter->taps,
+                                 .n_taps = watch ? watch->n_taps : getter->n_layers,
+                                 .n_features = getter->n_layers,
+                                 .looks = watch ? watch->looks : NULL,
+                                 .n_looks = watch ? watch->n_points : 0,
                                  .input_values = getter->input_values,
                                  .inputs = inputs,
                                  .n_inputs = getter->n_inputs,
@@ -332,20 +334,22 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs, lta
                                  .packs = getter->packs,
                                  .memory = getter->memory};
 
-    return ltap_plan_new(&request, plan, error);
+    LTAP_TRY(ltap_plan_new(&request, plan, error));
+    (*plan)->watch = watch;
+    return LTAP_OK;
 }
 
-ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,
-                             ltap_error *error)
+ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs,
+                             const ltap_watch *watch, const ltap_plan **plan, ltap_error *error)
 {
     ltap_status status = LTAP_OK;
 
     for (size_t i = 0; i < getter->n_inputs; i++)
         LTAP_TRY(ltap_port_check(&getter->inputs[i], &inputs[i], error));
     pthread_mutex_lock(&getter->lock);
-    ltap_plan *found = take_plan(getter, inputs);
+    ltap_plan *found = take_plan(getter, inputs, watch);
     if (!found)
-        status = make_plan(getter, inputs, &found, error);
+        status = make_plan(getter, inputs, watch, &found, error);
     if (status == LTAP_OK) {
         found->users++;
         found->next = getter->plans;

@@ -34,6 +34,8 @@ struct ltap_getter {
     pthread_mutex_t lock; /* guards plans and the making of them */
     bool lock_made;
     ltap_plan *plans;
+    struct ltap_watch *watches; /* points of hooks, the latest used first */
+    uint64_t n_watches;         /* made so far */
 };
 
 /* runs: false for one that is only saved, which may hold operators that layertap does not have. */
@@ -47,10 +49,11 @@ ltap_status ltap_getter_resolve(ltap_getter *getter, const ltap_return_layer *as
 ltap_getter *ltap_getter_ref(ltap_getter *getter);
 void ltap_getter_unref(ltap_getter *getter);
 
-/* The plan for these input shapes (one tensor a needed input, in order), made when there is none.
- * Give it back with ltap_getter_return. The cache keeps the plans used last; packed weights stay
+/* The plan for these input shapes (one tensor a needed input, in order) and points of hooks (NULL:
+ * none), made when there is none. Give it back with ltap_getter_return. The cache keeps the plans used last; packed weights stay
  * whatever happens to plans. Errors: shapes and types that the model does not take. */
-ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs, const ltap_plan **plan,
+ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs,
+                             const struct ltap_watch *watch, const ltap_plan **plan,
                              ltap_error *error);
 void ltap_getter_return(ltap_getter *getter, const ltap_plan *plan);
 /* True when a line of the model's list is kept by the request. */

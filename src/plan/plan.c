@@ -150,10 +150,11 @@ static ltap_status keep_shapes(ltap_schedule *schedule, ltap_error *error)
         plan->inputs[i] = request->inputs[i];
         plan->inputs[i].data = NULL;
     }
-    LTAP_TRY(ltap_arena_take(&plan->arena, request->n_taps, sizeof(ltap_tensor), &tensors, error));
+    LTAP_TRY(
+        ltap_arena_take(&plan->arena, request->n_features, sizeof(ltap_tensor), &tensors, error));
     plan->features = tensors;
-    plan->n_features = request->n_taps;
-    for (size_t i = 0; i < request->n_taps; i++) {
+    plan->n_features = request->n_features;
+    for (size_t i = 0; i < request->n_features; i++) {
         plan->features[i] = schedule->known.values[request->taps[i]].tensor;
         plan->features[i].data = NULL;
         plan->features_bytes += ltap_tensor_bytes(&plan->features[i]);

@@ -40,7 +40,8 @@ typedef enum ltap_step_kind {
     LTAP_STEP_KERNEL,    /* a fast row */
     LTAP_STEP_REFERENCE, /* the operator's plain kernel */
     LTAP_STEP_CONVERT,   /* one layout to another */
-    LTAP_STEP_TAP        /* hands a value out, in plain layout */
+    LTAP_STEP_TAP,       /* hands a value out, in plain layout */
+    LTAP_STEP_HOOK       /* calls hooks, which see its inputs in plain layout */
 } ltap_step_kind;
 
 typedef struct ltap_step {
@@ -52,9 +53,28 @@ typedef struct ltap_step {
     ltap_operand *operands; /* inputs, then outputs */
     size_t n_inputs, n_outputs;
     size_t feature;       /* TAP: which one */
+    size_t point;         /* HOOK: of the watch's */
     const char *refusals; /* why faster rows were not taken; "" */
     uint64_t mult_adds;
 } ltap_step;
+
+/* A place between steps at which hooks are called. */
+typedef struct ltap_look {
+    size_t point;           /* of the watch's */
+    uint32_t node;          /* of the graph; LTAP_NO_NODE: before all of them */
+    bool before;            /* before that node, not after it */
+    size_t inside;          /* nodes in the layer */
+    const uint32_t *values; /* what is looked at */
+    size_t n_values;
+} ltap_look;
+
+/* Room for a value in plain layout, for hooks to see. */
+static inline uint64_t ltap_hook_view_bytes(const ltap_tensor *tensor)
+{
+    return (ltap_tensor_bytes(tensor) + LTAP_ALIGNMENT - 1) & ~(uint64_t)(LTAP_ALIGNMENT - 1);
+}
+
+struct ltap_watch;
 
 typedef struct ltap_plan {
     struct ltap_plan *next; /* in the getter's cache, the latest used first */
@@ -63,21 +83,25 @@ typedef struct ltap_plan {
     ltap_arena arena;       /* steps' own arrays and texts */
     ltap_tensor *inputs;    /* the key: shapes, one a getter input */
     size_t n_inputs;
-    ltap_vector steps;     /* ltap_step */
-    ltap_vector buffers;   /* ltap_buffer */
-    ltap_vector blocks;    /* void *: memory of constants */
-    ltap_tensor *features; /* shapes, one a return layer */
+    const struct ltap_watch *watch; /* of the key: points of hooks; NULL: none */
+    ltap_vector steps;              /* ltap_step */
+    ltap_vector buffers;            /* ltap_buffer */
+    ltap_vector blocks;             /* void *: memory of constants */
+    ltap_tensor *features;          /* shapes, one a return layer */
     size_t n_features, n_nodes, max_operands;
     uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
+    uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in */
 } ltap_plan;
 
 /* What a plan is made for. All borrowed for the call; graph, memory and packs for the plan's life.
  */
 typedef struct ltap_plan_request {
     const ltap_graph *graph;
-    const uint8_t *keep;  /* a flag a node */
-    const uint32_t *taps; /* values handed out, in request order */
-    size_t n_taps;
+    const uint8_t *keep;       /* a flag a node */
+    const uint32_t *taps;      /* values handed out, in request order; then those looked at */
+    size_t n_taps, n_features; /* all; handed out */
+    const ltap_look *looks;    /* in order of execution */
+    size_t n_looks;
     const uint32_t *input_values; /* the inputs that are needed, in order */
     const ltap_tensor *inputs;    /* their shapes */
     size_t n_inputs;

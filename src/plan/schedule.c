@@ -299,10 +299,10 @@ static void add_renamed(ltap_schedule *schedule, const ltap_node *node, ltap_lay
         place->buffer[!to] = source->buffer[from];
 }
 
-static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *error)
+/* A value as it lies, plain where there is a choice, for a step that hands it out. */
+static ltap_status take_value(ltap_schedule *schedule, uint32_t value, ltap_operand *operand,
+                              ltap_error *error)
 {
-    ltap_step step = {.kind = LTAP_STEP_TAP, .n_inputs = 1, .feature = feature, .refusals = ""};
-    uint32_t value = schedule->request->taps[feature];
     ltap_layout layout = LTAP_LAYOUT_PLAIN;
     uint32_t buffer;
 
@@ -310,10 +310,51 @@ static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *
         schedule->places[value].buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER)
         layout = LTAP_LAYOUT_CHANNELS_LAST;
     LTAP_TRY(ltap_schedule_obtain(schedule, value, layout, &buffer, error));
+    *operand = (ltap_operand){value, buffer, layout, schedule->known.values[value].tensor};
+    operand->tensor.data = NULL;
+    return LTAP_OK;
+}
+
+static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *error)
+{
+    ltap_step step = {.kind = LTAP_STEP_TAP, .n_inputs = 1, .feature = feature, .refusals = ""};
+
     LTAP_TRY(ltap_schedule_operands(schedule, 1, &step.operands, error));
-    step.operands[0] = (ltap_operand){value, buffer, layout, schedule->known.values[value].tensor};
-    step.operands[0].tensor.data = NULL;
+    LTAP_TRY(take_value(schedule, schedule->request->taps[feature], &step.operands[0], error));
     return ltap_schedule_append(schedule, &step, error);
+}
+
+static ltap_status add_hook(ltap_schedule *schedule, const ltap_look *look, ltap_error *error)
+{
+    ltap_step step = {
+        .kind = LTAP_STEP_HOOK, .n_inputs = look->n_values, .point = look->point, .refusals = ""};
+    uint64_t bytes = 0;
+
+    LTAP_TRY(ltap_schedule_operands(schedule, step.n_inputs, &step.operands, error));
+    for (size_t i = 0; i < step.n_inputs; i++) {
+        ltap_operand *operand = &step.operands[i];
+        LTAP_TRY(take_value(schedule, look->values[i], operand, error));
+        if (operand->layout != LTAP_LAYOUT_PLAIN)
+            bytes += ltap_hook_view_bytes(&operand->tensor);
+    }
+    if (bytes > schedule->plan->view_bytes)
+        schedule->plan->view_bytes = bytes;
+    return ltap_schedule_append(schedule, &step, error);
+}
+
+/* Hooks at one node, on one side of it; LTAP_NO_NODE: those at the inputs. */
+static ltap_status add_hooks(ltap_schedule *schedule, uint32_t node, bool before, ltap_error *error)
+{
+    const ltap_plan_request *request = schedule->request;
+
+    while (schedule->next_look < request->n_looks) {
+        const ltap_look *look = &request->looks[schedule->next_look];
+        if (look->node != node || (look->before != before && node != LTAP_NO_NODE))
+            return LTAP_OK;
+        schedule->next_look++;
+        LTAP_TRY(add_hook(schedule, look, error));
+    }
+    return LTAP_OK;
 }
 
 static ltap_status tap_outputs(ltap_schedule *schedule, const uint32_t *values, size_t n_values,
@@ -323,7 +364,8 @@ static ltap_status tap_outputs(ltap_schedule *schedule, const uint32_t *values, 
         if (values[i] == LTAP_NO_VALUE)
             continue;
         for (uint32_t f = schedule->tapped[values[i]]; f; f = schedule->next_tap[f - 1])
-            LTAP_TRY(add_tap(schedule, f - 1, error));
+            if (f <= schedule->request->n_features)
+                LTAP_TRY(add_tap(schedule, f - 1, error));
     }
     return LTAP_OK;
 }
@@ -379,7 +421,7 @@ static ltap_status place_inputs(ltap_schedule *schedule, ltap_error *error)
 /* Constants that are asked for by name are handed out like everything else. */
 static ltap_status tap_constants(ltap_schedule *schedule, ltap_error *error)
 {
-    for (size_t f = 0; f < schedule->request->n_taps; f++)
+    for (size_t f = 0; f < schedule->request->n_features; f++)
         if (is_constant(schedule, schedule->request->taps[f]))
             LTAP_TRY(add_tap(schedule, f, error));
     return LTAP_OK;
@@ -391,8 +433,12 @@ ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error)
 
     LTAP_TRY(place_inputs(schedule, error));
     LTAP_TRY(tap_constants(schedule, error));
-    for (size_t i = 0; i < graph->nodes.count; i++)
+    LTAP_TRY(add_hooks(schedule, LTAP_NO_NODE, false, error));
+    for (uint32_t i = 0; i < graph->nodes.count; i++) {
+        LTAP_TRY(add_hooks(schedule, i, true, error));
         if (!schedule->request->keep || schedule->request->keep[i])
-            LTAP_TRY(visit(schedule, ltap_graph_node(graph, (uint32_t)i), error));
+            LTAP_TRY(visit(schedule, ltap_graph_node(graph, i), error));
+        LTAP_TRY(add_hooks(schedule, i, false, error));
+    }
     return LTAP_OK;
 }

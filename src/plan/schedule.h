@@ -18,6 +18,7 @@ typedef struct ltap_schedule {
     uint32_t *tapped;        /* one a value: 1 + its first tap, 0: none */
     uint32_t *next_tap;      /* one a tap: 1 + the next tap of the same value */
     uint8_t *resident;       /* one a value: a constant that a step reads at run time */
+    size_t next_look;        /* of the request's: the next hooks in order */
     uint8_t *done;           /* one a node: inside the kernel of a node before it */
     ltap_tensor *tensors;    /* scratch for calls, twice the largest arity */
     const void **identities; /* scratch */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void *locate(const ltap_run *run, const ltap_plan *plan, const ltap_operand *operand)
+void *ltap_run_locate(const ltap_run *run, const ltap_plan *plan, const ltap_operand *operand)
 {
     if (operand->value == LTAP_NO_VALUE || operand->buffer == LTAP_NO_BUFFER)
         return NULL;
@@ -26,7 +26,7 @@ static ltap_status do_kernel(ltap_run *run, const ltap_plan *plan, const ltap_st
                              ltap_error *error)
 {
     for (size_t i = 0; i < step->n_inputs + step->n_outputs; i++)
-        run->pointers[i] = locate(run, plan, &step->operands[i]);
+        run->pointers[i] = ltap_run_locate(run, plan, &step->operands[i]);
     return step->kernel.impl->run(&step->kernel, (const void *const *)run->pointers,
                                   run->pointers + step->n_inputs, run->scratch, error);
 }
@@ -36,7 +36,7 @@ static ltap_status do_reference(ltap_run *run, const ltap_plan *plan, const ltap
 {
     for (size_t i = 0; i < step->n_inputs + step->n_outputs; i++) {
         run->tensors[i] = step->operands[i].tensor;
-        run->tensors[i].data = locate(run, plan, &step->operands[i]);
+        run->tensors[i].data = ltap_run_locate(run, plan, &step->operands[i]);
     }
     ltap_call call = {.node = step->node,
                       .inputs = run->tensors,
@@ -48,7 +48,7 @@ static ltap_status do_reference(ltap_run *run, const ltap_plan *plan, const ltap
     return step->node->op->reference(&call, error);
 }
 
-static void copy_layout(ltap_run *run, const ltap_tensor *shape, const void *src, void *dst,
+static void copy_layout(const ltap_run *run, const ltap_tensor *shape, const void *src, void *dst,
                         const ltap_layout layouts[2])
 {
     if (layouts[0] == layouts[1])
@@ -62,17 +62,26 @@ static void do_convert(ltap_run *run, const ltap_plan *plan, const ltap_step *st
     const ltap_operand *from = &step->operands[0], *to = &step->operands[1];
     const ltap_layout layouts[2] = {from->layout, to->layout};
 
-    copy_layout(run, &from->tensor, locate(run, plan, from), locate(run, plan, to), layouts);
+    copy_layout(run, &from->tensor, ltap_run_locate(run, plan, from),
+                ltap_run_locate(run, plan, to), layouts);
+}
+
+void ltap_run_copy_plain(const ltap_run *run, const ltap_operand *operand, const void *src,
+                         void *dst)
+{
+    const ltap_layout layouts[2] = {operand->layout, LTAP_LAYOUT_PLAIN};
+
+    copy_layout(run, &operand->tensor, src, dst, layouts);
 }
 
 static void do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
                    ltap_features *features)
 {
     const ltap_operand *from = &step->operands[0];
-    const ltap_layout layouts[2] = {from->layout, LTAP_LAYOUT_PLAIN};
+    ltap_feature *feature = &features->features[step->feature];
 
-    copy_layout(run, &from->tensor, locate(run, plan, from),
-                features->features[step->feature].tensor.data, layouts);
+    ltap_run_copy_plain(run, from, ltap_run_locate(run, plan, from), feature->tensor.data);
+    feature->missing = 0;
 }
 
 static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
@@ -89,6 +98,8 @@ static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step
     case LTAP_STEP_TAP:
         do_tap(run, plan, step, features);
         return LTAP_OK;
+    case LTAP_STEP_HOOK:
+        return ltap_run_hooks(run, plan, step, error);
     }
     return LTAP_OK;
 }
@@ -109,13 +120,15 @@ static ltap_status do_timed(ltap_run *run, const ltap_plan *plan, const ltap_ste
 ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
                              ltap_error *error)
 {
-    for (size_t i = 0; i < plan->steps.count; i++) {
+    for (size_t i = 0; i < plan->steps.count && !run->stopped; i++) {
         const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
         ltap_status status = run->profile.on ? do_timed(run, plan, step, features, error)
                                              : do_step(run, plan, step, features, error);
-        if (status != LTAP_OK)
+        if (status != LTAP_OK && step->node)
             return ltap_error_prefix(error, status, "%s",
                                      ltap_node_text(run->getter->graph, step->node).text);
+        if (status != LTAP_OK)
+            return status;
     }
     return LTAP_OK;
 }

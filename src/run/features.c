@@ -35,6 +35,7 @@ static ltap_status fill(const ltap_getter *getter, const ltap_plan *plan, ltap_f
         feature->folded = getter->layers[i].folded;
         feature->tensor = plan->features[i];
         feature->tensor.data = next;
+        feature->missing = 1;
         (void)ltap_checked_round_up(ltap_tensor_bytes(&feature->tensor), LTAP_ALIGNMENT, &end);
         next += end;
     }
@@ -58,6 +59,14 @@ ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan,
     }
     *features = made;
     return LTAP_OK;
+}
+
+ltap_status ltap_features_stop(ltap_features *features, const char *layer, ltap_error *error)
+{
+    for (size_t i = 0; i < features->count; i++)
+        if (features->features[i].missing)
+            features->features[i].tensor.data = NULL;
+    return copy_text(&features->arena, layer, &features->stopped, error);
 }
 
 void ltap_features_release(ltap_features *features)

@@ -10,12 +10,15 @@ struct ltap_features {
     ltap_arena arena;    /* names */
     ltap_feature *features;
     size_t count;
-    void *block; /* all data */
+    void *block;         /* all data */
+    const char *stopped; /* the layer whose hook ended the forward, or NULL */
 };
 
 /* Empty tensors of the plan's shapes under the getter's names. features: yours to release. */
 ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan,
                               ltap_features **features, ltap_error *error);
+/* What a forward that was stopped has not made loses its data. */
+ltap_status ltap_features_stop(ltap_features *features, const char *layer, ltap_error *error);
 void ltap_features_release(ltap_features *features);
 
 #endif

@@ -4,6 +4,7 @@
 #include "run/profile.h"
 
 #include "base/error.h"
+#include "plan/watch.h"
 
 #include <string.h>
 #include <time.h>
@@ -114,8 +115,13 @@ static ltap_status name_layer(ltap_profile *profile, const ltap_getter *getter,
 static ltap_status name_operation(ltap_profile *profile, const ltap_step *step, const char **text,
                                   ltap_error *error)
 {
-    if (step->kind == LTAP_STEP_CONVERT || step->kind == LTAP_STEP_TAP)
-        return copy_text(profile, step->kind == LTAP_STEP_TAP ? "tap" : "convert", text, error);
+    const char *ours = step->kind == LTAP_STEP_CONVERT ? "convert"
+                       : step->kind == LTAP_STEP_TAP   ? "tap"
+                       : step->kind == LTAP_STEP_HOOK  ? "hook"
+                                                       : NULL;
+
+    if (ours)
+        return copy_text(profile, ours, text, error);
     LTAP_TRY(copy_text(profile, step->node->op_type, text, error));
     for (size_t i = 0; i < step->n_chain; i++)
         LTAP_TRY(ltap_arena_format(&profile->arena, text, error, "%s+%s", *text,
@@ -147,7 +153,7 @@ static ltap_status describe(ltap_profile *profile, const ltap_getter *getter, co
 
 static bool is_about(const ltap_profile *profile, const ltap_plan *plan)
 {
-    if (!profile->steps)
+    if (!profile->steps || profile->watch != (plan->watch ? plan->watch->number : 0))
         return false;
     for (size_t i = 0; i < plan->n_inputs; i++)
         if (!ltap_tensor_same_shape(&profile->inputs[i], &plan->inputs[i]))
@@ -168,6 +174,7 @@ static ltap_status begin(ltap_profile *profile, const ltap_getter *getter, const
     for (size_t i = 0; i < plan->steps.count; i++)
         LTAP_TRY(describe(profile, getter, LTAP_VECTOR_AT(&plan->steps, ltap_step, i),
                           (ltap_profile_step *)steps + i, error));
+    profile->watch = plan->watch ? plan->watch->number : 0;
     profile->inputs = inputs;
     profile->steps = steps;
     profile->n_steps = plan->steps.count;

@@ -9,6 +9,7 @@ typedef struct ltap_profile {
     bool on;
     ltap_memory *memory; /* borrowed from the run */
     ltap_arena arena;    /* everything below; copies, because plans come and go */
+    uint64_t watch;      /* the number of the points of hooks that it is about; 0: none */
     ltap_tensor *inputs; /* the shapes that it is about */
     ltap_profile_step *steps;
     size_t n_steps;

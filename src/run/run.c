@@ -16,6 +16,7 @@ ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error
     made->getter = ltap_getter_ref(getter);
     made->memory = getter->memory;
     ltap_profile_init(&made->profile, made->memory);
+    ltap_hooks_init(&made->hooks, made->memory);
     LTAP_GO(ltap_memory_take_zeroed(made->memory, getter->n_inputs, sizeof(ltap_tensor),
                                     "a run's inputs", &block, error));
     made->inputs = block;
@@ -33,9 +34,11 @@ void ltap_run_release(ltap_run *run)
     ltap_getter *getter = run->getter;
     ltap_memory *memory = run->memory;
     ltap_profile_clear(&run->profile);
+    ltap_hooks_clear(&run->hooks, getter);
     ltap_pool_free(run->pool);
     ltap_memory_release(memory, run->arena);
     ltap_memory_release(memory, run->scratch);
+    ltap_memory_release(memory, run->view);
     ltap_memory_release(memory, run->tensors);
     ltap_memory_release(memory, run->pointers);
     ltap_memory_release(memory, run->inputs);
@@ -134,6 +137,7 @@ static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error 
     LTAP_TRY(renew(run, &run->arena, &run->arena_bytes, plan->arena_bytes, "the arena", error));
     LTAP_TRY(renew(run, &run->scratch, &run->scratch_bytes, plan->scratch_bytes,
                    "the kernels' scratch memory", error));
+    LTAP_TRY(renew(run, &run->view, &run->view_bytes, plan->view_bytes, "what hooks see", error));
     if (run->tensors && run->n_operands >= plan->max_operands)
         return LTAP_OK;
     ltap_memory_release(run->memory, run->tensors);
@@ -161,6 +165,8 @@ static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **feat
         LTAP_TRY(ltap_profile_prepare(&run->profile, run->getter, plan, error));
     LTAP_TRY(ltap_features_new(run->getter, plan, &made, error));
     ltap_status status = ltap_run_execute(run, plan, made, error);
+    if (status == LTAP_OK && run->stopped)
+        status = ltap_features_stop(made, run->stopped, error);
     if (status != LTAP_OK) {
         ltap_features_release(made);
         return status;
@@ -173,7 +179,8 @@ static ltap_status plan_and_go(ltap_run *run, ltap_features **features, ltap_err
 {
     const ltap_plan *plan;
 
-    LTAP_TRY(ltap_getter_plan(run->getter, run->inputs, &plan, error));
+    LTAP_TRY(ltap_hooks_prepare(&run->hooks, run->getter, error));
+    LTAP_TRY(ltap_getter_plan(run->getter, run->inputs, run->hooks.watch, &plan, error));
     ltap_status status = go(run, plan, features, error);
     ltap_getter_return(run->getter, plan);
     return status;
@@ -182,11 +189,17 @@ static ltap_status plan_and_go(ltap_run *run, ltap_features **features, ltap_err
 ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
                         ltap_features **features, ltap_error *error)
 {
+    if (run->busy)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "this run is in the middle of a forward; a hook may use another run");
     LTAP_TRY(match_inputs(run, inputs, n_inputs, error));
     if (!run->pool)
         LTAP_TRY(ltap_pool_new(run->memory, run->getter->threads, &run->pool, error));
     ltap_pool *before = ltap_parallel_enter(run->pool);
+    run->busy = true;
+    run->stopped = NULL;
     ltap_status status = plan_and_go(run, features, error);
+    run->busy = false;
     ltap_parallel_enter(before);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "run/features.h"
+#include "run/hooks.h"
 #include "run/profile.h"
 
 struct ltap_run {
@@ -16,7 +17,12 @@ struct ltap_run {
     size_t n_operands;
     ltap_tensor *inputs; /* this forward's, one a getter input */
     ltap_profile profile;
-    ltap_pool *pool; /* its threads, between forwards asleep; NULL: none */
+    ltap_hooks hooks;
+    void *view; /* what hooks see of values that do not lie in plain layout */
+    uint64_t view_bytes;
+    bool busy;           /* a forward is under way */
+    const char *stopped; /* this forward's: the layer whose hook ended it; NULL: none */
+    ltap_pool *pool;     /* its threads, between forwards asleep; NULL: none */
 };
 
 ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error);
@@ -27,5 +33,15 @@ ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs
 /* Does all steps of a plan; the run's memory is large enough. */
 ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
                              ltap_error *error);
+
+/* Calls the hooks of a step. */
+ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                           ltap_error *error);
+
+/* Where an operand's bytes are in this forward; NULL: nowhere. */
+void *ltap_run_locate(const ltap_run *run, const ltap_plan *plan, const ltap_operand *operand);
+/* The operand's bytes at src, as they lie, into plain layout at dst. */
+void ltap_run_copy_plain(const ltap_run *run, const ltap_operand *operand, const void *src,
+                         void *dst);
 
 #endif

@@ -122,6 +122,8 @@ static ltap_status module_value(const ltap_search *search, const ltap_thing *thi
                    : ltap_refuse_folded(search, module, thing->call, error);
     LTAP_TRY(choose_call(search, thing, end, &one.call, error));
     const ltap_module_call *call = &module->calls[one.call];
+    selection->module = one.module;
+    selection->call = one.call;
     LTAP_TRY(name_end(search, &one, end, &selection->layer, error));
     if (call->doubt != NULL && end.kind != LTAP_END_IN)
         return ltap_refuse_doubt(search, selection->layer, call->doubt, error);
@@ -149,6 +151,7 @@ static ltap_status node_value(const ltap_search *search, const ltap_thing *thing
 {
     const ltap_node *node = ltap_graph_node(search->layers->graph, thing->node);
     bool folded = search->layers->folded_node[thing->node] == 1;
+    selection->node = thing->node;
     LTAP_TRY(name_end(search, thing, end, &selection->layer, error));
     if (end.kind == LTAP_END_FOLDED && !folded)
         return ltap_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
@@ -203,7 +206,11 @@ static const kind_row kind_rows[] = {{"module", module_value},
 ltap_status ltap_thing_value(const ltap_search *search, const ltap_thing *thing, ltap_end end,
                              ltap_selection *selection, ltap_error *error)
 {
-    *selection = (ltap_selection){.kind = thing->kind, .note = "", .value = LTAP_NO_VALUE};
+    *selection = (ltap_selection){.kind = thing->kind,
+                                  .note = "",
+                                  .value = LTAP_NO_VALUE,
+                                  .module = LTAP_NO_MODULE,
+                                  .node = LTAP_NO_NODE};
     for (size_t i = 0; i < sizeof kind_rows / sizeof *kind_rows; i++) {
         if (strcmp(kind_rows[i].kind, thing->kind) != 0)
             continue;

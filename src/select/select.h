@@ -12,6 +12,8 @@ typedef struct ltap_selection {
     const char *kind;  /* "module", "node", "value", "input", "output" */
     const char *note;  /* "" or a remark */
     bool folded;
+    uint32_t module, call; /* LTAP_NO_MODULE unless a call of a module was meant */
+    uint32_t node;         /* LTAP_NO_NODE unless a node was meant */
 } ltap_selection;
 
 /* Errors: unknown (with the nearest names), ambiguous (with the candidates), folded; in the words

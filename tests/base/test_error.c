@@ -26,7 +26,8 @@ static void every_status_has_a_stable_name(void **state)
         {LTAP_ERROR_INPUT, "input"},
         {LTAP_ERROR_EXISTS, "exists"},
         {LTAP_ERROR_INTERNAL, "internal"},
-        {(ltap_status)12, "unknown"},
+        {LTAP_ERROR_HOOK, "hook"},
+        {(ltap_status)13, "unknown"},
         {(ltap_status)-1, "unknown"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -119,6 +119,7 @@ static ltap_plan *make_plan(bench *b, const char *const *names, size_t count, bo
                                  .keep = keep,
                                  .taps = taps,
                                  .n_taps = count,
+                                 .n_features = count,
                                  .input_values = &input,
                                  .inputs = &shape,
                                  .n_inputs = 1,

@@ -1,0 +1,236 @@
+/* Registration of hooks, and calling them; see hooks.h. */
+#include "run/hooks.h"
+
+#include "base/error.h"
+#include "run/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ltap_hooks_init(ltap_hooks *hooks, ltap_memory *memory)
+{
+    *hooks = (ltap_hooks){.memory = memory};
+    ltap_vector_init(&hooks->list, memory, sizeof(ltap_hooked *));
+    ltap_vector_init(&hooks->points, memory, sizeof(ltap_point));
+    ltap_vector_init(&hooks->attached, memory, sizeof(ltap_attached));
+    ltap_vector_init(&hooks->first, memory, sizeof(size_t));
+}
+
+static void free_hooked(ltap_hooks *hooks, ltap_hooked *hooked)
+{
+    ltap_vector_clear(&hooked->points);
+    ltap_arena_clear(&hooked->arena);
+    ltap_memory_release(hooks->memory, hooked);
+}
+
+static ltap_hooked *hooked_at(const ltap_hooks *hooks, size_t index)
+{
+    return *LTAP_VECTOR_AT(&hooks->list, ltap_hooked *, index);
+}
+
+void ltap_hooks_clear(ltap_hooks *hooks, ltap_getter *getter)
+{
+    for (size_t i = 0; i < hooks->list.count; i++)
+        free_hooked(hooks, hooked_at(hooks, i));
+    ltap_vector_clear(&hooks->list);
+    ltap_vector_clear(&hooks->points);
+    ltap_vector_clear(&hooks->attached);
+    ltap_vector_clear(&hooks->first);
+    ltap_getter_unwatch(getter, hooks->watch);
+    hooks->watch = NULL;
+}
+
+ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const ltap_hook *hook,
+                           uint64_t *number, ltap_error *error)
+{
+    ltap_status status;
+    void *block;
+
+    LTAP_TRY(
+        ltap_memory_take_zeroed(hooks->memory, 1, sizeof(ltap_hooked), "a hook", &block, error));
+    ltap_hooked *made = block;
+    made->hook = *hook;
+    made->hook.layer = NULL;
+    ltap_arena_init(&made->arena, hooks->memory);
+    ltap_vector_init(&made->points, hooks->memory, sizeof(ltap_point));
+    LTAP_GO(ltap_points_find(getter, hook->layer, hook->side == LTAP_HOOK_BEFORE, &made->arena,
+                             &made->points, error));
+    LTAP_GO(ltap_vector_push(&hooks->list, &made, error));
+    made->number = ++hooks->n_given;
+    if (number)
+        *number = made->number;
+    hooks->changed = true;
+    return LTAP_OK;
+done:
+    free_hooked(hooks, made);
+    return status;
+}
+
+static void sweep(ltap_hooks *hooks)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < hooks->list.count; i++) {
+        ltap_hooked *hooked = hooked_at(hooks, i);
+        if (hooked->removed)
+            free_hooked(hooks, hooked);
+        else
+            *LTAP_VECTOR_AT(&hooks->list, ltap_hooked *, kept++) = hooked;
+    }
+    hooks->list.count = kept;
+}
+
+void ltap_hooks_remove(ltap_hooks *hooks, uint64_t number, bool busy)
+{
+    for (size_t i = 0; i < hooks->list.count; i++) {
+        if (hooked_at(hooks, i)->number != number)
+            continue;
+        hooked_at(hooks, i)->removed = true;
+        hooks->changed = true;
+    }
+    if (!busy && hooks->changed)
+        sweep(hooks);
+}
+
+static ltap_status find_point(ltap_hooks *hooks, const ltap_point *point, size_t *index,
+                              ltap_error *error)
+{
+    for (*index = 0; *index < hooks->points.count; ++*index)
+        if (ltap_point_same(LTAP_VECTOR_AT(&hooks->points, ltap_point, *index), point))
+            return LTAP_OK;
+    return ltap_vector_push(&hooks->points, point, error);
+}
+
+static int by_point(const void *a, const void *b)
+{
+    const ltap_attached *x = a, *y = b;
+
+    if (x->point != y->point)
+        return x->point < y->point ? -1 : 1;
+    return x->hooked->number < y->hooked->number ? -1 : x->hooked->number > y->hooked->number;
+}
+
+static ltap_status attach(ltap_hooks *hooks, ltap_error *error)
+{
+    hooks->points.count = hooks->attached.count = hooks->first.count = 0;
+    for (size_t i = 0; i < hooks->list.count; i++) {
+        const ltap_hooked *hooked = hooked_at(hooks, i);
+        for (size_t k = 0; k < hooked->points.count; k++) {
+            ltap_attached attached = {.hooked = hooked};
+            LTAP_TRY(find_point(hooks, LTAP_VECTOR_AT(&hooked->points, ltap_point, k),
+                                &attached.point, error));
+            LTAP_TRY(ltap_vector_push(&hooks->attached, &attached, error));
+        }
+    }
+    if (hooks->attached.count)
+        qsort(hooks->attached.data, hooks->attached.count, sizeof(ltap_attached), by_point);
+    for (size_t i = 0; i <= hooks->attached.count; i++) {
+        size_t point = i < hooks->attached.count
+                           ? LTAP_VECTOR_AT(&hooks->attached, ltap_attached, i)->point
+                           : hooks->points.count;
+        while (hooks->first.count <= point)
+            LTAP_TRY(ltap_vector_push(&hooks->first, &i, error));
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_hooks_prepare(ltap_hooks *hooks, ltap_getter *getter, ltap_error *error)
+{
+    const ltap_watch *watch = NULL;
+
+    if (!hooks->changed)
+        return LTAP_OK;
+    sweep(hooks);
+    LTAP_TRY(attach(hooks, error));
+    if (hooks->points.count)
+        LTAP_TRY(ltap_getter_watch(getter, hooks->points.data, hooks->points.count, &watch, error));
+    ltap_getter_unwatch(getter, hooks->watch);
+    hooks->watch = watch;
+    hooks->changed = false;
+    return LTAP_OK;
+}
+
+/* The step's values as one hook is told them, without their data. */
+static void describe(ltap_run *run, const ltap_step *step, ltap_hook_call *call)
+{
+    const ltap_point *point = &run->hooks.watch->points[step->point];
+
+    for (size_t i = 0; i < step->n_inputs; i++)
+        run->tensors[i] = step->operands[i].tensor;
+    *call = (ltap_hook_call){.layer = point->layer,
+                             .kind = point->kind,
+                             .call = point->call,
+                             .side = point->before ? LTAP_HOOK_BEFORE : LTAP_HOOK_AFTER,
+                             .tensors = run->tensors,
+                             .n_tensors = step->n_inputs};
+}
+
+/* run->pointers: the data in plain layout; what lies in another is converted into the view. */
+static void bring(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
+{
+    char *next = run->view;
+
+    for (size_t i = 0; i < step->n_inputs; i++) {
+        const ltap_operand *operand = &step->operands[i];
+        run->pointers[i] = ltap_run_locate(run, plan, operand);
+        if (operand->layout == LTAP_LAYOUT_PLAIN)
+            continue;
+        ltap_run_copy_plain(run, operand, run->pointers[i], next);
+        run->pointers[i] = next;
+        next += ltap_hook_view_bytes(&operand->tensor);
+    }
+}
+
+static ltap_status fail(const ltap_hook_call *call, ltap_error *error)
+{
+    if (call->error->code == LTAP_OK)
+        return ltap_error_set(error, LTAP_ERROR_HOOK, "the hook at '%s' failed", call->layer);
+    if (error)
+        *error = *call->error;
+    return ltap_error_prefix(error, call->error->code, "the hook at '%s'", call->layer);
+}
+
+/* One hook that wants the data. */
+static ltap_status call_back(ltap_run *run, const ltap_hook *hook, ltap_hook_call *call,
+                             ltap_error *error)
+{
+    ltap_error said = {.code = LTAP_OK, .offset = LTAP_NO_OFFSET};
+
+    for (size_t i = 0; i < call->n_tensors; i++)
+        call->tensors[i].data = run->pointers[i];
+    call->error = &said;
+    switch (hook->callback(hook->user, call)) {
+    case LTAP_HOOK_CONTINUE:
+        return LTAP_OK;
+    case LTAP_HOOK_STOP:
+        run->stopped = call->layer;
+        return LTAP_OK;
+    case LTAP_HOOK_FAILED:
+        return fail(call, error);
+    }
+    return ltap_error_set(error, LTAP_ERROR_HOOK, "the hook at '%s' gave an answer that is none",
+                          call->layer);
+}
+
+ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                           ltap_error *error)
+{
+    const size_t *range = LTAP_VECTOR_AT(&run->hooks.first, size_t, step->point);
+    bool there = false;
+
+    for (size_t i = range[0]; i < range[1] && !run->stopped; i++) {
+        const ltap_hooked *hooked = LTAP_VECTOR_AT(&run->hooks.attached, ltap_attached, i)->hooked;
+        ltap_hook_call call;
+        if (hooked->removed)
+            continue;
+        describe(run, step, &call);
+        if (hooked->hook.wants && !hooked->hook.wants(hooked->hook.user, &call))
+            continue;
+        if (!there)
+            bring(run, plan, step);
+        there = true;
+        describe(run, step, &call);
+        LTAP_TRY(call_back(run, &hooked->hook, &call, error));
+    }
+    return LTAP_OK;
+}
