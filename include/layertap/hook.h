@@ -52,8 +52,8 @@ typedef struct ltap_hook {
     /* Asked first, with the tensors' types and shapes and data NULL: 0 lets this call go by without
      * bringing the data into plain layout, and the callback is not called. NULL: always wanted. */
     int (*wants)(void *user, const ltap_hook_call *call);
-    ltap_hook_answer (*callback)(void *user, const ltap_hook_call *call); /* never NULL */
-    void *user;                                                           /* handed on */
+    ltap_hook_answer (*callback)(void *user, ltap_hook_call *call); /* never NULL */
+    void *user;                                                     /* handed on */
 } ltap_hook;
 
 /* Adds a hook, from the next forward on. number: under which to remove it; never given twice by a

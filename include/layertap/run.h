@@ -29,8 +29,8 @@ LTAP_API void ltap_run_free(ltap_run *run);
  * inputs: every input that the request needs, in any order; inputs of the model that it does not
  * need are accepted and ignored. New shapes make a new plan, which is kept.
  * features: yours to free; they stay valid after later forwards and after everything else is gone.
- * Errors: LTAP_ERROR_INPUT says what was given and what is wanted. A run that failed, or was stopped
- * by a hook, is usable at once. */
+ * Errors: LTAP_ERROR_INPUT says what was given and what is wanted. A run that failed, or was
+ * stopped by a hook, is usable at once. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_run_forward(ltap_run *run, const ltap_input *inputs,
                                                     size_t n_inputs, ltap_features **features,
                                                     ltap_error *error);

@@ -50,8 +50,9 @@ ltap_getter *ltap_getter_ref(ltap_getter *getter);
 void ltap_getter_unref(ltap_getter *getter);
 
 /* The plan for these input shapes (one tensor a needed input, in order) and points of hooks (NULL:
- * none), made when there is none. Give it back with ltap_getter_return. The cache keeps the plans used last; packed weights stay
- * whatever happens to plans. Errors: shapes and types that the model does not take. */
+ * none), made when there is none. Give it back with ltap_getter_return. The cache keeps the plans
+ * used last; packed weights stay whatever happens to plans. Errors: shapes and types that the model
+ * does not take. */
 ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs,
                              const struct ltap_watch *watch, const ltap_plan **plan,
                              ltap_error *error);

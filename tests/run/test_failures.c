@@ -33,6 +33,31 @@ static void fill(float *pixels, size_t count, uint32_t seed)
     }
 }
 
+static ltap_hook_answer look(void *user, ltap_hook_call *call)
+{
+    size_t *seen = user;
+    *seen += ltap_tensor_bytes(&call->tensors[0]);
+    return LTAP_HOOK_CONTINUE;
+}
+
+/* A first set of hooks, then another. */
+static ltap_status hook(chain *made, const ltap_input *input, ltap_error *error)
+{
+    static size_t seen;
+    const ltap_hook hooks[] = {{.layer = "backbone.layer1.*.relu", .callback = look, .user = &seen},
+                               {.layer = "backbone.bn1", .callback = look, .user = &seen}};
+    uint64_t number = 0;
+    ltap_status status = ltap_hook_add(made->run, &hooks[0], &number, error);
+    if (status == LTAP_OK)
+        status = ltap_run_forward(made->run, input, 1, &made->features, error);
+    ltap_features_free(made->features);
+    made->features = NULL;
+    if (status == LTAP_OK)
+        status = ltap_hook_add(made->run, &hooks[1], NULL, error);
+    ltap_hook_remove(made->run, number);
+    return status;
+}
+
 static ltap_status extract(const ltap_allocator *allocator, chain *made, ltap_error *error)
 {
     static float pixels[3 * SIDE * SIDE];
@@ -48,6 +73,8 @@ static ltap_status extract(const ltap_allocator *allocator, chain *made, ltap_er
         status = ltap_run_new(made->getter, &made->run, error);
     if (status == LTAP_OK)
         status = ltap_run_profile(made->run, 1, error);
+    if (status == LTAP_OK)
+        status = hook(made, &input, error);
     if (status == LTAP_OK)
         status = ltap_run_forward(made->run, &input, 1, &made->features, error);
     return status;
