@@ -12,12 +12,27 @@
 #include "ops/op.h"
 #include <stdio.h>
 
-/* How a value of rank 4 lies in memory. Other ranks are always plain. */
+/* How a value of one to three spatial axes (rank 3 to 5) lies in memory. Other ranks are always
+ * plain. */
 typedef enum ltap_layout {
     LTAP_LAYOUT_PLAIN = 0,     /* row-major as the shape says: NCHW */
     LTAP_LAYOUT_CHANNELS_LAST, /* NHWC: axes 0,2,3,1, channels fastest */
     LTAP_LAYOUT_COUNT
 } ltap_layout;
+
+#define LTAP_LAYOUT_MAX_RANK 5
+static inline bool ltap_layout_applies(int rank)
+{
+    return rank >= 3 && rank <= LTAP_LAYOUT_MAX_RANK;
+}
+
+/* The axis that comes at place i of `rank`, from the slowest on. */
+static inline int ltap_layout_axis(ltap_layout layout, int rank, int i)
+{
+    if (layout == LTAP_LAYOUT_PLAIN || i == 0)
+        return i;
+    return i == rank - 1 ? 1 : i + 1;
+}
 
 #define LTAP_IMPL_MAX_INPUTS 8
 /* Nodes at most that a kernel does after its own, and other tensors that they read. */

@@ -1,4 +1,4 @@
-/* NCHW to NHWC and back: for each image the transposition of a matrix [channels, pixels].
+/* Plain to channels last and back: for each image the transposition of a matrix [channels, pixels].
  *
  * Four-byte elements go in square tiles that stay in the cache; others take the general way.
  */
@@ -60,12 +60,15 @@ static void transpose_strips(void *context, int64_t first, int64_t last)
 static void convert_any(const ltap_tensor *tensor, const void *src, ltap_layout from, void *dst,
                         int threads)
 {
-    static const int to_last[4] = {0, 2, 3, 1}, to_plain[4] = {0, 3, 1, 2};
+    int to_last[LTAP_LAYOUT_MAX_RANK], to_plain[LTAP_LAYOUT_MAX_RANK];
     ltap_tensor in = *tensor, out = *tensor;
     bool plain = from == LTAP_LAYOUT_PLAIN;
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < tensor->rank; i++) {
+        to_last[i] = ltap_layout_axis(LTAP_LAYOUT_CHANNELS_LAST, tensor->rank, i);
+        to_plain[to_last[i]] = i;
         (plain ? &out : &in)->dims[i] = tensor->dims[to_last[i]];
+    }
     in.data = (void *)src;
     out.data = dst;
     ltap_tensor_permute(&in, plain ? to_last : to_plain, &out, threads);
@@ -75,14 +78,16 @@ void ltap_layout_convert(const ltap_tensor *tensor, const void *src, ltap_layout
                          ltap_layout to, int threads)
 {
     const int64_t *dims = tensor->dims;
-    int64_t pixels = dims[2] * dims[3];
+    int64_t pixels = 1;
     bool plain = from == LTAP_LAYOUT_PLAIN;
+
+    (void)to;
+    for (int i = 2; i < tensor->rank; i++)
+        pixels *= dims[i];
     transposition t = {.src = src,
                        .dst = dst,
                        .rows = plain ? dims[1] : pixels,
                        .columns = plain ? pixels : dims[1]};
-
-    (void)to;
     if (ltap_tensor_count(tensor) == 0)
         return;
     if (ltap_dtype_bits(tensor->dtype) != 32) {
@@ -93,19 +98,17 @@ void ltap_layout_convert(const ltap_tensor *tensor, const void *src, ltap_layout
     ltap_parallel_for(threads, dims[0] * t.row_tiles, 4, transpose_strips, &t);
 }
 
-ltap_tensor ltap_layout_told(const ltap_tensor *tensor, ltap_layout layout)
+ltap_tensor ltap_layout_told(const ltap_tensor *tensor, ltap_layout layout, int rank)
 {
-    static const int to_last[4] = {0, 2, 3, 1};
     ltap_tensor told = *tensor;
-    int64_t padded[4] = {1, 1, 1, 1};
 
     told.data = NULL;
     if (layout == LTAP_LAYOUT_PLAIN)
         return told;
-    told.rank = 4;
-    for (int i = 0; i < tensor->rank; i++)
-        padded[4 - tensor->rank + i] = tensor->dims[i];
-    for (int i = 0; i < 4; i++)
-        told.dims[i] = padded[to_last[i]];
+    told.rank = rank;
+    for (int i = 0; i < rank; i++) {
+        int axis = ltap_layout_axis(layout, rank, i) - (rank - tensor->rank);
+        told.dims[i] = axis < 0 ? 1 : tensor->dims[axis];
+    }
     return told;
 }

@@ -5,8 +5,11 @@
 
 bool ltap_schedule_neutral(const ltap_tensor *tensor)
 {
-    return tensor->rank != 4 || tensor->dims[1] == 1 ||
-           (tensor->dims[2] == 1 && tensor->dims[3] == 1);
+    bool pixel = true;
+
+    for (int i = 2; i < tensor->rank; i++)
+        pixel = pixel && tensor->dims[i] == 1;
+    return !ltap_layout_applies(tensor->rank) || tensor->dims[1] == 1 || pixel;
 }
 
 static void settle(ltap_schedule *schedule, uint32_t value, ltap_layout layout, uint32_t buffer)

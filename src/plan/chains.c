@@ -53,10 +53,12 @@ static bool is_ready(const search *s, uint32_t value, ltap_tensor *lies)
         !ltap_dims_broadcast(&known->tensor, &s->query->outputs[0], &both) ||
         !ltap_tensor_same_shape(&both, &s->query->outputs[0]))
         return false;
-    bool moves = known->constant || known->tensor.rank != 4;
-    if (layout == LTAP_LAYOUT_CHANNELS_LAST && moves && !ltap_schedule_reads_alike(&known->tensor))
+    int rank = s->query->outputs[0].rank;
+    bool moves = known->constant || known->tensor.rank != rank;
+    if (layout == LTAP_LAYOUT_CHANNELS_LAST && moves &&
+        !ltap_schedule_reads_alike(&known->tensor, rank))
         return false;
-    *lies = ltap_layout_told(&known->tensor, layout);
+    *lies = ltap_layout_told(&known->tensor, layout, rank);
     return known->constant || s->schedule->places[value].buffer[layout] != LTAP_NO_BUFFER;
 }
 

@@ -43,14 +43,16 @@ bool ltap_schedule_lies_last(const ltap_schedule *schedule, uint32_t value)
 }
 
 /* A smaller or constant operand that reads the same in both orders of axes. */
-bool ltap_schedule_reads_alike(const ltap_tensor *tensor)
+bool ltap_schedule_reads_alike(const ltap_tensor *tensor, int rank)
 {
-    ltap_tensor padded = {.rank = 4, .dims = {1, 1, 1, 1}};
+    ltap_tensor padded = {.rank = rank};
 
-    if (tensor->rank > 4)
+    if (tensor->rank > rank)
         return false;
-    for (int i = 0; i < tensor->rank; i++)
-        padded.dims[4 - tensor->rank + i] = tensor->dims[i];
+    for (int i = 0; i < rank; i++) {
+        int axis = i - (rank - tensor->rank);
+        padded.dims[i] = axis < 0 ? 1 : tensor->dims[axis];
+    }
     return ltap_schedule_neutral(&padded);
 }
 
@@ -58,20 +60,21 @@ bool ltap_schedule_reads_alike(const ltap_tensor *tensor)
 static bool can_follow(const ltap_schedule *schedule, const ltap_query *query)
 {
     const ltap_node *node = query->node;
+    int rank = query->outputs[0].rank;
     bool any = false;
 
-    if (!(node->op->flags & LTAP_OP_POINTWISE))
+    if (!(node->op->flags & LTAP_OP_POINTWISE) || !ltap_layout_applies(rank))
         return false;
     for (size_t i = 0; i < query->n_outputs; i++)
-        if (query->outputs[i].dtype != LTAP_UNDEFINED && query->outputs[i].rank != 4)
+        if (query->outputs[i].dtype != LTAP_UNDEFINED && query->outputs[i].rank != rank)
             return false;
     for (size_t i = 0; i < query->n_inputs; i++) {
         const ltap_tensor *tensor = &query->inputs[i];
         if (tensor->dtype == LTAP_UNDEFINED)
             continue;
-        if (tensor->rank == 4 && !tensor->data) {
+        if (tensor->rank == rank && !tensor->data) {
             any = any || ltap_schedule_lies_last(schedule, node->inputs[i]);
-        } else if (!ltap_schedule_reads_alike(tensor)) {
+        } else if (!ltap_schedule_reads_alike(tensor, rank)) {
             return false;
         }
     }
@@ -94,7 +97,7 @@ ltap_status ltap_choose(ltap_schedule *schedule, const ltap_query *query, ltap_c
         return LTAP_OK;
     choice->permuted = !choice->impl;
     for (size_t i = 0; i < query->n_inputs; i++)
-        if (query->inputs[i].rank == 4 && !query->inputs[i].data)
+        if (query->inputs[i].rank == query->outputs[0].rank && !query->inputs[i].data)
             choice->in[i] = LTAP_LAYOUT_CHANNELS_LAST;
     for (size_t i = 0; i < query->n_outputs; i++)
         choice->out[i] = LTAP_LAYOUT_CHANNELS_LAST;

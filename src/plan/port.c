@@ -40,11 +40,15 @@ static bool dims_fit(const ltap_port *port, const ltap_tensor *tensor, const int
 /* What numpy would do to mend the shape; "" where nothing obvious does. */
 static const char *mend(const ltap_port *port, const ltap_tensor *tensor)
 {
-    static const int nhwc[4] = {0, 3, 1, 2};
+    static const int nlc[] = {0, 2, 1}, nhwc[] = {0, 3, 1, 2}, ndhwc[] = {0, 4, 1, 2, 3};
     ltap_tensor batched = *tensor;
 
-    if (dims_fit(port, tensor, tensor->rank == 4 ? nhwc : NULL) && tensor->rank == 4)
+    if (tensor->rank == 3 && dims_fit(port, tensor, nlc))
+        return " (channels first; numpy: x.transpose(0,2,1))";
+    if (tensor->rank == 4 && dims_fit(port, tensor, nhwc))
         return " (channels first; numpy: x.transpose(0,3,1,2))";
+    if (tensor->rank == 5 && dims_fit(port, tensor, ndhwc))
+        return " (channels first; numpy: x.transpose(0,4,1,2,3))";
     if (tensor->rank != 3 || port->rank != 4)
         return "";
     batched.rank = 4;

@@ -61,11 +61,13 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
                           .memory = request->memory};
 }
 
-static ltap_tensor told_shape(const ltap_tensor *tensor, const ltap_choice *choice)
+static ltap_tensor told_shape(const ltap_query *query, const ltap_tensor *tensor,
+                              const ltap_choice *choice)
 {
     bool permuted = choice->permuted && tensor->dtype != LTAP_UNDEFINED;
 
-    return ltap_layout_told(tensor, permuted ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN);
+    return ltap_layout_told(tensor, permuted ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN,
+                            query->outputs[0].rank);
 }
 
 static ltap_status add_inputs(ltap_schedule *schedule, const ltap_query *query,
@@ -79,7 +81,7 @@ static ltap_status add_inputs(ltap_schedule *schedule, const ltap_query *query,
             continue;
         ltap_operand *operand = &step->operands[i];
         *operand = (ltap_operand){value, LTAP_NO_BUFFER, choice->in[i],
-                                  told_shape(&query->inputs[i], choice)};
+                                  told_shape(query, &query->inputs[i], choice)};
         bool packed = i < 32 && (step->kernel.packed_inputs >> i & 1u);
         if (!packed)
             LTAP_TRY(ltap_schedule_obtain(schedule, value, choice->in[i], &operand->buffer, error));
@@ -114,7 +116,7 @@ static ltap_status add_outputs(ltap_schedule *schedule, const ltap_query *query,
             step->n_chain ? step->chain[step->n_chain - 1]->outputs[0] : query->node->outputs[i];
         ltap_operand *operand = &step->operands[step->n_inputs + i];
         *operand = (ltap_operand){value, LTAP_NO_BUFFER, choice->out[i],
-                                  told_shape(&query->outputs[i], choice)};
+                                  told_shape(query, &query->outputs[i], choice)};
         if (value != LTAP_NO_VALUE && (is_wanted(schedule, value) || i == 0))
             LTAP_TRY(ltap_schedule_make(schedule, value, choice->out[i], &operand->buffer, error));
     }
@@ -265,26 +267,41 @@ static bool is_transpose(const ltap_schedule *schedule, const ltap_node *node)
            !schedule->request->reference_only;
 }
 
+/* Whether a permutation is what moving a value from one layout to the other is. */
+static bool is_move(const ltap_attr *perm, ltap_layout to)
+{
+    int rank = (int)perm->count;
+
+    for (int i = 0; i < rank; i++) {
+        int axis = ltap_layout_axis(LTAP_LAYOUT_CHANNELS_LAST, rank, i);
+        int64_t found = to == LTAP_LAYOUT_CHANNELS_LAST ? perm->u.ints[i] : perm->u.ints[axis];
+        if (found != (to == LTAP_LAYOUT_CHANNELS_LAST ? axis : i))
+            return false;
+    }
+    return true;
+}
+
 /* The layout a value must lie in for a Transpose of it to be the same bytes; the output's. */
 static bool is_renaming(const ltap_schedule *schedule, const ltap_node *node, ltap_layout *from,
                         ltap_layout *to)
 {
-    static const int64_t perms[2][4] = {{0, 2, 3, 1}, {0, 3, 1, 2}};
     const ltap_attr *perm = ltap_node_attr(node, "perm");
 
     if (!is_transpose(schedule, node))
         return false;
+    const uint32_t *buffers = schedule->places[node->inputs[0]].buffer;
     *from = *to = LTAP_LAYOUT_PLAIN;
-    if (schedule->places[node->inputs[0]].buffer[*from] != LTAP_NO_BUFFER &&
-        moves_nothing(schedule, node))
+    if (buffers[LTAP_LAYOUT_PLAIN] != LTAP_NO_BUFFER && moves_nothing(schedule, node))
         return true;
-    if (!perm || perm->kind != LTAP_ATTR_INTS || perm->count != 4)
+    if (!perm || perm->kind != LTAP_ATTR_INTS || !ltap_layout_applies((int)perm->count))
         return false;
-    bool to_plain = memcmp(perm->u.ints, perms[0], sizeof(perms[0])) == 0;
-    *from = to_plain ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN;
-    *to = to_plain ? LTAP_LAYOUT_PLAIN : LTAP_LAYOUT_CHANNELS_LAST;
-    return (to_plain || memcmp(perm->u.ints, perms[1], sizeof(perms[1])) == 0) &&
-           schedule->places[node->inputs[0]].buffer[*from] != LTAP_NO_BUFFER;
+    *from = LTAP_LAYOUT_CHANNELS_LAST;
+    if (buffers[LTAP_LAYOUT_CHANNELS_LAST] != LTAP_NO_BUFFER &&
+        is_move(perm, LTAP_LAYOUT_CHANNELS_LAST))
+        return true;
+    *from = LTAP_LAYOUT_PLAIN;
+    *to = LTAP_LAYOUT_CHANNELS_LAST;
+    return buffers[LTAP_LAYOUT_PLAIN] != LTAP_NO_BUFFER && is_move(perm, LTAP_LAYOUT_PLAIN);
 }
 
 /* A Transpose that only gives the bytes another name. */

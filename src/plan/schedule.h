@@ -26,7 +26,7 @@ typedef struct ltap_schedule {
     ltap_layout *layouts;    /* scratch */
 } ltap_schedule;
 
-/* True when the two layouts of a rank-4 tensor are the same bytes (one channel, or one pixel). */
+/* True when the two layouts of a tensor are the same bytes (one channel, or one pixel). */
 bool ltap_schedule_neutral(const ltap_tensor *tensor);
 
 /* The buffer of a value in a layout, converting (a step) or computing a constant where needed. */
@@ -51,8 +51,8 @@ ltap_status ltap_schedule_constants(ltap_schedule *schedule, const ltap_node *no
 /* Whether a value lies channels last, and that is not plain as well. */
 bool ltap_schedule_lies_last(const ltap_schedule *schedule, uint32_t value);
 
-/* Whether a tensor, seen with rank 4, is the same bytes in both layouts. */
-bool ltap_schedule_reads_alike(const ltap_tensor *tensor);
+/* Whether a tensor, seen with that rank, is the same bytes in both layouts. */
+bool ltap_schedule_reads_alike(const ltap_tensor *tensor, int rank);
 
 /* Pointwise nodes that follow a node at once, for its kernel to do as well. */
 typedef struct ltap_chain_plan {

@@ -146,7 +146,7 @@ static void run_row(const bench *b, const ltap_impl *row, ltap_query *query, boo
     if (row->layouts)
         row->layouts(query, in, out);
     for (size_t i = 0; i < b->c->n_inputs && last; i++)
-        in[i] = b->inputs[i].rank == 4 ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN;
+        in[i] = b->inputs[i].rank == b->output.rank ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN;
     out[0] = last ? LTAP_LAYOUT_CHANNELS_LAST : out[0];
     query->layout = out[0];
     for (size_t i = 0; i < b->c->n_inputs; i++)
@@ -195,7 +195,7 @@ void kernels_check(const kernels_case *c, kernels_numbers numbers, int threads)
             continue;
         found = true;
         run_row(&b, *row, &query, false);
-        if ((*row)->follows && b.output.rank == 4)
+        if ((*row)->follows && ltap_layout_applies(b.output.rank))
             run_row(&b, *row, &query, true);
     }
     tear_down(&b);

@@ -129,11 +129,11 @@ void problem_clear(problem *p)
 /* Groups of `in` channels and `out` filters each. */
 static void make_convolution(problem *p, int64_t groups, int64_t in, int64_t out, int64_t rank)
 {
-    int64_t x[4] = {problem_draw(p, 1, 3), groups * in}, w[4] = {groups * out, in}, pads[4];
-    int64_t strides[2], dilations[2];
+    int64_t x[5] = {problem_draw(p, 1, 3), groups * in}, w[5] = {groups * out, in}, pads[6];
+    int64_t strides[3], dilations[3];
     p->node.op_type = "Conv";
     for (int i = 0; i < rank; i++) {
-        x[2 + i] = problem_draw(p, 1, 20);
+        x[2 + i] = problem_draw(p, 1, rank == 3 ? 7 : 20);
         w[2 + i] = problem_draw(p, 1, problem_draw(p, 0, 4) ? 3 : 7);
         strides[i] = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 3);
         dilations[i] = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 3);
@@ -159,12 +159,34 @@ void make_conv(problem *p)
     make_convolution(p, groups, in, out, rank);
 }
 
+/* Sequences and volumes. */
+void make_other_conv(problem *p)
+{
+    int64_t groups = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 2, 9);
+    int64_t in = problem_draw(p, 0, 1) ? problem_draw(p, 1, 6) : 16 * problem_draw(p, 1, 2);
+    int64_t out = problem_draw(p, 0, 1) ? 16 : problem_draw(p, 1, 20);
+    make_convolution(p, groups, in, out, 1 + 2 * problem_draw(p, 0, 1));
+}
+
+/* 3x3 in each plane of a volume. */
+void make_plane_conv(problem *p)
+{
+    const int64_t x[] = {problem_draw(p, 1, 2), 16 * problem_draw(p, 1, 2), problem_draw(p, 1, 4),
+                         problem_draw(p, 8, 20), problem_draw(p, 8, 20)};
+    const int64_t w[] = {16 * problem_draw(p, 1, 4), x[1], 1, 3, 3}, pads[] = {0, 1, 1, 0, 1, 1};
+    p->node.op_type = "Conv";
+    problem_input(p, 5, x, false);
+    problem_input(p, 5, w, true);
+    problem_ints(p, "pads", 6, pads);
+}
+
 /* Many groups of few channels, and of others. */
 void make_groups(problem *p)
 {
     int64_t in = problem_draw(p, 1, 10), out = problem_draw(p, 0, 1) ? in : problem_draw(p, 1, 20);
     in = problem_draw(p, 0, 3) ? in : 8 * problem_draw(p, 1, 4);
-    make_convolution(p, problem_draw(p, 2, problem_draw(p, 0, 3) ? 12 : 40), in, out, 2);
+    make_convolution(p, problem_draw(p, 2, problem_draw(p, 0, 3) ? 12 : 40), in, out,
+                     problem_draw(p, 0, 4) ? 2 : 3);
 }
 
 void make_depthwise(problem *p)
@@ -214,6 +236,24 @@ void make_any_max_pool(problem *p)
 void make_max_pool(problem *p)
 {
     make_pool(p, "MaxPool", 2);
+}
+
+void make_other_max_pool(problem *p)
+{
+    make_pool(p, "MaxPool", 1 + 2 * (int)problem_draw(p, 0, 1));
+}
+
+void make_other_average_pool(problem *p)
+{
+    make_pool(p, "AveragePool", 1 + 2 * (int)problem_draw(p, 0, 1));
+}
+
+void make_other_global_average_pool(problem *p)
+{
+    const int64_t x[5] = {problem_draw(p, 1, 3), problem_draw(p, 1, 70), problem_draw(p, 1, 20),
+                          problem_draw(p, 1, 9), problem_draw(p, 1, 9)};
+    p->node.op_type = "GlobalAveragePool";
+    problem_input(p, problem_draw(p, 0, 1) ? 3 : 5, x, false);
 }
 
 void make_global_average_pool(problem *p)

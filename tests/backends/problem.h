@@ -46,6 +46,8 @@ void problem_clear(problem *p);
 #define PROBLEM_MAKER(op) void make_##op(problem *p)
 PROBLEM_MAKER(conv);
 PROBLEM_MAKER(groups);
+PROBLEM_MAKER(other_conv);
+PROBLEM_MAKER(plane_conv);
 PROBLEM_MAKER(depthwise);
 PROBLEM_MAKER(batch_norm);
 PROBLEM_MAKER(concat);
@@ -53,6 +55,9 @@ PROBLEM_MAKER(average_pool);
 PROBLEM_MAKER(reduce);
 PROBLEM_MAKER(reduce_extreme);
 PROBLEM_MAKER(max_pool);
+PROBLEM_MAKER(other_max_pool);
+PROBLEM_MAKER(other_average_pool);
+PROBLEM_MAKER(other_global_average_pool);
 PROBLEM_MAKER(any_max_pool);
 PROBLEM_MAKER(any_average_pool);
 PROBLEM_MAKER(global_average_pool);

@@ -5,6 +5,7 @@
  * Seeds are in the failure messages.
  */
 #include "backends/impl.h"
+#include "backends/layout.h"
 #include "backends/simd/links.h"
 #include "problem.h"
 
@@ -41,15 +42,20 @@ static const row_case cases[] = {
     {"dnnl:exact_conv", "Conv", make_conv, 1e-5, 20, false, true},
     {"gemm:conv", "Conv", make_conv, 1e-5, 20, true, false},
     {"gemm:conv", "Conv", make_groups, 1e-5, 40, true, false},
+    {"gemm:conv", "Conv", make_other_conv, 1e-5, 40, true, false},
     {"gemm:depthwise", "Conv", make_depthwise, 1e-5, 30, true, false},
     {"gemm:product", "Gemm", make_gemm, 1e-5, 40, true, false},
     {"gemm:matmul", "MatMul", make_matmul, 1e-5, 12, true, false},
     {"gemm:winograd", "Conv", make_conv, 1e-5, 0, true, false},
+    {"gemm:winograd", "Conv", make_plane_conv, 1e-5, 30, true, false},
     {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:average_pool", "AveragePool", make_average_pool, 1e-5, 15, true, true},
     {"dnnl:global_average_pool", "GlobalAveragePool", make_global_average_pool, 1e-5, 40, true,
      true},
+    {"dnnl:average_pool", "AveragePool", make_other_average_pool, 1e-5, 15, true, false},
+    {"dnnl:global_average_pool", "GlobalAveragePool", make_other_global_average_pool, 1e-5, 40,
+     true, false},
     {"simd:exact_conv", "Conv", make_conv, 1e-6, 15, false, true},
     {"simd:batch_norm", "BatchNormalization", make_batch_norm, 1e-6, 40, true, true},
     {"simd:concat", "Concat", make_concat, 0, 15, true, true},
@@ -60,6 +66,7 @@ static const row_case cases[] = {
     {"simd:slice", "Slice", make_slice, 0, 30, true, true},
     {"simd:slice", "Split", make_split, 0, 30, true, true},
     {"simd:max_pool", "MaxPool", make_max_pool, 0, 30, true, true},
+    {"simd:max_pool", "MaxPool", make_other_max_pool, 0, 30, true, false},
     {"simd:matmul", "MatMul", make_matmul, 1e-6, 5, true, true},
     {"simd:einsum", "Einsum", make_einsum, 2e-6, 25, true, true},
     {"simd:softmax", "Softmax", make_softmax, 1e-6, 40, true, true},
@@ -91,7 +98,7 @@ typedef struct mode {
     bool exact, relu; /* relu: followed by one */
     bool kept;        /* what is before the relu is handed out as well, and answered */
     int threads;
-    bool last; /* inputs of rank 4 lie channels last */
+    bool last; /* inputs lie channels last where that exists */
 } mode;
 
 static void ask(const problem *p, mode m, ltap_memory *memory, question *q)
@@ -103,7 +110,7 @@ static void ask(const problem *p, mode m, ltap_memory *memory, question *q)
         q->inputs[i] = p->inputs[i];
         q->inputs[i].data = constant ? p->inputs[i].data : NULL;
         q->identities[i] = q->inputs[i].data;
-        q->lies_last[i] = m.last && p->inputs[i].rank == 4 && !constant;
+        q->lies_last[i] = m.last && ltap_layout_applies(p->inputs[i].rank) && !constant;
     }
     for (size_t i = 0; i < p->node.n_outputs; i++) {
         q->outputs[i] = p->outputs[i];
@@ -125,21 +132,13 @@ static void ask(const problem *p, mode m, ltap_memory *memory, question *q)
 /* The data of a tensor of this plain shape, moved between layouts. */
 static void *move(const ltap_tensor *plain, const void *data, ltap_layout from, ltap_layout to)
 {
-    static const int to_last[] = {0, 2, 3, 1}, to_plain[] = {0, 3, 1, 2};
     uint64_t bytes = ltap_tensor_bytes(plain);
-    ltap_tensor src = *plain, dst = *plain;
-    src.data = (void *)(uintptr_t)data;
-    dst.data = malloc(bytes ? (size_t)bytes : 1);
-    if (from == to) {
-        memcpy(dst.data, data, (size_t)bytes);
-        return dst.data;
-    }
-    const int *order = to == LTAP_LAYOUT_CHANNELS_LAST ? to_last : to_plain;
-    ltap_tensor *last = to == LTAP_LAYOUT_CHANNELS_LAST ? &dst : &src;
-    for (int i = 0; i < 4; i++)
-        last->dims[i] = plain->dims[to_last[i]];
-    ltap_tensor_permute(&src, order, &dst, 1);
-    return dst.data;
+    void *moved = malloc(bytes ? (size_t)bytes : 1);
+    if (from == to)
+        memcpy(moved, data, (size_t)bytes);
+    else
+        ltap_layout_convert(plain, data, from, moved, to, 1);
+    return moved;
 }
 
 /* Prepares and runs; the output in the plain layout is the caller's to free. */

@@ -31,36 +31,41 @@ static void add_norm(ltap_graph *graph, const char *in, const char *out, int64_t
                BUILD_NAMES(out), NULL, 0);
 }
 
-static void add_conv(ltap_graph *graph, const char *in, const char *out, int64_t from, int64_t to)
+static const int64_t threes[] = {3, 3, 3}, ones[] = {1, 1, 1, 1, 1, 1};
+
+static void add_conv(ltap_graph *graph, const char *in, const char *out, int64_t from, int64_t to,
+                     int axes)
 {
     char name[32];
     ltap_attr attr;
     snprintf(name, sizeof(name), "%s.w", out);
-    build_weights(graph, name, 4, (const int64_t[]){to, from, 3, 3}, (uint32_t)to, -0.2f, 0.2f);
-    build_ints(graph, &attr, "pads", 4, (const int64_t[]){1, 1, 1, 1});
+    build_weights(graph, name, 2 + axes, (const int64_t[]){to, from, 3, 3, 3}, (uint32_t)to, -0.2f,
+                  0.2f);
+    build_ints(graph, &attr, "pads", 2 * (size_t)axes, ones);
     build_node(graph, "Conv", BUILD_NAMES(in, name), BUILD_NAMES(out), &attr, 1);
 }
 
-/* A residual block, both sides of everything, shape arithmetic, a view, a head. */
-static ltap_graph *make_graph(ltap_memory *memory)
+/* A residual block, both sides of everything, shape arithmetic, a view, a head. axes: spatial ones,
+ * one to three. */
+static ltap_graph *make_graph(ltap_memory *memory, int axes)
 {
     ltap_graph *graph;
     ltap_attr attrs[3];
     assert_int_equal(ltap_graph_new(memory, &graph, NULL), LTAP_OK);
     build_input(graph, "x");
-    add_conv(graph, "x", "c1", 3, 8);
+    add_conv(graph, "x", "c1", 3, 8, axes);
     add_norm(graph, "c1", "b1", 8);
     build_node(graph, "Relu", BUILD_NAMES("b1"), BUILD_NAMES("r1"), NULL, 0);
-    build_ints(graph, &attrs[0], "kernel_shape", 2, (const int64_t[]){3, 3});
-    build_ints(graph, &attrs[1], "pads", 4, (const int64_t[]){1, 1, 1, 1});
+    build_ints(graph, &attrs[0], "kernel_shape", (size_t)axes, threes);
+    build_ints(graph, &attrs[1], "pads", 2 * (size_t)axes, ones);
     build_node(graph, "MaxPool", BUILD_NAMES("r1"), BUILD_NAMES("p1"), attrs, 2);
-    add_conv(graph, "p1", "c2", 8, 8);
+    add_conv(graph, "p1", "c2", 8, 8, axes);
     add_norm(graph, "c2", "b2", 8);
     build_node(graph, "Add", BUILD_NAMES("b2", "p1"), BUILD_NAMES("sum"), NULL, 0);
     build_node(graph, "Relu", BUILD_NAMES("sum"), BUILD_NAMES("r2"), NULL, 0);
     attrs[0] = (ltap_attr){.name = "axis", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 1};
     build_node(graph, "Concat", BUILD_NAMES("r2", "c2"), BUILD_NAMES("cat"), attrs, 1);
-    build_weights(graph, "scale", 4, (const int64_t[]){1, 16, 1, 1}, 3, 0.5f, 2.0f);
+    build_weights(graph, "scale", 2 + axes, (const int64_t[]){1, 16, 1, 1, 1}, 3, 0.5f, 2.0f);
     build_node(graph, "Mul", BUILD_NAMES("cat", "scale"), BUILD_NAMES("scaled"), NULL, 0);
     build_node(graph, "GlobalAveragePool", BUILD_NAMES("scaled"), BUILD_NAMES("gap"), NULL, 0);
     build_node(graph, "Flatten", BUILD_NAMES("gap"), BUILD_NAMES("flat"), attrs, 1);
@@ -76,20 +81,34 @@ typedef struct bench {
     ltap_memory *memory;
     ltap_graph *graph, *rewritten;
     ltap_packs *packs;
-    float input[2 * 3 * 9 * 7];
+    int axes;
 } bench;
 
-static int set_up(void **state)
+static int set_up(void **state, int axes)
 {
     static bench made;
+    made.axes = axes;
     assert_int_equal(ltap_memory_new(NULL, 0, &made.memory, NULL), LTAP_OK);
-    made.graph = make_graph(made.memory);
+    made.graph = make_graph(made.memory, axes);
     assert_int_equal(ltap_passes_apply(made.graph, &made.rewritten, NULL), LTAP_OK);
     assert_int_equal(ltap_packs_new(made.memory, &made.packs, NULL), LTAP_OK);
-    for (size_t i = 0; i < sizeof(made.input) / sizeof(float); i++)
-        made.input[i] = (float)((i * 7919) % 1000) / 500.0f - 1.0f;
     *state = &made;
     return 0;
+}
+
+static int set_up_sequence(void **state)
+{
+    return set_up(state, 1);
+}
+
+static int set_up_picture(void **state)
+{
+    return set_up(state, 2);
+}
+
+static int set_up_volume(void **state)
+{
+    return set_up(state, 3);
 }
 
 static int tear_down(void **state)
@@ -109,7 +128,8 @@ static ltap_plan *make_plan(bench *b, const char *const *names, size_t count, bo
     ltap_error error = {0};
     ltap_plan *plan = NULL;
     uint32_t taps[64], input;
-    ltap_tensor shape = ltap_tensor_make(LTAP_FLOAT32, 4, (const int64_t[]){2, 3, 9, 7}, NULL);
+    ltap_tensor shape =
+        ltap_tensor_make(LTAP_FLOAT32, 2 + b->axes, (const int64_t[]){2, 3, 9, 7, 5}, NULL);
     assert_true(ltap_graph_find(b->graph, "x", &input));
     for (size_t i = 0; i < count; i++)
         assert_true(ltap_graph_find(b->graph, names[i], &taps[i]));
@@ -232,6 +252,21 @@ static void a_tap_adds_one_step(void **state)
     ltap_plan_free(last);
 }
 
+/* From the first convolution to the last pool: channels last, whatever the number of axes. */
+static void nothing_is_moved_between_layouts(void **state)
+{
+#ifdef LTAP_HAVE_DNNL
+    uint8_t keep[64];
+    ltap_plan *plan = make_plan(*state, (const char *const[]){"fc"}, 1, false, keep);
+    assert_int_equal(count_steps(plan, LTAP_STEP_CONVERT, NULL), 0);
+    assert_int_equal(count_steps(plan, LTAP_STEP_REFERENCE, NULL), 0);
+    ltap_plan_free(plan);
+#else
+    (void)state;
+    skip();
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +276,9 @@ int main(void)
         cmocka_unit_test(a_value_tapped_twice_is_handed_out_twice),
         cmocka_unit_test(a_tap_changes_no_kernel),
         cmocka_unit_test(a_tap_adds_one_step),
+        cmocka_unit_test(nothing_is_moved_between_layouts),
     };
-    return cmocka_run_group_tests_name("plan", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("plan of a sequence", tests, set_up_sequence, tear_down) +
+           cmocka_run_group_tests_name("plan of a picture", tests, set_up_picture, tear_down) +
+           cmocka_run_group_tests_name("plan of a volume", tests, set_up_volume, tear_down);
 }

@@ -70,8 +70,9 @@ bool ltap_dnnl_conv_describe(const ltap_query *query, const ltap_window *window,
     ltap_tensor dst = resized(&query->outputs[0], images, window->out);
     int64_t groups = ltap_node_int(query->node, "group", 1);
     bool has_bias = query->n_inputs > 2 && query->inputs[2].dtype != LTAP_UNDEFINED;
-    if (!ltap_dnnl_tensor(&src, true, &x) || !describe_weights(&query->inputs[1], groups, &w) ||
-        !ltap_dnnl_tensor(&dst, true, &y) ||
+    bool last = src.rank == 4;
+    if (!ltap_dnnl_tensor(&src, last, &x) || !describe_weights(&query->inputs[1], groups, &w) ||
+        !ltap_dnnl_tensor(&dst, last, &y) ||
         (has_bias && !ltap_dnnl_tensor(&query->inputs[2], false, &b)))
         return ltap_refuse(why, "oneDNN cannot describe its tensors");
     ltap_dnnl_add(job, DNNL_ARG_SRC, LTAP_DNNL_INPUT, 0, &x);

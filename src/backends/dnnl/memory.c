@@ -1,6 +1,8 @@
 /* oneDNN memory: descriptions, and laying out constants anew. */
 #include "backends/dnnl/memory.h"
 
+#include "backends/impl.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -19,13 +21,15 @@ ltap_status ltap_dnnl_check(dnnl_status_t status, const char *what, ltap_error *
 bool ltap_dnnl_tensor(const ltap_tensor *tensor, bool channels_last, dnnl_memory_desc_t *desc)
 {
     static const dnnl_format_tag_t plain[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
+    static const dnnl_format_tag_t last[] = {dnnl_acb, dnnl_acdb, dnnl_acdeb};
     dnnl_dims_t dims = {0};
     if (tensor->rank < 1 || tensor->rank > 5)
         return false;
     for (int i = 0; i < tensor->rank; i++)
         dims[i] = tensor->dims[i];
-    dnnl_format_tag_t tag =
-        channels_last && tensor->rank == 4 ? dnnl_acdb : plain[tensor->rank - 1];
+    dnnl_format_tag_t tag = channels_last && ltap_layout_applies(tensor->rank)
+                                ? last[tensor->rank - 3]
+                                : plain[tensor->rank - 1];
     return dnnl_memory_desc_init_by_tag(desc, tensor->rank, dims, dnnl_f32, tag) == dnnl_success;
 }
 

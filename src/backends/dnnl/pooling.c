@@ -1,4 +1,4 @@
-/* AveragePool and GlobalAveragePool by oneDNN, for two spatial axes, channels last.
+/* AveragePool and GlobalAveragePool by oneDNN, channels last.
  *
  * Where an output window hangs over the padded end (ceil_mode), the end's padding is made as large
  * as it needs; an average that counts padding would count that too, so that is refused. Maxima are
@@ -33,18 +33,21 @@ static bool describe_pool(const ltap_query *query, const ltap_window *w, dnnl_al
 {
     dnnl_memory_desc_t x, y;
     dnnl_dims_t strides, kernel, dilations, begin, end;
-    if (query->inputs[0].rank != 4)
-        return ltap_refuse(why, "not two spatial axes");
+    int lead = LTAP_WINDOW_AXES - w->rank;
+    if (!ltap_layout_applies(query->inputs[0].rank))
+        return ltap_refuse(why, "not one to three spatial axes");
+    if (query->exact && w->rank != 2)
+        return ltap_refuse(why, "exact mode keeps it plain");
     if (query->exact && w->kernel[1] * w->kernel[2] > MOST_EXACT)
         return ltap_refuse(why, "its sums are too long for float32 in exact mode");
-    for (int i = 0; i < 2; i++) {
-        if (!meets_input(w, i + 1))
+    for (int i = 0; i < w->rank; i++) {
+        if (!meets_input(w, i + lead))
             return ltap_refuse(why, "a window lies in the padding");
-        strides[i] = w->stride[i + 1];
-        kernel[i] = w->kernel[i + 1];
-        dilations[i] = w->dilation[i + 1] - 1;
-        begin[i] = w->begin[i + 1];
-        end[i] = needed_end(w, i + 1);
+        strides[i] = w->stride[i + lead];
+        kernel[i] = w->kernel[i + lead];
+        dilations[i] = w->dilation[i + lead] - 1;
+        begin[i] = w->begin[i + lead];
+        end[i] = needed_end(w, i + lead);
     }
     if (!ltap_dnnl_tensor(&query->inputs[0], true, &x) ||
         !ltap_dnnl_tensor(&query->outputs[0], true, &y))
@@ -87,17 +90,26 @@ static bool global_average_pool_describe(const ltap_query *query, ltap_dnnl_job 
     const ltap_tensor *x = &query->inputs[0];
     if (!ltap_dnnl_fits(query, why))
         return false;
-    if (x->rank != 4)
-        return ltap_refuse(why, "not two spatial axes");
-    ltap_window w = {.rank = 2,
-                     .in = {1, x->dims[2], x->dims[3]},
+    if (!ltap_layout_applies(x->rank))
+        return ltap_refuse(why, "not one to three spatial axes");
+    ltap_window w = {.rank = x->rank - 2,
+                     .in = {1, 1, 1},
                      .out = {1, 1, 1},
-                     .kernel = {1, x->dims[2], x->dims[3]},
+                     .kernel = {1, 1, 1},
                      .stride = {1, 1, 1},
                      .dilation = {1, 1, 1}};
+    for (int i = 2; i < x->rank; i++) {
+        int axis = LTAP_WINDOW_AXES - x->rank + i;
+        w.in[axis] = w.kernel[axis] = x->dims[i];
+    }
     return describe_pool(query, &w, dnnl_pooling_avg_exclude_padding, job, why);
 }
 
-LTAP_DNNL_ROW(average_pool, "AveragePool", "dnnl:average_pool", ltap_dnnl_layouts)
-LTAP_DNNL_ROW(global_average_pool, "GlobalAveragePool", "dnnl:global_average_pool",
-              ltap_dnnl_layouts)
+static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
+{
+    (void)query;
+    in[0] = out[0] = LTAP_LAYOUT_CHANNELS_LAST;
+}
+
+LTAP_DNNL_ROW(average_pool, "AveragePool", "dnnl:average_pool", layouts)
+LTAP_DNNL_ROW(global_average_pool, "GlobalAveragePool", "dnnl:global_average_pool", layouts)

@@ -1,6 +1,6 @@
-/* Conv of two spatial axes as a matrix product, channels last: a row of the left side is the pixels
- * that an output pixel sees, read where they lie. Sums run in one order, whatever the threads and
- * the batch. Groups are products side by side.
+/* Conv of one to three spatial axes as a matrix product, channels last: a row of the left side is
+ * the pixels that an output pixel sees, read where they lie. Sums run in one order, whatever the
+ * threads and the batch. Groups are products side by side.
  *
  * A picture of few channels is copied with its padding first: then a whole line of the kernel is
  * one stretch of memory, and is taken as one tap.
@@ -20,8 +20,9 @@ enum { FEW_CHANNELS = 8 };
 typedef struct conv {
     ltap_pixels pixels; /* as the products see them: of a copied picture, a line is one tap */
     int64_t images, channels;
-    int64_t picture[2], begin[2]; /* what is copied: its size, its place in the copy */
-    bool copied, has_bias;
+    int64_t picture[LTAP_WINDOW_AXES], begin[LTAP_WINDOW_AXES]; /* what is copied: its size, its
+                                                                   place in the copy */
+    bool copied, from_last, has_bias; /* from_last: what is copied lies channels last */
     uint64_t copy_bytes;
     ltap_work work;
 } conv;
@@ -41,14 +42,18 @@ static bool is_copied(const ltap_query *query)
     const ltap_tensor *weights = &query->inputs[1];
     const ltap_attr *dilations = ltap_node_attr(query->node, "dilations");
 
-    return query->inputs[0].dims[1] <= FEW_CHANNELS && weights->dims[3] > 1 &&
+    int last = weights->rank - 1;
+
+    return query->inputs[0].dims[1] <= FEW_CHANNELS && weights->dims[last] > 1 &&
            weights->dims[1] == query->inputs[0].dims[1] &&
-           (!dilations || dilations->u.ints[1] == 1);
+           (!dilations || dilations->u.ints[last - 2] == 1);
 }
 
 static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
 {
-    in[0] = is_copied(query) ? LTAP_LAYOUT_PLAIN : LTAP_LAYOUT_CHANNELS_LAST;
+    bool plain = is_copied(query) && !ltap_query_lies_last(query, 0);
+
+    in[0] = plain ? LTAP_LAYOUT_PLAIN : LTAP_LAYOUT_CHANNELS_LAST;
     out[0] = LTAP_LAYOUT_CHANNELS_LAST;
 }
 
@@ -57,12 +62,11 @@ static void see_copy(conv *s)
 {
     ltap_window *w = &s->pixels.window;
 
-    for (int i = 0; i < 2; i++) {
-        s->picture[i] = w->in[i + 1];
-        s->begin[i] = w->begin[i + 1];
-        w->in[i + 1] = (w->out[i + 1] - 1) * w->stride[i + 1] +
-                       (w->kernel[i + 1] - 1) * w->dilation[i + 1] + 1;
-        w->begin[i + 1] = 0;
+    for (int i = 0; i < LTAP_WINDOW_AXES; i++) {
+        s->picture[i] = w->in[i];
+        s->begin[i] = w->begin[i];
+        w->in[i] = (w->out[i] - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
+        w->begin[i] = 0;
     }
     w->kernel[2] = 1;
 }
@@ -71,14 +75,16 @@ static void size_work(const ltap_query *query, conv *s)
 {
     const ltap_window *w = &s->pixels.window;
     int64_t groups = ltap_node_int(query->node, "group", 1);
-    int64_t depth = s->channels / groups * (s->copied ? query->inputs[1].dims[3] : 1);
-    ltap_work_size size = {.rows = s->images * w->out[1] * w->out[2],
-                           .taps = w->kernel[1] * w->kernel[2],
+    const ltap_tensor *weights = &query->inputs[1];
+    int64_t depth = s->channels / groups * (s->copied ? weights->dims[weights->rank - 1] : 1);
+    ltap_work_size size = {.rows = s->images * w->out[0] * w->out[1] * w->out[2],
+                           .taps = s->pixels.taps,
                            .depth = depth,
                            .columns = query->outputs[0].dims[1] / groups,
                            .groups = groups};
 
-    size.row_bytes = s->channels * w->stride[1] * w->stride[2] * (int64_t)sizeof(float);
+    size.row_bytes =
+        s->channels * w->stride[0] * w->stride[1] * w->stride[2] * (int64_t)sizeof(float);
     ltap_work_init(query, &size, &s->work);
 }
 
@@ -90,6 +96,7 @@ static bool measure(conv *s, uint64_t *scratch)
 
     if (s->copied &&
         (!ltap_checked_mul((uint64_t)s->images * sizeof(float), (uint64_t)s->channels, &copy) ||
+         !ltap_checked_mul(copy, (uint64_t)w->in[0], &copy) ||
          !ltap_checked_mul(copy, (uint64_t)w->in[1], &copy) ||
          !ltap_checked_mul(copy, (uint64_t)w->in[2], &copy) ||
          !ltap_checked_round_up(copy, LTAP_ALIGNMENT, &copy)))
@@ -101,11 +108,11 @@ static bool measure(conv *s, uint64_t *scratch)
 static ltap_status pack(const ltap_query *query, conv *s, ltap_error *error)
 {
     const ltap_tensor *weights = &query->inputs[1];
-    int64_t height = weights->dims[2], width = weights->dims[3];
+    int64_t width = s->copied ? weights->dims[weights->rank - 1] : 1;
     ltap_panels_source source = {.src = weights->data,
-                                 .column = weights->dims[1] * height * width,
-                                 .tap = s->copied ? width : 1,
-                                 .depth = height * width,
+                                 .column = weights->dims[1] * s->pixels.taps * width,
+                                 .tap = width,
+                                 .depth = s->pixels.taps * width,
                                  .inner = weights->dims[1],
                                  .outer = 1};
 
@@ -125,13 +132,15 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     s->images = query->inputs[0].dims[0];
     s->channels = query->inputs[0].dims[1];
     s->copied = is_copied(query);
+    s->from_last = ltap_query_lies_last(query, 0);
     s->has_bias = ltap_gemm_has_bias(query);
     LTAP_GO(ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &s->pixels.window,
                              error));
     if (s->copied)
         see_copy(s);
     s->pixels.channels = s->channels;
-    s->pixels.taps = s->pixels.window.kernel[1] * s->pixels.window.kernel[2];
+    const ltap_window *w = &s->pixels.window;
+    s->pixels.taps = w->kernel[0] * w->kernel[1] * w->kernel[2];
     size_work(query, s);
     LTAP_GO(pack(query, s, error));
     if (!measure(s, &kernel->scratch_bytes))
@@ -151,22 +160,37 @@ typedef struct pictures {
     float *copy;
 } pictures;
 
-/* Lines of the copy: pixels side by side, padding around. */
+/* Pixels of line (z, y) of an image, side by side. */
+static void copy_line(const pictures *p, int64_t image, int64_t line, int64_t count, float *to)
+{
+    const conv *s = p->state;
+    int64_t width = s->picture[2], channels = s->channels;
+    int64_t lines = s->picture[0] * s->picture[1], plane = lines * width;
+
+    if (s->from_last)
+        memcpy(to, p->given + (image * lines + line) * width * channels,
+               (size_t)(count * channels) * sizeof(float));
+    else
+        ltap_pixels_interleave(p->given + image * channels * plane + line * width, plane, channels,
+                               count, to);
+}
+
+/* Lines of the copy, with padding around. */
 static void copy_lines(void *context, int64_t first, int64_t last)
 {
     const pictures *p = context;
     const conv *s = p->state;
     const ltap_window *w = &s->pixels.window;
-    int64_t height = s->picture[0], width = s->picture[1], channels = s->channels;
-    int64_t live = w->in[2] - s->begin[1] < width ? w->in[2] - s->begin[1] : width;
+    int64_t depth = s->picture[0], height = s->picture[1], room = w->in[2] - s->begin[2];
+    int64_t live = room < s->picture[2] ? room : s->picture[2], floats = w->in[2] * s->channels;
 
     for (int64_t line = first; line < last; line++) {
-        int64_t image = line / w->in[1], y = line % w->in[1] - s->begin[0];
-        float *to = p->copy + line * w->in[2] * channels, *inner = to + s->begin[1] * channels;
-        memset(to, 0, (size_t)(w->in[2] * channels) * sizeof(float));
-        if (y >= 0 && y < height && live > 0)
-            ltap_pixels_interleave(p->given + (image * channels * height + y) * width,
-                                   height * width, channels, live, inner);
+        int64_t y = line % w->in[1] - s->begin[1], plane = line / w->in[1];
+        int64_t z = plane % w->in[0] - s->begin[0];
+        float *to = p->copy + line * floats;
+        memset(to, 0, (size_t)floats * sizeof(float));
+        if (z >= 0 && z < depth && y >= 0 && y < height && live > 0)
+            copy_line(p, plane / w->in[0], z * height + y, live, to + s->begin[2] * s->channels);
     }
 }
 
@@ -174,6 +198,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                        void *scratch, ltap_error *error)
 {
     const conv *s = kernel->state;
+    const ltap_window *w = &s->pixels.window;
     pictures p = {.state = s, .given = inputs[0], .copy = scratch};
     ltap_pixels_source source = {&s->pixels, s->copied ? scratch : inputs[0]};
     ltap_work_job job = {.work = &s->work,
@@ -186,7 +211,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
 
     (void)error;
     if (s->copied)
-        ltap_parallel_for(s->work.threads, s->images * s->pixels.window.in[1], 16, copy_lines, &p);
+        ltap_parallel_for(s->work.threads, s->images * w->in[0] * w->in[1], 16, copy_lines, &p);
     ltap_work_run(&job);
     return LTAP_OK;
 }

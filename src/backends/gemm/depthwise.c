@@ -36,6 +36,8 @@ static bool accepts(const ltap_query *query, ltap_why *why)
     if (!ltap_gemm_conv_fits(query, &w, why))
         return false;
     channels = query->inputs[0].dims[1];
+    if (!ltap_gemm_is_flat(&w))
+        return ltap_refuse(why, "not in one or two axes");
     if (ltap_node_int(query->node, "group", 1) != channels || query->outputs[0].dims[1] != channels)
         return ltap_refuse(why, "not one filter a channel");
     return channels >= LTAP_DEPTHWISE_LANES || ltap_refuse(why, "fewer than 16 channels");
@@ -77,7 +79,7 @@ static void cut(const ltap_query *query, depthwise *s)
     double work = (double)ltap_tensor_count(&query->outputs[0]) * (double)w->kernel[1] *
                   (double)w->kernel[2] / LEAST_WORK;
 
-    s->lines = query->outputs[0].dims[0] * w->out[1];
+    s->lines = query->outputs[0].dims[0] * w->out[0] * w->out[1];
     s->chunk = CHUNK_BYTES / line < 1 ? 1 : CHUNK_BYTES / line;
     s->threads = work < query->threads ? (int)work : query->threads;
     s->threads = s->threads < 1 ? 1 : s->threads;

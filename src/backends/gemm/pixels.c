@@ -6,7 +6,7 @@
 
 /* Output pixels side by side. */
 typedef struct stretch {
-    int64_t image, y, x, count;
+    int64_t image, z, y, x, count;
 } stretch;
 
 /* Those of a stretch that are inside, of pixels at x, x + stride, ... */
@@ -28,11 +28,12 @@ static void point_stretch(const ltap_pixels_source *p, const stretch *at, int64_
     const ltap_window *w = &s->window;
     int64_t pixel = w->stride[2] * s->channels;
 
-    for (int64_t ky = 0; ky < w->kernel[1]; ky++) {
-        int64_t y = ltap_window_at(w, 1, at->y, ky);
-        bool there = y >= 0 && y < w->in[1];
-        const float *line =
-            p->src + (at->image * w->in[1] + (there ? y : 0)) * w->in[2] * s->channels;
+    for (int64_t k = 0; k < w->kernel[0] * w->kernel[1]; k++) {
+        int64_t z = ltap_window_at(w, 0, at->z, k / w->kernel[1]);
+        int64_t y = ltap_window_at(w, 1, at->y, k % w->kernel[1]);
+        bool there = z >= 0 && z < w->in[0] && y >= 0 && y < w->in[1];
+        int64_t index = there ? (at->image * w->in[0] + z) * w->in[1] + y : 0;
+        const float *line = p->src + index * w->in[2] * s->channels;
         for (int64_t kx = 0; kx < w->kernel[2]; kx++, to += step) {
             int64_t x = ltap_window_at(w, 2, at->x, kx), first = at->count, last = at->count, i = 0;
             if (there)
@@ -62,17 +63,24 @@ static void leave_out(const ltap_pixels *s, int64_t n_rows, const float **to)
 /* Each pixel sees itself. */
 static bool is_plain(const ltap_window *w)
 {
-    return w->kernel[1] == 1 && w->kernel[2] == 1 && w->in[1] == w->out[1] &&
-           w->in[2] == w->out[2] && w->begin[1] == 0 && w->begin[2] == 0 && w->stride[1] == 1 &&
-           w->stride[2] == 1;
+    bool plain = true;
+
+    for (int i = 0; i < LTAP_WINDOW_AXES; i++)
+        plain = plain && w->kernel[i] == 1 && w->in[i] == w->out[i] && w->begin[i] == 0 &&
+                w->stride[i] == 1;
+    return plain;
 }
 
 static void start_line(const ltap_window *w, stretch *at)
 {
     at->x = 0;
     at->y++;
-    if (at->y == w->out[1]) {
-        at->y = 0;
+    if (at->y < w->out[1])
+        return;
+    at->y = 0;
+    at->z++;
+    if (at->z == w->out[0]) {
+        at->z = 0;
         at->image++;
     }
 }
@@ -83,12 +91,13 @@ void ltap_pixels_point(const void *context, int64_t first, const ltap_blocks *bl
     const ltap_pixels_source *p = context;
     const ltap_window *w = &p->pixels->window;
     int64_t taps = p->pixels->taps, width = w->out[2], line = first / width;
+    int64_t plane = line / w->out[1];
     if (is_plain(w)) {
         for (int64_t r = 0; r < blocks->rows; r++)
             pointers[r] = p->src + (first + r) * p->pixels->channels;
         return;
     }
-    stretch at = {line / w->out[1], line % w->out[1], first % width, 0};
+    stretch at = {plane / w->out[0], plane % w->out[0], line % w->out[1], first % width, 0};
 
     for (int64_t b = 0; b < blocks->count; b++) {
         int64_t begin = ltap_blocks_begin(blocks, b), end = ltap_blocks_begin(blocks, b + 1);

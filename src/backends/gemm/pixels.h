@@ -6,14 +6,14 @@
 #include "ops/window.h"
 
 typedef struct ltap_pixels {
-    ltap_window window; /* of two axes: height, width */
+    ltap_window window;
     int64_t channels, taps;
     float *zeros; /* [channels]: a pixel of padding */
 } ltap_pixels;
 
 typedef struct ltap_pixels_source {
     const ltap_pixels *pixels;
-    const float *src; /* f32[N,H,W,C] */
+    const float *src; /* f32[N,D,H,W,C] */
 } ltap_pixels_source;
 
 /* A ltap_work_point: rows are output pixels in order; context is a ltap_pixels_source. A tap that

@@ -8,14 +8,19 @@ bool ltap_gemm_conv_fits(const ltap_query *query, ltap_window *window, ltap_why 
             return ltap_refuse(why, "not float32");
     if (!query->inputs[1].data)
         return ltap_refuse(why, "its weights are computed");
-    if (query->inputs[0].rank != 4)
-        return ltap_refuse(why, "not two spatial axes");
+    if (!ltap_layout_applies(query->inputs[0].rank))
+        return ltap_refuse(why, "not one to three spatial axes");
     if (ltap_tensor_count(&query->outputs[0]) == 0 || ltap_tensor_count(&query->inputs[0]) == 0)
         return ltap_refuse(why, "empty");
     if (ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], window, NULL) !=
         LTAP_OK)
         return ltap_refuse(why, "its attributes do not fit");
     return true;
+}
+
+bool ltap_gemm_is_flat(const ltap_window *w)
+{
+    return w->kernel[0] == 1 && w->stride[0] == 1 && w->begin[0] == 0 && w->end[0] == 0;
 }
 
 bool ltap_gemm_has_bias(const ltap_query *query)

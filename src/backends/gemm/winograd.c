@@ -44,6 +44,8 @@ static bool read_shape(const ltap_query *query, ltap_winograd *shape, ltap_why *
 
     if (!ltap_gemm_conv_fits(query, &w, why))
         return false;
+    if (!ltap_gemm_is_flat(&w))
+        return ltap_refuse(why, "not in two axes");
     if (w.kernel[1] != 3 || w.kernel[2] != 3 || w.stride[1] != 1 || w.stride[2] != 1 ||
         ltap_node_int(query->node, "group", 1) != 1)
         return ltap_refuse(why, "not 3x3 of stride 1 in one group");
@@ -57,7 +59,7 @@ static bool read_shape(const ltap_query *query, ltap_winograd *shape, ltap_why *
     }
     if (shape->channels % LANES || shape->filters % LANES)
         return ltap_refuse(why, "channels are no multiple of 16");
-    ltap_winograd_count(shape, query->inputs[0].dims[0]);
+    ltap_winograd_count(shape, query->inputs[0].dims[0] * w.in[0]);
     return true;
 }
 

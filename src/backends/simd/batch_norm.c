@@ -63,8 +63,8 @@ static void make_links(const ltap_query *query, batch_norm *state)
 
     for (int i = 0; i < x->rank; i++)
         channels.dims[i] = i == 1 ? x->dims[1] : 1;
-    own[0] = ltap_layout_told(x, query->layout);
-    own[1] = own[2] = ltap_layout_told(&channels, query->layout);
+    own[0] = ltap_layout_told(x, query->layout, x->rank);
+    own[1] = own[2] = ltap_layout_told(&channels, query->layout, x->rank);
     ltap_links_from(query, &(ltap_links_heads){heads, 2, own, 3}, &state->links);
 }
 

@@ -1,4 +1,5 @@
-/* Concat of channels, channels last: each pixel's channels are copied side by side.
+/* Concat of channels, channels last: each pixel's channels are copied side by side. Of ranks other
+ * than 4, whose axis 1 often is no channels, only where an input lies so; otherwise whole images.
  *
  * Copies only, so the bits are those of the plain kernel.
  */
@@ -30,8 +31,10 @@ static bool accepts(const ltap_query *query, ltap_why *why)
 
     if (query->n_inputs > MAX_PARTS)
         return ltap_refuse(why, "more than 64 inputs");
-    if (query->outputs[0].rank != 4 || (axis != 1 && axis != -3))
-        return ltap_refuse(why, "not along the channels of a rank-4 tensor");
+    int rank = query->outputs[0].rank;
+
+    if (!ltap_layout_applies(rank) || (axis != 1 && axis != 1 - rank))
+        return ltap_refuse(why, "not along the channels of one to three spatial axes");
     if (query->outputs[0].dtype != LTAP_FLOAT32)
         return ltap_refuse(why, "not float32");
     for (size_t i = 0; i < query->n_inputs; i++)
@@ -42,9 +45,13 @@ static bool accepts(const ltap_query *query, ltap_why *why)
 
 static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
 {
+    bool last = query->outputs[0].rank == 4;
+
     for (size_t i = 0; i < query->n_inputs; i++)
-        in[i] = LTAP_LAYOUT_CHANNELS_LAST;
-    out[0] = LTAP_LAYOUT_CHANNELS_LAST;
+        last = last || ltap_query_lies_last(query, i);
+    for (size_t i = 0; i < query->n_inputs; i++)
+        in[i] = last ? LTAP_LAYOUT_CHANNELS_LAST : LTAP_LAYOUT_PLAIN;
+    out[0] = in[0];
 }
 
 static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
@@ -54,12 +61,20 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
 
     LTAP_TRY(ltap_memory_take_zeroed(query->memory, 1, sizeof(concat), "a kernel", &block, error));
     concat *state = block;
-    state->pixels = dims[0] * dims[2] * dims[3];
-    state->channels = dims[1];
+    int64_t inner = 1;
+
+    for (int i = 2; i < query->outputs[0].rank; i++)
+        inner *= dims[i];
+    state->pixels = dims[0] * inner;
+    if (query->layout == LTAP_LAYOUT_CHANNELS_LAST)
+        inner = 1;
+    else
+        state->pixels = dims[0];
+    state->channels = dims[1] * inner;
     state->threads = query->threads;
     state->n_parts = query->n_inputs;
     for (size_t i = 0; i < query->n_inputs; i++)
-        state->parts[i] = query->inputs[i].dims[1];
+        state->parts[i] = query->inputs[i].dims[1] * inner;
     kernel->state = state;
     kernel->state_bytes = sizeof(concat);
     kernel->detail = "";

@@ -148,7 +148,7 @@ static void add_links(const ltap_query *query, size_t n_own, ltap_links *chain)
 static void finish(const ltap_query *query, const ltap_tensor *own, size_t n_own, ltap_links *chain)
 {
     ltap_tensor tensors[LTAP_LINKS_OPERANDS];
-    ltap_tensor out = ltap_layout_told(&query->outputs[0], query->layout);
+    ltap_tensor out = ltap_layout_told(&query->outputs[0], query->layout, query->outputs[0].rank);
 
     chain->threads = query->threads;
     chain->n_operands = n_own + query->n_extras;
@@ -161,7 +161,7 @@ static void finish(const ltap_query *query, const ltap_tensor *own, size_t n_own
 
 void ltap_links_after(const ltap_query *query, ltap_links *chain)
 {
-    ltap_tensor own = ltap_layout_told(&query->outputs[0], query->layout);
+    ltap_tensor own = ltap_layout_told(&query->outputs[0], query->layout, query->outputs[0].rank);
 
     *chain = (ltap_links){.n_links = 0};
     add_links(query, 1, chain);

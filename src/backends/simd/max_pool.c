@@ -29,8 +29,10 @@ typedef struct job {
 
 static bool accepts(const ltap_query *query, ltap_why *why)
 {
-    if (query->inputs[0].rank != 4)
-        return ltap_refuse(why, "not two spatial axes");
+    if (!ltap_layout_applies(query->inputs[0].rank))
+        return ltap_refuse(why, "not one to three spatial axes");
+    if (query->exact && query->inputs[0].rank != 4)
+        return ltap_refuse(why, "exact mode keeps it plain");
     if (query->inputs[0].dtype != LTAP_FLOAT32)
         return ltap_refuse(why, "not float32");
     if (query->inputs[0].data)
@@ -67,8 +69,8 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
 /* The part of a window that lies in the input, as pixels from `first` on. */
 typedef struct patch {
     const float *first;
-    int64_t rows, columns;            /* at least one of each, unless rows is 0 */
-    int64_t row_stride, pixel_stride; /* in floats */
+    int64_t planes, rows, columns;                  /* at least one of each, unless planes is 0 */
+    int64_t plane_stride, row_stride, pixel_stride; /* in floats */
 } patch;
 
 /* As the plain kernel compares: NaN comes through, the first of equals stays. */
@@ -85,8 +87,8 @@ LTAP_VECTOR_INLINE void pool_block(const patch *p, const float *first, int width
 
     for (int i = 0; i < width; i++)
         most[i] = -INFINITY;
-    for (int64_t row = 0; row < p->rows; row++) {
-        const float *src = first + row * p->row_stride;
+    for (int64_t row = 0; row < p->planes * p->rows; row++) {
+        const float *src = first + row / p->rows * p->plane_stride + row % p->rows * p->row_stride;
         for (int64_t column = 0; column < p->columns; column++, src += p->pixel_stride)
             for (int i = 0; i < width; i++)
                 most[i] = larger(most[i], src[i]);
@@ -122,25 +124,29 @@ static int64_t clip_window(const ltap_window *w, int axis, int64_t o, int64_t *f
     return high > low ? high - low : 0;
 }
 
-/* Output pixel (y, x) of an image that begins at src. */
-static void pool_pixel(const max_pool *state, const float *src, int64_t y, int64_t x, float *dst)
+/* Output pixel o (depth, height, width) of an image that begins at src. */
+static void pool_pixel(const max_pool *state, const float *src, const int64_t *o, float *dst)
 {
     const ltap_window *w = &state->window;
-    int64_t row, column;
-    patch p = {.row_stride = w->dilation[1] * w->in[2] * state->channels,
+    int64_t at[LTAP_WINDOW_AXES];
+    patch p = {.plane_stride = w->dilation[0] * w->in[1] * w->in[2] * state->channels,
+               .row_stride = w->dilation[1] * w->in[2] * state->channels,
                .pixel_stride = w->dilation[2] * state->channels};
 
-    p.rows = clip_window(w, 1, y, &row);
-    p.columns = clip_window(w, 2, x, &column);
-    p.rows = p.columns ? p.rows : 0;
+    p.planes = clip_window(w, 0, o[0], &at[0]);
+    p.rows = clip_window(w, 1, o[1], &at[1]);
+    p.columns = clip_window(w, 2, o[2], &at[2]);
+    if (!p.rows || !p.columns)
+        p.planes = 0;
+    for (int i = 0; i < LTAP_WINDOW_AXES; i++)
+        at[i] = ltap_window_at(w, i, o[i], at[i]);
     p.first = src;
-    if (p.rows)
-        p.first += (ltap_window_at(w, 1, y, row) * w->in[2] + ltap_window_at(w, 2, x, column)) *
-                   state->channels;
+    if (p.planes)
+        p.first += ((at[0] * w->in[1] + at[1]) * w->in[2] + at[2]) * state->channels;
     pool_channels(&p, state->channels, dst);
 }
 
-/* Rows of all images. */
+/* Rows of all planes and images. */
 static void pool_rows(void *context, int64_t first, int64_t last)
 {
     const job *work = context;
@@ -148,10 +154,12 @@ static void pool_rows(void *context, int64_t first, int64_t last)
     const ltap_window *w = &state->window;
 
     for (int64_t row = first; row < last; row++) {
-        const float *src = work->src + row / w->out[1] * w->in[1] * w->in[2] * state->channels;
+        int64_t image = row / w->out[1] / w->out[0], pixels = w->in[0] * w->in[1] * w->in[2];
+        int64_t o[LTAP_WINDOW_AXES] = {row / w->out[1] % w->out[0], row % w->out[1], 0};
+        const float *src = work->src + image * pixels * state->channels;
         float *dst = work->dst + row * w->out[2] * state->channels;
-        for (int64_t x = 0; x < w->out[2]; x++)
-            pool_pixel(state, src, row % w->out[1], x, dst + x * state->channels);
+        for (; o[2] < w->out[2]; o[2]++)
+            pool_pixel(state, src, o, dst + o[2] * state->channels);
     }
 }
 
@@ -162,7 +170,8 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     job work = {state, inputs[0], outputs[0]};
 
     if (work.dst)
-        ltap_parallel_for(state->threads, state->images * state->window.out[1], 1, pool_rows,
+        ltap_parallel_for(state->threads,
+                          state->images * state->window.out[0] * state->window.out[1], 1, pool_rows,
                           &work);
     return LTAP_OK;
 }

@@ -29,7 +29,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     LTAP_TRY(ltap_memory_take_zeroed(query->memory, 1, sizeof(ltap_links), "a kernel",
                                      &kernel->state, error));
     for (int i = 0; i < head.n_sources; i++)
-        own[i] = ltap_layout_told(&query->inputs[i], query->layout);
+        own[i] = ltap_layout_told(&query->inputs[i], query->layout, query->outputs[0].rank);
     ltap_links_from(query, &(ltap_links_heads){&head, 1, own, (size_t)head.n_sources},
                     kernel->state);
     kernel->state_bytes = sizeof(ltap_links);

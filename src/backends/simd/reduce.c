@@ -72,31 +72,16 @@ static void mark_axes(const ltap_query *query, bool *gone)
     }
 }
 
-/* Whether the input is taken channels last: where it lies so, what goes is met in the same order,
- * and what stays comes out in the order that the output wants. */
-static bool reads_last(const ltap_query *query)
-{
-    bool gone[LTAP_MAX_RANK];
-
-    if (!ltap_query_lies_last(query, 0) || query->inputs[0].rank != 4)
-        return false;
-    mark_axes(query, gone);
-    if (gone[1] && (gone[2] || gone[3]))
-        return false;
-    return query->outputs[0].rank == 4 || gone[1] || (gone[2] && gone[3]);
-}
-
 /* False: the axes that go are not neighbours. */
 static bool split_axes(const ltap_query *query, bool last, reducer *r)
 {
-    static const int order_last[] = {0, 2, 3, 1};
     const ltap_tensor *x = &query->inputs[0];
     bool gone[LTAP_MAX_RANK];
 
     mark_axes(query, gone);
     r->outer = r->run = r->inner = 1;
     for (int i = 0; i < x->rank; i++) {
-        int axis = last ? order_last[i] : i;
+        int axis = last ? ltap_layout_axis(LTAP_LAYOUT_CHANNELS_LAST, x->rank, i) : i;
         int64_t length = x->dims[axis];
         if (length == 1)
             continue;
@@ -110,6 +95,26 @@ static bool split_axes(const ltap_query *query, bool last, reducer *r)
             r->outer *= length;
     }
     return true;
+}
+
+/* Whether the input is taken channels last: where it lies so, what goes is met in the same order,
+ * and what stays comes out in the order that the output wants. */
+static bool reads_last(const ltap_query *query)
+{
+    bool gone[LTAP_MAX_RANK], some = false, all = true;
+    int rank = query->inputs[0].rank;
+    reducer r;
+
+    if (!ltap_query_lies_last(query, 0) || !split_axes(query, true, &r))
+        return false;
+    mark_axes(query, gone);
+    for (int i = 2; i < rank; i++) {
+        some = some || gone[i];
+        all = all && gone[i];
+    }
+    if (gone[1] && some)
+        return false;
+    return query->outputs[0].rank == rank || gone[1] || all;
 }
 
 static bool accepts(const ltap_query *query, ltap_why *why)
@@ -133,7 +138,7 @@ static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
     if (!reads_last(query))
         return;
     in[0] = LTAP_LAYOUT_CHANNELS_LAST;
-    if (query->outputs[0].rank == 4)
+    if (query->outputs[0].rank == query->inputs[0].rank)
         out[0] = LTAP_LAYOUT_CHANNELS_LAST;
 }
 

@@ -36,8 +36,8 @@ static bool accepts(const ltap_query *query, ltap_why *why)
     ltap_call call = call_of(query);
     ltap_slices slices;
 
-    if (query->inputs[0].rank != 4 || query->inputs[0].data)
-        return ltap_refuse(why, "not a computed tensor of rank 4");
+    if (!ltap_layout_applies(query->inputs[0].rank) || query->inputs[0].data)
+        return ltap_refuse(why, "not a computed tensor of rank 3 to 5");
     if (query->inputs[0].dtype != LTAP_FLOAT32)
         return ltap_refuse(why, "not float32");
     if (!splits(query) && ltap_slices_read(&call, &slices, NULL) != LTAP_OK)
@@ -64,11 +64,11 @@ static ltap_status read_part(const ltap_query *query, size_t index, int64_t *beg
 
     if (!splits(query))
         return ltap_slices_read(&call, s, error);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < y->rank; i++) {
         s->start[i] = 0;
         s->step[i] = 1;
     }
-    axis = axis < 0 ? axis + 4 : axis;
+    axis = axis < 0 ? axis + y->rank : axis;
     s->start[axis] = *begin;
     *begin += y->dims[axis];
     return LTAP_OK;
@@ -76,19 +76,20 @@ static ltap_status read_part(const ltap_query *query, size_t index, int64_t *beg
 
 static void make_part(const ltap_query *query, size_t index, const ltap_slices *s, part *p)
 {
-    static const int orders[LTAP_LAYOUT_COUNT][4] = {{0, 1, 2, 3}, {0, 2, 3, 1}};
-    const int *order = orders[query->layout];
-    int64_t in[4], strides[4];
+    int rank = query->inputs[0].rank, order[LTAP_LAYOUT_MAX_RANK];
+    int64_t in[LTAP_LAYOUT_MAX_RANK], strides[LTAP_LAYOUT_MAX_RANK];
 
-    p->view = (ltap_strided){.rank = 4, .element_bytes = sizeof(float), .threads = query->threads};
-    for (int i = 0; i < 4; i++) {
+    p->view =
+        (ltap_strided){.rank = rank, .element_bytes = sizeof(float), .threads = query->threads};
+    for (int i = 0; i < rank; i++) {
+        order[i] = ltap_layout_axis(query->layout, rank, i);
         in[i] = query->inputs[0].dims[order[i]];
         p->view.dims[i] = query->outputs[index].dims[order[i]];
     }
-    ltap_strided_dense(4, in, strides);
-    ltap_strided_dense(4, p->view.dims, p->view.dst);
+    ltap_strided_dense(rank, in, strides);
+    ltap_strided_dense(rank, p->view.dims, p->view.dst);
     p->offset = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < rank; i++) {
         p->offset += s->start[order[i]] * strides[i] * (int64_t)sizeof(float);
         p->view.src[i] = p->view.dims[i] > 1 ? strides[i] * s->step[order[i]] : 0;
     }
