@@ -300,6 +300,56 @@ class MergedActivations(nn.Module):
         return self.other(self.c(self.relu(self.block(x))))
 
 
+class LoopAlone(nn.Module):
+    """A loop in the only child of a Sequential: nothing tells which of the three was called thrice."""
+
+    doubtful = {"torchscript": {"seq", "seq.0"}, "dynamo": {"seq", "seq.0"}}
+
+    def __init__(self):
+        super().__init__()
+        self.seq, self.last = nn.Sequential(Loop()), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.last(self.seq(x))
+
+
+class Crop(nn.Module):
+    def forward(self, x):
+        return x[:, :, 1:-1, 2:]
+
+
+class Crops(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seq, self.last = nn.Sequential(Crop(), nn.Conv2d(3, 3, 1), Crop()), Crop()
+        self.pad = nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular")
+
+    def forward(self, x):
+        return self.pad(self.last(self.seq(x)))
+
+
+class Triplet(nn.Module):
+    """Encoders that run on three inputs side by side, one of them a block of its own, and a head on
+    four levels."""
+
+    names = ["anchor", "near", "far"]
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.pool = Block(3), nn.MaxPool2d(2)
+        self.projector = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout())
+        self.head = nn.Sequential(nn.Conv2d(4, 3, 1), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 1))
+
+    def forward(self, *pictures):
+        levels = [self.projector(x) for x in [self.encoder(x) for x in pictures]]
+        levels.append(self.pool(levels[-1]))
+        return [self.head(x) for x in levels]
+
+    def inputs(self, generator, size, batch):
+        return [torch.randn(batch, 3, *size, generator=generator) for _ in self.names]
+
+
 NETWORKS = [ThreeCalls, SharedBlock, SharedSequential, CalledInARow, LoopInside, Lists, Holders,
             RealSuffix, Collision, Nested, Functional, Classifier, SeveralOutputs, FoldsAcross,
-            Shortcut, OtherFolds, OneForAll, Nothing, in_the_root, MergedActivations]
+            Shortcut, OtherFolds, OneForAll, Nothing, in_the_root, MergedActivations, LoopAlone,
+            Crops, Triplet]

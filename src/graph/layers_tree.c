@@ -108,30 +108,51 @@ bool ltap_class_runs_once(const char *name)
            !begins(name, "torch.nn.modules.activation.MultiheadAttention");
 }
 
-/* How the exporter's silence about calls is read. */
-static run_cut cut_repeats(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth,
-                           uint32_t length)
+/* Whether nothing in a sequence can be a loop: a Sequential runs its children once each, but a
+ * child that is alone in it may have one. */
+static bool runs_once(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
 {
-    uint32_t n = end - begin;
+    for (; ltap_class_runs_once(scope_at(tree, begin, depth)->class_name); depth++) {
+        const ltap_step *inner = step_at(tree, begin, depth + 1);
+        for (uint32_t i = begin; i < end; i++) {
+            const ltap_step *other = step_at(tree, i, depth + 1);
+            if (inner == NULL || other == NULL || other->scope != inner->scope)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* How the exporter's silence about calls is read. What is alone in a call that may be one of
+ * several is no surer than that. */
+static run_cut cut_repeats(const ltap_tree *tree, const ltap_tree_call *run, uint32_t length)
+{
+    uint32_t begin = run->begin, end = run->end, depth = run->depth, n = end - begin;
+    const ltap_tree_call *around =
+        run->parent != LTAP_NO_CALL ? ltap_tree_at(tree, run->parent) : NULL;
     length = ltap_tree_whole_operations(tree, begin, end, length);
+    if (length == n && around != NULL && around->end - around->begin == n)
+        return (run_cut){n,
+                         runs_once(tree, begin, end, depth) ? LTAP_REPEATS_NOT : around->repeats};
     if (length == n || ltap_tree_along_other_axes(tree, begin, end, length))
         return (run_cut){n, LTAP_REPEATS_NOT};
-    if (ltap_class_runs_once(scope_at(tree, begin, depth)->class_name))
+    if (runs_once(tree, begin, begin + length, depth))
         return (run_cut){length, LTAP_REPEATS_NOT};
     return (run_cut){length, ltap_tree_side_by_side(tree, begin, end, length, depth)
                                  ? LTAP_REPEATS_BESIDE
                                  : LTAP_REPEATS_IN_A_ROW};
 }
 
-static run_cut find_cut(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+static run_cut find_cut(ltap_tree *tree, const ltap_tree_call *run)
 {
     bool touching;
-    uint32_t n = end - begin, turns = count_turns(tree, begin, end, depth, &touching);
+    uint32_t begin = run->begin, end = run->end, depth = run->depth, n = end - begin;
+    uint32_t turns = count_turns(tree, begin, end, depth, &touching);
     if (turns == 1)
         return (run_cut){n, LTAP_REPEATS_NOT};
     uint32_t length = period(tree, begin, end, depth);
     if (turns == 0)
-        return cut_repeats(tree, begin, end, depth, length);
+        return cut_repeats(tree, run, length);
     if (n % turns == 0 && n / turns % length == 0)
         return (run_cut){n / turns, LTAP_REPEATS_NOT};
     return touching ? (run_cut){0, LTAP_REPEATS_NOT} : (run_cut){n, LTAP_REPEATS_IN_A_ROW};
@@ -248,7 +269,7 @@ static ltap_status add_call(ltap_tree *tree, ltap_tree_call piece, ltap_error *e
 
 static ltap_status add_run(ltap_tree *tree, ltap_tree_call run, ltap_error *error)
 {
-    run_cut cut = find_cut(tree, run.begin, run.end, run.depth);
+    run_cut cut = find_cut(tree, &run);
     for (uint32_t begin = run.begin; begin < run.end;) {
         ltap_tree_call piece = run;
         piece.begin = begin;

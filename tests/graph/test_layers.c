@@ -191,6 +191,22 @@ static const tree_case other_cases[] = {
       {"a|Relu|x|a|['', 'm', 'r']", "b|Relu|a|b|['', 'm'", "c|Relu|b|c|[1, 2]",
        "d|Relu|c|d|['', 'm', 'r2']", "e|Neg|d|y|['', 'n']"}},
      "m - 0: a | b | c | d [doubt]\n"},
+    {"what is alone in a Sequential may have a loop, and then neither can be counted",
+     {"x",
+      "y",
+      {"a|Conv|x w|a|['', 's', 's.0', 's.0.c', 'c']|['M', 'torch.nn.modules.container.Sequential', "
+       "'L', 'torch.nn.modules.conv.Conv2d', 'x']",
+       "b|Conv|a w|b|['', 's', 's.0', 's.0.c', 'd']|['M', 'torch.nn.modules.container.Sequential', "
+       "'L', 'torch.nn.modules.conv.Conv2d', 'x']",
+       "c|Relu|b|c|['', 'r', 'r']",
+       "d|Conv|c w|d|['', 't', 't.0', 'e']|['M', 'torch.nn.modules.container.Sequential', "
+       "'torch.nn.modules.conv.Conv2d', 'x']",
+       "e|Conv|d w|y|['', 't', 't.0', 'f']|['M', 'torch.nn.modules.container.Sequential', "
+       "'torch.nn.modules.conv.Conv2d', 'x']"}},
+     "s torch.nn.modules.container.Sequential 4: a | b [doubt]\ns.0 L 4: a | b [doubt]\n"
+     "s.0.c torch.nn.modules.conv.Conv2d 4: a | b\nr - 0: c\n"
+     "t torch.nn.modules.container.Sequential 4: d | y\n"
+     "t.0 torch.nn.modules.conv.Conv2d 4: d | y\n"},
     {"what does the same along other axes is one call",
      {"x",
       "y",
