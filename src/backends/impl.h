@@ -60,6 +60,10 @@ typedef struct ltap_query {
     int threads;
     /* Of output 0. Not yet known to accepts. */
     ltap_layout layout;
+    /* Floats from one pixel of output 0 to the next, where it is written among the channels of a
+     * larger tensor; 0: its pixels lie side by side. More than one channel. For prepare of a row
+     * that is apart. */
+    int64_t step;
     /* Nodes of output 0's shape that follow, and no other node reads what is in between: for
      * prepare of a row that chains. Extras have the shape in which they lie. */
     const ltap_link *chain;
@@ -121,6 +125,8 @@ struct ltap_impl {
     /* Does the query's chain too, with the very bits of separate nodes: its output 0 is then what
      * the chain's last link makes. */
     bool chains;
+    /* Obeys the query's step. */
+    bool apart;
     /* Makes the kernel, packs weights. Plain row-major descriptions in the query, memory in the
      * agreed layouts. */
     ltap_status (*prepare)(const ltap_query *query, ltap_kernel *kernel, ltap_error *error);

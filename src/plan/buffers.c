@@ -95,18 +95,46 @@ static ltap_status place_constant(ltap_schedule *schedule, uint32_t value, ltap_
     return LTAP_OK;
 }
 
-static ltap_status convert(ltap_schedule *schedule, uint32_t value, ltap_layout from,
-                           ltap_layout to, ltap_error *error)
+ltap_status ltap_schedule_lies(ltap_schedule *schedule, uint32_t value, ltap_operand *operand,
+                               ltap_error *error)
+{
+    const ltap_place *place = &schedule->places[value];
+    const ltap_known *known = &schedule->known.values[value];
+
+    *operand = (ltap_operand){.value = value, .tensor = known->tensor};
+    operand->tensor.data = NULL;
+    if (place->whole != LTAP_NO_BUFFER) {
+        operand->buffer = place->whole;
+        operand->layout = LTAP_LAYOUT_CHANNELS_LAST;
+        operand->offset = place->offset;
+        operand->step = place->step;
+        return LTAP_OK;
+    }
+    bool plain = known->constant || place->buffer[LTAP_LAYOUT_PLAIN] != LTAP_NO_BUFFER;
+    operand->layout = plain ? LTAP_LAYOUT_PLAIN : LTAP_LAYOUT_CHANNELS_LAST;
+    return ltap_schedule_obtain(schedule, value, operand->layout, &operand->buffer, error);
+}
+
+/* Into another layout, from where it lies. */
+static ltap_status convert(ltap_schedule *schedule, uint32_t value, ltap_layout to,
+                           ltap_error *error)
 {
     ltap_step step = {.kind = LTAP_STEP_CONVERT, .n_inputs = 1, .n_outputs = 1, .refusals = ""};
-    const ltap_tensor *tensor = &schedule->known.values[value].tensor;
 
     LTAP_TRY(ltap_schedule_operands(schedule, 2, &step.operands, error));
-    step.operands[0] = (ltap_operand){value, schedule->places[value].buffer[from], from, *tensor};
-    step.operands[1] = (ltap_operand){value, LTAP_NO_BUFFER, to, *tensor};
-    step.operands[0].tensor.data = step.operands[1].tensor.data = NULL;
+    LTAP_TRY(ltap_schedule_lies(schedule, value, &step.operands[0], error));
+    step.operands[1] = step.operands[0];
+    step.operands[1].layout = to;
+    step.operands[1].offset = 0;
+    step.operands[1].step = 0;
     LTAP_TRY(ltap_schedule_make(schedule, value, to, &step.operands[1].buffer, error));
     return ltap_schedule_append(schedule, &step, error);
+}
+
+static bool lies_somewhere(const ltap_place *place)
+{
+    return place->whole != LTAP_NO_BUFFER || place->buffer[LTAP_LAYOUT_PLAIN] != LTAP_NO_BUFFER ||
+           place->buffer[LTAP_LAYOUT_CHANNELS_LAST] != LTAP_NO_BUFFER;
 }
 
 ltap_status ltap_schedule_obtain(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
@@ -117,9 +145,8 @@ ltap_status ltap_schedule_obtain(ltap_schedule *schedule, uint32_t value, ltap_l
     if (schedule->known.values[value].constant &&
         place->buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER)
         LTAP_TRY(place_constant(schedule, value, error));
-    for (int from = 0; place->buffer[layout] == LTAP_NO_BUFFER && from < LTAP_LAYOUT_COUNT; from++)
-        if (place->buffer[from] != LTAP_NO_BUFFER)
-            LTAP_TRY(convert(schedule, value, (ltap_layout)from, layout, error));
+    if (place->buffer[layout] == LTAP_NO_BUFFER && lies_somewhere(place))
+        LTAP_TRY(convert(schedule, value, layout, error));
     *buffer = place->buffer[layout];
     if (*buffer == LTAP_NO_BUFFER)
         return ltap_error_set(error, LTAP_ERROR_INTERNAL, "value '%s' is read before it is made",

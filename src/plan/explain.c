@@ -28,8 +28,12 @@ static ltap_status append_operand(const ltap_plan *plan, const ltap_graph *graph
         return ltap_text_format(text, error, "{constant}");
     if (buffer->kind == LTAP_BUFFER_INPUT)
         return ltap_text_format(text, error, "{input %u}", buffer->input);
-    return ltap_text_format(text, error, "{%s %s @%llu}", ltap_shape_text(&operand->tensor).text,
-                            layout_names[operand->layout], (unsigned long long)buffer->offset);
+    LTAP_TRY(ltap_text_format(text, error, "{%s %s @%llu", ltap_shape_text(&operand->tensor).text,
+                              layout_names[operand->layout],
+                              (unsigned long long)(buffer->offset + operand->offset)));
+    if (operand->step)
+        LTAP_TRY(ltap_text_format(text, error, " step %lld", (long long)operand->step));
+    return ltap_text_format(text, error, "}");
 }
 
 static ltap_status append_head(const ltap_step *step, ltap_vector *text, ltap_error *error)
@@ -44,7 +48,8 @@ static ltap_status append_head(const ltap_step *step, ltap_vector *text, ltap_er
     case LTAP_STEP_REFERENCE:
         return ltap_text_format(text, error, "%s [reference]", step->node->op_type);
     case LTAP_STEP_CONVERT:
-        return ltap_text_format(text, error, "convert");
+        return ltap_text_format(
+            text, error, step->operands[0].layout == step->operands[1].layout ? "copy" : "convert");
     case LTAP_STEP_TAP:
         return ltap_text_format(text, error, "tap %zu", step->feature);
     case LTAP_STEP_HOOK:

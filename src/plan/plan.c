@@ -96,9 +96,11 @@ static void fill_tables(ltap_schedule *schedule)
 {
     const ltap_plan_request *request = schedule->request;
 
-    for (size_t i = 0; i < request->graph->values.count; i++)
+    for (size_t i = 0; i < request->graph->values.count; i++) {
+        schedule->places[i].whole = LTAP_NO_BUFFER;
         for (int layout = 0; layout < LTAP_LAYOUT_COUNT; layout++)
             schedule->places[i].buffer[layout] = LTAP_NO_BUFFER;
+    }
     for (size_t i = 0; i < request->graph->nodes.count; i++) {
         const ltap_node *node = ltap_graph_node(request->graph, (uint32_t)i);
         if (request->keep && !request->keep[i])

@@ -34,6 +34,8 @@ typedef struct ltap_operand {
     uint32_t buffer;    /* LTAP_NO_BUFFER: omitted, not wanted, or packed */
     ltap_layout layout; /* how the bytes lie */
     ltap_tensor tensor; /* the shape the kernel is told; data NULL */
+    uint64_t offset;    /* bytes of the buffer before it */
+    int64_t step;       /* floats from pixel to pixel where it is a part of a Concat; or 0 */
 } ltap_operand;
 
 typedef enum ltap_step_kind {

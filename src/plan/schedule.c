@@ -80,8 +80,10 @@ static ltap_status add_inputs(ltap_schedule *schedule, const ltap_query *query,
         if (value == LTAP_NO_VALUE)
             continue;
         ltap_operand *operand = &step->operands[i];
-        *operand = (ltap_operand){value, LTAP_NO_BUFFER, choice->in[i],
-                                  told_shape(query, &query->inputs[i], choice)};
+        *operand = (ltap_operand){.value = value,
+                                  .buffer = LTAP_NO_BUFFER,
+                                  .layout = choice->in[i],
+                                  .tensor = told_shape(query, &query->inputs[i], choice)};
         bool packed = i < 32 && (step->kernel.packed_inputs >> i & 1u);
         if (!packed)
             LTAP_TRY(ltap_schedule_obtain(schedule, value, choice->in[i], &operand->buffer, error));
@@ -97,7 +99,8 @@ static ltap_status add_extras(ltap_schedule *schedule, const ltap_chain_plan *fo
         ltap_operand *operand = &step->operands[step->n_inputs - found->n_extras + i];
         uint32_t value = found->values[i];
         ltap_layout lies = is_constant(schedule, value) ? LTAP_LAYOUT_PLAIN : layout;
-        *operand = (ltap_operand){value, LTAP_NO_BUFFER, lies, found->extras[i]};
+        *operand = (ltap_operand){
+            .value = value, .buffer = LTAP_NO_BUFFER, .layout = lies, .tensor = found->extras[i]};
         LTAP_TRY(ltap_schedule_obtain(schedule, value, lies, &operand->buffer, error));
     }
     return LTAP_OK;
@@ -115,9 +118,13 @@ static ltap_status add_outputs(ltap_schedule *schedule, const ltap_query *query,
         uint32_t value =
             step->n_chain ? step->chain[step->n_chain - 1]->outputs[0] : query->node->outputs[i];
         ltap_operand *operand = &step->operands[step->n_inputs + i];
-        *operand = (ltap_operand){value, LTAP_NO_BUFFER, choice->out[i],
-                                  told_shape(query, &query->outputs[i], choice)};
-        if (value != LTAP_NO_VALUE && (is_wanted(schedule, value) || i == 0))
+        *operand = (ltap_operand){.value = value,
+                                  .buffer = LTAP_NO_BUFFER,
+                                  .layout = choice->out[i],
+                                  .tensor = told_shape(query, &query->outputs[i], choice)};
+        if (i == 0 && query->step)
+            LTAP_TRY(ltap_schedule_make_part(schedule, operand, error));
+        else if (value != LTAP_NO_VALUE && (is_wanted(schedule, value) || i == 0))
             LTAP_TRY(ltap_schedule_make(schedule, value, choice->out[i], &operand->buffer, error));
     }
     return LTAP_OK;
@@ -134,6 +141,8 @@ static ltap_status add_kept(ltap_schedule *schedule, const ltap_query *query, lt
         if (!(query->kept >> i & 1u))
             continue;
         *operand = step->operands[step->n_inputs];
+        operand->offset = 0;
+        operand->step = 0;
         operand->value = node->outputs[0];
         LTAP_TRY(
             ltap_schedule_make(schedule, operand->value, operand->layout, &operand->buffer, error));
@@ -174,6 +183,18 @@ static ltap_status keep_chain(ltap_schedule *schedule, const ltap_chain_plan *fo
     for (uint32_t kept = found->kept; kept; kept &= kept - 1)
         step->n_outputs++;
     return LTAP_OK;
+}
+
+/* Whether its output, or the chain's, is made as a part of a Concat's. */
+static int64_t find_step(const ltap_schedule *schedule, const ltap_query *query,
+                         const ltap_choice *choice, const ltap_step *step)
+{
+    uint32_t value =
+        step->n_chain ? step->chain[step->n_chain - 1]->outputs[0] : query->node->outputs[0];
+
+    if (!choice->impl || !choice->impl->apart || query->layout != LTAP_LAYOUT_CHANNELS_LAST)
+        return 0;
+    return ltap_schedule_part_step(schedule, value);
 }
 
 static ltap_status prepare(ltap_schedule *schedule, const ltap_query *query,
@@ -220,6 +241,7 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     if (choice.impl && choice.impl->chains)
         LTAP_TRY(ltap_chain_find(schedule, &query, &found, error));
     LTAP_TRY(keep_chain(schedule, &found, &step, error));
+    query.step = find_step(schedule, &query, &choice, &step);
     LTAP_TRY(
         ltap_schedule_operands(schedule, step.n_inputs + step.n_outputs, &step.operands, error));
     LTAP_TRY(prepare(schedule, &query, &choice, &step, error));
@@ -316,28 +338,13 @@ static void add_renamed(ltap_schedule *schedule, const ltap_node *node, ltap_lay
         place->buffer[!to] = source->buffer[from];
 }
 
-/* A value as it lies, plain where there is a choice, for a step that hands it out. */
-static ltap_status take_value(ltap_schedule *schedule, uint32_t value, ltap_operand *operand,
-                              ltap_error *error)
-{
-    ltap_layout layout = LTAP_LAYOUT_PLAIN;
-    uint32_t buffer;
-
-    if (!is_constant(schedule, value) &&
-        schedule->places[value].buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER)
-        layout = LTAP_LAYOUT_CHANNELS_LAST;
-    LTAP_TRY(ltap_schedule_obtain(schedule, value, layout, &buffer, error));
-    *operand = (ltap_operand){value, buffer, layout, schedule->known.values[value].tensor};
-    operand->tensor.data = NULL;
-    return LTAP_OK;
-}
-
 static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *error)
 {
     ltap_step step = {.kind = LTAP_STEP_TAP, .n_inputs = 1, .feature = feature, .refusals = ""};
 
     LTAP_TRY(ltap_schedule_operands(schedule, 1, &step.operands, error));
-    LTAP_TRY(take_value(schedule, schedule->request->taps[feature], &step.operands[0], error));
+    LTAP_TRY(
+        ltap_schedule_lies(schedule, schedule->request->taps[feature], &step.operands[0], error));
     return ltap_schedule_append(schedule, &step, error);
 }
 
@@ -350,7 +357,7 @@ static ltap_status add_hook(ltap_schedule *schedule, const ltap_look *look, ltap
     LTAP_TRY(ltap_schedule_operands(schedule, step.n_inputs, &step.operands, error));
     for (size_t i = 0; i < step.n_inputs; i++) {
         ltap_operand *operand = &step.operands[i];
-        LTAP_TRY(take_value(schedule, look->values[i], operand, error));
+        LTAP_TRY(ltap_schedule_lies(schedule, look->values[i], operand, error));
         if (operand->layout != LTAP_LAYOUT_PLAIN)
             bytes += ltap_hook_view_bytes(&operand->tensor);
     }
@@ -406,6 +413,8 @@ static ltap_status visit(ltap_schedule *schedule, const ltap_node *node, ltap_er
     schedule->plan->n_nodes += view || renaming ? 0 : 1;
     if (renaming)
         add_renamed(schedule, node, from, to);
+    else if (ltap_schedule_has_parts(schedule, node))
+        status = ltap_schedule_add_parts(schedule, node, error);
     else
         status = view ? add_view(schedule, node, error) : add_kernel(schedule, node, error);
     if (status != LTAP_OK)

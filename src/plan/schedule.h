@@ -4,9 +4,13 @@
 
 #include "plan/plan.h"
 
-/* Where a value lies: one buffer a layout, LTAP_NO_BUFFER where it does not. */
+/* Where a value lies: one buffer a layout, LTAP_NO_BUFFER where it does not. A part of a Concat's
+ * output lies in that only: channels last, from an offset on, with a step from pixel to pixel. */
 typedef struct ltap_place {
     uint32_t buffer[LTAP_LAYOUT_COUNT];
+    uint32_t whole; /* the buffer that it is a part of, or LTAP_NO_BUFFER */
+    uint64_t offset;
+    int64_t step;
 } ltap_place;
 
 typedef struct ltap_schedule {
@@ -40,6 +44,23 @@ ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step,
 /* Zeroed operands for a step, from the plan's arena. */
 ltap_status ltap_schedule_operands(ltap_schedule *schedule, size_t count, ltap_operand **operands,
                                    ltap_error *error);
+
+/* Parts: a value that a Concat of channels alone reads is made where the Concat would copy it to
+ * (parts.c). */
+
+/* The step of a value's pixels in the output of the Concat that it is to be a part of, or 0. */
+int64_t ltap_schedule_part_step(const ltap_schedule *schedule, uint32_t value);
+/* The operand, whose value has a step, lies there from now on. */
+ltap_status ltap_schedule_make_part(ltap_schedule *schedule, ltap_operand *operand,
+                                    ltap_error *error);
+/* Whether parts of the Concat's output are there already. */
+bool ltap_schedule_has_parts(const ltap_schedule *schedule, const ltap_node *concat);
+/* The parts that are not are copied. */
+ltap_status ltap_schedule_add_parts(ltap_schedule *schedule, const ltap_node *concat,
+                                    ltap_error *error);
+/* A value as an operand, in whichever layout it lies; with a step where it is a part. */
+ltap_status ltap_schedule_lies(ltap_schedule *schedule, uint32_t value, ltap_operand *operand,
+                               ltap_error *error);
 
 /* Writes down all steps; everything in the schedule is set up. */
 ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error);

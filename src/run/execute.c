@@ -4,8 +4,6 @@
 #include "backends/layout.h"
 #include "base/error.h"
 
-#include <string.h>
-
 void *ltap_run_locate(const ltap_run *run, const ltap_plan *plan, const ltap_operand *operand)
 {
     if (operand->value == LTAP_NO_VALUE || operand->buffer == LTAP_NO_BUFFER)
@@ -17,7 +15,7 @@ void *ltap_run_locate(const ltap_run *run, const ltap_plan *plan, const ltap_ope
     case LTAP_BUFFER_INPUT:
         return run->inputs[buffer->input].data;
     case LTAP_BUFFER_ARENA:
-        return (char *)run->arena + buffer->offset;
+        return (char *)run->arena + buffer->offset + operand->offset;
     }
     return NULL;
 }
@@ -48,30 +46,27 @@ static ltap_status do_reference(ltap_run *run, const ltap_plan *plan, const ltap
     return step->node->op->reference(&call, error);
 }
 
-static void copy_layout(const ltap_run *run, const ltap_tensor *shape, const void *src, void *dst,
-                        const ltap_layout layouts[2])
+static ltap_layout_side side_of(const ltap_run *run, const ltap_plan *plan,
+                                const ltap_operand *operand)
 {
-    if (layouts[0] == layouts[1])
-        memcpy(dst, src, (size_t)ltap_tensor_bytes(shape));
-    else
-        ltap_layout_convert(shape, src, layouts[0], dst, layouts[1], run->getter->threads);
+    return (ltap_layout_side){ltap_run_locate(run, plan, operand), operand->layout, operand->step};
 }
 
 static void do_convert(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
 {
-    const ltap_operand *from = &step->operands[0], *to = &step->operands[1];
-    const ltap_layout layouts[2] = {from->layout, to->layout};
+    ltap_layout_side from = side_of(run, plan, &step->operands[0]);
+    ltap_layout_side to = side_of(run, plan, &step->operands[1]);
 
-    copy_layout(run, &from->tensor, ltap_run_locate(run, plan, from),
-                ltap_run_locate(run, plan, to), layouts);
+    ltap_layout_convert(&step->operands[0].tensor, &from, &to, run->getter->threads);
 }
 
 void ltap_run_copy_plain(const ltap_run *run, const ltap_operand *operand, const void *src,
                          void *dst)
 {
-    const ltap_layout layouts[2] = {operand->layout, LTAP_LAYOUT_PLAIN};
+    ltap_layout_side from = {(void *)(uintptr_t)src, operand->layout, operand->step};
+    ltap_layout_side to = {dst, LTAP_LAYOUT_PLAIN, 0};
 
-    copy_layout(run, &operand->tensor, src, dst, layouts);
+    ltap_layout_convert(&operand->tensor, &from, &to, run->getter->threads);
 }
 
 static void do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,

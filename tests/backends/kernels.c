@@ -130,10 +130,8 @@ static float *move(const ltap_tensor *shape, const float *data, ltap_layout from
 {
     float *moved = take_floats(shape);
 
-    if (from == to)
-        memcpy(moved, data, (size_t)ltap_tensor_bytes(shape));
-    else
-        ltap_layout_convert(shape, data, from, moved, to, 1);
+    ltap_layout_convert(shape, &(ltap_layout_side){(void *)(uintptr_t)data, from, 0},
+                        &(ltap_layout_side){moved, to, 0}, 1);
     return moved;
 }
 

@@ -34,8 +34,11 @@ static void check(const int64_t *dims, ltap_dtype dtype, int threads)
     plain.data = src;
     last.data = expected;
     ltap_tensor_permute(&plain, to_last, &last, 1);
-    ltap_layout_convert(&plain, src, LTAP_LAYOUT_PLAIN, moved, LTAP_LAYOUT_CHANNELS_LAST, threads);
-    ltap_layout_convert(&plain, moved, LTAP_LAYOUT_CHANNELS_LAST, back, LTAP_LAYOUT_PLAIN, threads);
+    const ltap_layout_side sides[3] = {{src, LTAP_LAYOUT_PLAIN, 0},
+                                       {moved, LTAP_LAYOUT_CHANNELS_LAST, 0},
+                                       {back, LTAP_LAYOUT_PLAIN, 0}};
+    ltap_layout_convert(&plain, &sides[0], &sides[1], threads);
+    ltap_layout_convert(&plain, &sides[1], &sides[2], threads);
     assert_memory_equal(moved, expected, bytes);
     assert_memory_equal(back, src, bytes);
     free(src);
@@ -55,10 +58,46 @@ static void there_and_back_is_as_exchanging_axes(void **state)
     }
 }
 
+/* Into the middle of wider pixels and out again; what is around stays. */
+static void a_part_of_wider_pixels(void **state)
+{
+    enum { MORE = 5, AT = 2 };
+    (void)state;
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        ltap_tensor plain = ltap_tensor_make(LTAP_FLOAT32, 4, shapes[i], NULL);
+        int64_t channels = shapes[i][1], step = channels + MORE;
+        size_t count = (size_t)ltap_tensor_count(&plain);
+        size_t pixels = channels ? count / (size_t)channels : 0;
+        float *src = calloc(count + 1, sizeof(float)), *last = calloc(count + 1, sizeof(float));
+        float *back = calloc(count + 1, sizeof(float)), *again = calloc(count + 1, sizeof(float));
+        float *wide = calloc(pixels * (size_t)step + AT + 1, sizeof(float));
+        for (size_t k = 0; k < count; k++)
+            src[k] = (float)k + 1;
+        const ltap_layout_side whole = {src, LTAP_LAYOUT_PLAIN, 0},
+                               part = {wide + AT, LTAP_LAYOUT_CHANNELS_LAST, step};
+        ltap_layout_convert(&plain, &whole, &(ltap_layout_side){last, LTAP_LAYOUT_CHANNELS_LAST, 0},
+                            2);
+        ltap_layout_convert(&plain, &whole, &part, 2);
+        ltap_layout_convert(&plain, &part, &(ltap_layout_side){back, LTAP_LAYOUT_PLAIN, 0}, 2);
+        ltap_layout_convert(&plain, &part, &(ltap_layout_side){again, LTAP_LAYOUT_CHANNELS_LAST, 0},
+                            2);
+        assert_memory_equal(back, src, count * sizeof(float));
+        assert_memory_equal(again, last, count * sizeof(float));
+        for (size_t k = 0; k < pixels * (size_t)step; k++)
+            assert_true((wide[k] != 0) == (k >= AT && (k - AT) % (size_t)step < (size_t)channels));
+        free(src);
+        free(last);
+        free(back);
+        free(again);
+        free(wide);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back_is_as_exchanging_axes),
+        cmocka_unit_test(a_part_of_wider_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,7 +98,8 @@ typedef struct mode {
     bool exact, relu; /* relu: followed by one */
     bool kept;        /* what is before the relu is handed out as well, and answered */
     int threads;
-    bool last; /* inputs lie channels last where that exists */
+    bool last;  /* inputs lie channels last where that exists */
+    bool apart; /* its pixels are written further apart */
 } mode;
 
 static void ask(const problem *p, mode m, ltap_memory *memory, question *q)
@@ -134,11 +135,32 @@ static void *move(const ltap_tensor *plain, const void *data, ltap_layout from, 
 {
     uint64_t bytes = ltap_tensor_bytes(plain);
     void *moved = malloc(bytes ? (size_t)bytes : 1);
-    if (from == to)
-        memcpy(moved, data, (size_t)bytes);
-    else
-        ltap_layout_convert(plain, data, from, moved, to, 1);
+    ltap_layout_convert(plain, &(ltap_layout_side){(void *)(uintptr_t)data, from, 0},
+                        &(ltap_layout_side){moved, to, 0}, 1);
     return moved;
+}
+
+enum { GAP = 3, UNTOUCHED = 0x7b };
+
+/* Pixels that lie further apart, side by side again; nothing was written between them. */
+static void close_up(const ltap_tensor *shape, float *data)
+{
+    size_t channels = (size_t)shape->dims[1];
+    size_t pixels = (size_t)ltap_tensor_count(shape) / channels;
+    for (size_t i = 0; i < pixels; i++) {
+        float *pixel = data + i * (channels + GAP);
+        for (size_t k = 0; k < GAP * sizeof(float); k++)
+            assert_int_equal(((unsigned char *)(pixel + channels))[k], UNTOUCHED);
+        memmove(data + i * channels, pixel, channels * sizeof(float));
+    }
+}
+
+static void *take_output(const ltap_tensor *shape)
+{
+    size_t bytes = (size_t)ltap_tensor_bytes(shape) * (1 + GAP) + 1;
+    void *data = malloc(bytes);
+    memset(data, UNTOUCHED, bytes);
+    return data;
 }
 
 /* Prepares and runs; the output in the plain layout is the caller's to free. */
@@ -153,14 +175,16 @@ static void *run_row(const ltap_impl *row, const problem *p, question *q)
     if (row->layouts)
         row->layouts(&q->query, in, out);
     q->query.layout = out[0];
+    if (out[0] != LTAP_LAYOUT_CHANNELS_LAST || p->output.dims[1] == 1)
+        q->query.step = 0;
     assert_int_equal(row->prepare(&q->query, &kernel, &error), LTAP_OK);
     for (size_t i = 0; i < p->node.n_inputs; i++) {
         blocks[i] = move(&p->inputs[i], p->inputs[i].data, LTAP_LAYOUT_PLAIN,
                          p->constants >> i & 1 ? LTAP_LAYOUT_PLAIN : in[i]);
         inputs[i] = kernel.packed_inputs >> i & 1 ? NULL : blocks[i];
     }
-    raw[p->shown] = malloc((size_t)ltap_tensor_bytes(&p->output) + 1);
-    void *kept = malloc((size_t)ltap_tensor_bytes(&p->output) + 1);
+    raw[p->shown] = take_output(&p->output);
+    void *kept = take_output(&p->output);
     if (q->query.kept)
         raw[1] = kept;
     assert_int_equal(
@@ -168,6 +192,8 @@ static void *run_row(const ltap_impl *row, const problem *p, question *q)
         LTAP_OK);
     memset(scratch, 0xff, (size_t)kernel.scratch_bytes);
     assert_int_equal(row->run(&kernel, inputs, raw, scratch, &error), LTAP_OK);
+    if (q->query.step)
+        close_up(&p->output, raw[p->shown]);
     void *plain =
         move(&p->output, q->query.kept ? kept : raw[p->shown], out[p->shown], LTAP_LAYOUT_PLAIN);
     ltap_memory_release(q->query.memory, scratch);
@@ -200,6 +226,7 @@ static void *answer(const ltap_impl *row, const problem *p, mode m, ltap_memory 
         q.query.chain = m.relu ? &link : NULL;
         q.query.n_chain = m.relu;
         q.query.kept = m.kept;
+        q.query.step = m.apart ? p->output.dims[1] + GAP : 0;
         output = run_row(row, p, &q);
     } else
         assert_true(why.text[0] != '\0');
@@ -262,13 +289,21 @@ static void check_relu(const row_case *c, const ltap_impl *row, const problem *p
 {
     if (!row->chains)
         return;
+    uint64_t bytes = ltap_tensor_bytes(&p->output);
     mode chained = {.exact = exact, .relu = true, .threads = 2};
     void *fused = answer(row, p, chained, memory);
     chained.kept = true;
     void *kept = answer(row, p, chained, memory);
-    if (memcmp(kept, output, (size_t)ltap_tensor_bytes(&p->output)) != 0)
+    if (memcmp(kept, output, (size_t)bytes) != 0)
         fail_msg("%s, seed %d: what it keeps before a ReLU has other bits", c->row, seed);
     free(kept);
+    for (int relu = 0; row->apart && relu < 2; relu++) {
+        mode apart = {.exact = exact, .relu = relu, .threads = 2, .apart = true};
+        void *wide = answer(row, p, apart, memory);
+        if (memcmp(wide, relu ? fused : output, (size_t)bytes) != 0)
+            fail_msg("%s, seed %d: pixels that lie apart have other bits", c->row, seed);
+        free(wide);
+    }
     ltap_tensor value = p->output;
     value.data = output;
     ltap_tensor result = value;

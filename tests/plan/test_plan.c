@@ -258,13 +258,27 @@ static void nothing_is_moved_between_layouts(void **state)
 #ifdef LTAP_HAVE_DNNL
     uint8_t keep[64];
     ltap_plan *plan = make_plan(*state, (const char *const[]){"fc"}, 1, false, keep);
-    assert_int_equal(count_steps(plan, LTAP_STEP_CONVERT, NULL), 0);
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
+        if (step->kind == LTAP_STEP_CONVERT)
+            assert_int_equal(step->operands[0].layout, step->operands[1].layout);
+    }
     assert_int_equal(count_steps(plan, LTAP_STEP_REFERENCE, NULL), 0);
     ltap_plan_free(plan);
 #else
     (void)state;
     skip();
 #endif
+}
+
+/* r2 is made where the Concat would copy it to; what others read too is copied. */
+static void a_concat_of_what_kernels_make_is_no_kernel(void **state)
+{
+    uint8_t keep[64];
+    ltap_plan *plan = make_plan(*state, (const char *const[]){"gap"}, 1, false, keep);
+    assert_int_equal(count_steps(plan, LTAP_STEP_KERNEL, "Concat"), 0);
+    assert_int_equal(count_steps(plan, LTAP_STEP_REFERENCE, "Concat"), 0);
+    ltap_plan_free(plan);
 }
 
 int main(void)
@@ -277,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_tap_changes_no_kernel),
         cmocka_unit_test(a_tap_adds_one_step),
         cmocka_unit_test(nothing_is_moved_between_layouts),
+        cmocka_unit_test(a_concat_of_what_kernels_make_is_no_kernel),
     };
     return cmocka_run_group_tests_name("plan of a sequence", tests, set_up_sequence, tear_down) +
            cmocka_run_group_tests_name("plan of a picture", tests, set_up_picture, tear_down) +

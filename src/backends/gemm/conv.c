@@ -220,6 +220,7 @@ const ltap_impl ltap_gemm_conv = {
     .op = "Conv",
     .name = "gemm:conv",
     .chains = true,
+    .apart = true,
     .accepts = accepts,
     .layouts = layouts,
     .prepare = prepare,

@@ -224,6 +224,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     ltap_links_after(query, &s->chain);
     if (!read_shape(query, &s->w, &why))
         LTAP_GO(ltap_error_set(error, LTAP_ERROR_INTERNAL, "%s", why.text));
+    s->w.step = query->step ? query->step : s->w.filters;
     cut(s, query->threads);
     LTAP_GO(pack(query, s, error));
     if (!measure(s, &kernel->scratch_bytes))
@@ -383,6 +384,7 @@ const ltap_impl ltap_gemm_winograd = {
     .op = "Conv",
     .name = "gemm:winograd",
     .chains = true,
+    .apart = true,
     .accepts = accepts,
     .layouts = ltap_gemm_layouts,
     .prepare = prepare,

@@ -188,7 +188,7 @@ static void find_results(const ltap_winograd *w, const corner *at, int64_t *offs
     for (int i = 0; i < OUT * OUT; i++) {
         int64_t y = at->y + i / OUT * w->dilation[0], x = at->x + i % OUT * w->dilation[1];
         bool inside = y < w->out[0] && x < w->out[1];
-        offsets[i] = inside ? ((at->image * w->out[0] + y) * w->out[1] + x) * w->filters : -1;
+        offsets[i] = inside ? ((at->image * w->out[0] + y) * w->out[1] + x) * w->step : -1;
     }
 }
 

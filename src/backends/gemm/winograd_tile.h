@@ -23,6 +23,7 @@ typedef struct ltap_winograd {
     int64_t dilation[2];
     int64_t tiles[2]; /* of all phases of the dilation */
     int64_t per_image, total;
+    int64_t step;  /* floats from one pixel of the result to the next */
     int64_t group; /* filters that lie together in the packed weights: [K/group, C, 9, group] */
 } ltap_winograd;
 

@@ -37,6 +37,7 @@ void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_wo
     if (ltap_panels_bytes(&work->panels) > CHUNK_BYTES || work->chunk > CHUNK_MOST)
         work->chunk = CHUNK_MOST;
     work->chunk = work->chunk < size->rows ? work->chunk : size->rows;
+    work->step = query->step ? query->step : columns;
     ltap_links_after(query, &work->chain);
 }
 
@@ -90,7 +91,7 @@ static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, cons
     while (first < last) {
         int64_t count = last - first < w->chunk ? last - first : w->chunk;
         g->blocks = ltap_blocks_of(&w->panels, count);
-        g->dst = (float *)job->outputs[0] + first * w->columns;
+        g->dst = (float *)job->outputs[0] + first * w->step;
         job->point(job->context, first, &g->blocks, pointers);
         job->multiply(g);
         finish(job, first, count, g);
@@ -108,7 +109,7 @@ static void run_share(const ltap_work_job *job, int64_t index)
                    .packed = w->packed,
                    .last = panels,
                    .bias = job->bias,
-                   .stride = w->columns};
+                   .stride = w->step};
 
     if (w->by_panel) {
         g.first = panels * index / n;

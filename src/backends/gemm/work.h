@@ -14,6 +14,7 @@
 typedef struct ltap_work {
     ltap_panels panels;
     int64_t rows, columns, chunk; /* of the left side; of all products; rows at a time */
+    int64_t step;                 /* floats from one row of the result to the next */
     int threads;                  /* that share the work */
     bool by_panel;
     size_t n_inputs;

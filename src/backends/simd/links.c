@@ -85,13 +85,17 @@ static void mark_full(ltap_links *chain)
     }
 }
 
-/* tensors: the operands', as they lie; out too. */
-static void merge_axes(ltap_links *chain, const ltap_tensor *tensors, const ltap_tensor *out)
+/* tensors: the operands', as they lie; out too. step: of the query. */
+static void merge_axes(ltap_links *chain, const ltap_tensor *tensors, const ltap_tensor *out,
+                       int64_t step)
 {
     int64_t strides[LTAP_LINKS_OPERANDS][LTAP_MAX_RANK];
+    int last = out->rank - 1;
 
     for (size_t k = 0; k < chain->n_operands; k++)
         ltap_dims_strides(&tensors[k], out, strides[k]);
+    for (int axis = 0; step && axis < last; axis++)
+        strides[0][axis] = strides[0][axis] / out->dims[last] * step;
     chain->rank = 0;
     push_axis(chain, 1);
     for (int axis = 0; axis < out->rank; axis++) {
@@ -106,6 +110,7 @@ static void merge_axes(ltap_links *chain, const ltap_tensor *tensors, const ltap
     if (chain->rank == 1)
         push_axis(chain, 1);
     mark_full(chain);
+    chain->step = step ? step : chain->dims[chain->rank - 1];
 }
 
 /* The outputs that take what is kept, before the query's links are added. */
@@ -145,7 +150,8 @@ static void add_links(const ltap_query *query, size_t n_own, ltap_links *chain)
     }
 }
 
-static void finish(const ltap_query *query, const ltap_tensor *own, size_t n_own, ltap_links *chain)
+static void finish(const ltap_query *query, const ltap_tensor *own, size_t n_own, int64_t step,
+                   ltap_links *chain)
 {
     ltap_tensor tensors[LTAP_LINKS_OPERANDS];
     ltap_tensor out = ltap_layout_told(&query->outputs[0], query->layout, query->outputs[0].rank);
@@ -156,7 +162,7 @@ static void finish(const ltap_query *query, const ltap_tensor *own, size_t n_own
         tensors[i] = own[i];
     for (size_t i = 0; i < query->n_extras; i++)
         tensors[n_own + i] = query->extras[i];
-    merge_axes(chain, tensors, &out);
+    merge_axes(chain, tensors, &out, step);
 }
 
 void ltap_links_after(const ltap_query *query, ltap_links *chain)
@@ -165,7 +171,7 @@ void ltap_links_after(const ltap_query *query, ltap_links *chain)
 
     *chain = (ltap_links){.n_links = 0};
     add_links(query, 1, chain);
-    finish(query, &own, 1, chain);
+    finish(query, &own, 1, query->step, chain);
 }
 
 void ltap_links_from(const ltap_query *query, const ltap_links_heads *heads, ltap_links *chain)
@@ -174,7 +180,7 @@ void ltap_links_from(const ltap_query *query, const ltap_links_heads *heads, lta
     for (size_t i = 0; i < heads->n_links; i++)
         chain->links[i] = heads->links[i];
     add_links(query, heads->n_own, chain);
-    finish(query, heads->own, heads->n_own, chain);
+    finish(query, heads->own, heads->n_own, 0, chain);
 }
 
 typedef struct job {
@@ -244,6 +250,25 @@ static float *output_at(const job *work, size_t output, int64_t element)
     return (float *)work->outputs[output] + element;
 }
 
+/* Where the last link writes: output 0 itself, unless the block is of several rows that lie apart.
+ */
+static float *last_result(const job *work, const block *b, desk *d)
+{
+    const ltap_links *chain = work->chain;
+    bool scattered = chain->step != b->width && b->n_rows > 1;
+
+    return scattered ? d->spare[chain->n_links - 1]
+                     : output_at(work, 0, b->row * chain->step + b->column);
+}
+
+static void scatter(const job *work, const block *b, const float *rows)
+{
+    float *dst = output_at(work, 0, b->row * work->chain->step);
+
+    for (int64_t r = 0; dst != rows && r < b->n_rows; r++)
+        memcpy(dst + r * work->chain->step, rows + r * b->width, (size_t)b->width * sizeof(float));
+}
+
 static void run_block(const job *work, const block *b, desk *d)
 {
     const ltap_links *chain = work->chain;
@@ -262,10 +287,13 @@ static void run_block(const job *work, const block *b, desk *d)
         for (int k = 0; k < link->n_sources; k++)
             sources[k] =
                 link->sources[k] >= 0 ? operands[link->sources[k]] : results[~link->sources[k]];
-        bool handed_out = chain->kept[i] || i + 1 == chain->n_links;
-        results[i] = handed_out ? output_at(work, chain->kept[i], at) : d->spare[i];
+        results[i] = chain->kept[i]           ? output_at(work, chain->kept[i], at)
+                     : i + 1 < chain->n_links ? d->spare[i]
+                                              : last_result(work, b, d);
         ltap_vector_apply(link->map, sources[0], sources[1], link->params, results[i], n);
     }
+    if (b->column == 0 && b->n_rows > 1)
+        scatter(work, b, results[chain->n_links - 1]);
 }
 
 /* The block at an element: whole rows while they fit together, or a piece of one. */

@@ -19,6 +19,7 @@ typedef struct ltap_links_operand {
 typedef struct ltap_links {
     int threads, rank;
     int64_t dims[LTAP_MAX_RANK + 1]; /* merged, at least two */
+    int64_t step;                    /* floats from one row of output 0 to the next */
     size_t n_operands, n_links;
     ltap_links_operand operands[LTAP_LINKS_OPERANDS];
     ltap_link links[LTAP_LINKS_COUNT];
@@ -30,7 +31,8 @@ typedef struct ltap_links {
 bool ltap_link_read(const ltap_node *node, const ltap_tensor *inputs, ltap_link *link,
                     ltap_why *why);
 
-/* The links that follow a node whose output is operand 0 already, done in place. */
+/* The links that follow a node whose output is operand 0 already, done in place; these obey the
+ * query's step. */
 void ltap_links_after(const ltap_query *query, ltap_links *chain);
 /* Links that do the node itself, and those that follow it. own: the heads' operands, as they lie;
  * the last head makes the node's output. */
