@@ -4,7 +4,8 @@
  * types, free dimensions, functions, quantisation annotations, fields that layertap does not know.
  * A layer's value becomes an output under the requested name by an Identity node behind it, and a
  * layer to start at becomes an input by one before it; where the name is the value's own, no node
- * is needed. What the file says of training is left out.
+ * is needed. A layer inside a call of a function has the body put in place of that call, the
+ * call's path in front of its names. What the file says of training is left out.
  */
 #ifndef LAYERTAP_PRUNE_H
 #define LAYERTAP_PRUNE_H
@@ -17,7 +18,7 @@ LTAP_BEGIN
 
 /* Weights that lie in files beside the model. */
 typedef enum ltap_external {
-    LTAP_EXTERNAL_AUTO = 0,  /* as KEEP; a model over 2 GB as REPACK */
+    LTAP_EXTERNAL_AUTO = 0,  /* as KEEP; a file that would have more than 2 GB as REPACK */
     LTAP_EXTERNAL_KEEP = 1,  /* referred to as before; refused where the path leads elsewhere */
     LTAP_EXTERNAL_REPACK = 2 /* copied to PATH.data beside the new file, other large ones too */
 } ltap_external;
@@ -35,8 +36,8 @@ typedef struct ltap_pruned {
 } ltap_pruned;
 
 /* Writes the network of a getter. The file appears whole or not at all. options, pruned: may be
- * NULL. Errors: a name that is taken by another value, a layer inside a function of the model, an
- * output type that nothing tells, an existing file (LTAP_ERROR_EXISTS). */
+ * NULL. Errors: a name that is taken by another value, a layer inside a function that is written
+ * for another opset, an output type that nothing tells, an existing file (LTAP_ERROR_EXISTS). */
 LTAP_API LTAP_MUST_USE ltap_status ltap_getter_save(const ltap_getter *getter, const char *path,
                                                     const ltap_prune_options *options,
                                                     ltap_pruned *pruned, ltap_error *error);
@@ -61,7 +62,7 @@ typedef struct ltap_split {
  * have the names of the head's inputs. Other values that cross the cut do so under their own names;
  * an input of the model that the head needs as well is an input of both. A convolution and the
  * BatchNormalization after it stay together in the backbone, because they are computed as one.
- * pruned: NULL, or two: backbone, head. */
+ * Both files appear, or neither. pruned: NULL, or two: backbone, head. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_model_split(const ltap_model *model,
                                                     const ltap_split *split,
                                                     const ltap_prune_options *options,

@@ -28,6 +28,7 @@ typedef struct ltap_saved_value {
 
 typedef struct ltap_save {
     const ltap_source *source; /* of the model; not changed */
+    const ltap_graph *graph;   /* that was read from it */
     const char *path;
     const ltap_prune_options *options;
     const ltap_saved_value *outputs, *starts;
@@ -41,8 +42,10 @@ typedef struct ltap_format {
     /* Builds and links the graph (operators are not bound yet). Errors carry byte offsets; the
      * caller adds the path. */
     ltap_status (*load)(ltap_source *source, ltap_graph **graph, ltap_error *error);
-    /* Writes a pruned model in the same format, from the bytes of the source. May be NULL. */
-    ltap_status (*save)(const ltap_save *save, ltap_pruned *pruned, ltap_error *error);
+    /* Writes one or two pruned models in the same format, from the bytes of the source: all or
+     * none. May be NULL. */
+    ltap_status (*save)(const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                        ltap_error *error);
 } ltap_format;
 
 /* NULL-terminated. */

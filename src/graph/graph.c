@@ -22,6 +22,7 @@ static void init(ltap_graph *graph, ltap_memory *memory)
     ltap_vector_init(&graph->inputs, memory, sizeof(uint32_t));
     ltap_vector_init(&graph->outputs, memory, sizeof(uint32_t));
     ltap_vector_init(&graph->output_names, memory, sizeof(const char *));
+    ltap_vector_init(&graph->calls, memory, sizeof(ltap_graph_call));
     ltap_map_init(&graph->value_by_name, memory);
 }
 
@@ -51,6 +52,7 @@ static void free_one(ltap_graph *graph)
     ltap_vector_clear(&graph->inputs);
     ltap_vector_clear(&graph->outputs);
     ltap_vector_clear(&graph->output_names);
+    ltap_vector_clear(&graph->calls);
     ltap_map_clear(&graph->value_by_name);
     ltap_arena_clear(&graph->arena);
     ltap_memory_release(memory, graph);

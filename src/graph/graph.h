@@ -133,6 +133,14 @@ typedef struct ltap_value {
     bool from_node; /* constant: said by a Constant node, whose bytes span is */
 } ltap_value;
 
+/* A call of a function of the file, whose body is in the graph instead. */
+typedef struct ltap_graph_call {
+    const char *path; /* in front of the names of what its body makes: "block/conv" */
+    ltap_span node;   /* the calling node in the file */
+    uint32_t around;  /* the call whose body it stands in; LTAP_NO_CALL: none */
+} ltap_graph_call;
+#define LTAP_NO_CALL UINT32_MAX
+
 struct ltap_graph {
     ltap_arena arena;
     ltap_memory *memory;
@@ -142,6 +150,7 @@ struct ltap_graph {
     ltap_vector inputs;  /* uint32_t: real inputs (without initializers), in the file's order */
     ltap_vector outputs; /* uint32_t, the same value may stand twice */
     ltap_vector output_names; /* const char *: a graph output's own name */
+    ltap_vector calls;        /* ltap_graph_call, outer ones first */
     ltap_map value_by_name;
     ltap_graph *parent;             /* the graph around a subgraph; NULL */
     ltap_graph *children, *sibling; /* subgraphs, freed with this one; the next of the parent's */

@@ -27,31 +27,43 @@ static const ltap_format *find_format(const ltap_model *model)
     return NULL;
 }
 
-ltap_status ltap_save_write(const ltap_save_part *part, const char *path,
-                            const ltap_prune_options *options, ltap_pruned *pruned,
-                            ltap_error *error)
+static ltap_status fill_save(const ltap_save_part *part, const ltap_prune_options *options,
+                             ltap_arena *arena, ltap_save *save, ltap_error *error)
 {
     static const ltap_prune_options defaults;
     const ltap_model *model = part->model;
+
+    LTAP_TRY(find_types(model, part->output_values, part->outputs, part->n_outputs, arena, error));
+    LTAP_TRY(find_types(model, part->start_values, part->starts, part->n_starts, arena, error));
+    *save = (ltap_save){.source = &model->source,
+                        .graph = model->graph,
+                        .path = part->path,
+                        .options = options ? options : &defaults,
+                        .outputs = part->outputs,
+                        .starts = part->starts,
+                        .n_outputs = part->n_outputs,
+                        .n_starts = part->n_starts};
+    return LTAP_OK;
+}
+
+ltap_status ltap_save_write(const ltap_save_part *parts, size_t count,
+                            const ltap_prune_options *options, ltap_pruned *pruned,
+                            ltap_error *error)
+{
+    const ltap_model *model = parts[0].model;
     const ltap_format *format = find_format(model);
-    ltap_pruned ignored;
+    ltap_pruned ignored[2];
+    ltap_save saves[2];
     ltap_arena arena;
-    ltap_status status;
+    ltap_status status = LTAP_OK;
 
     if (!format || !format->save)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "layertap does not write %s",
                               model->info.format);
     ltap_arena_init(&arena, model->memory);
-    LTAP_GO(find_types(model, part->output_values, part->outputs, part->n_outputs, &arena, error));
-    LTAP_GO(find_types(model, part->start_values, part->starts, part->n_starts, &arena, error));
-    const ltap_save save = {.source = &model->source,
-                            .path = path,
-                            .options = options ? options : &defaults,
-                            .outputs = part->outputs,
-                            .starts = part->starts,
-                            .n_outputs = part->n_outputs,
-                            .n_starts = part->n_starts};
-    LTAP_GO(format->save(&save, pruned ? pruned : &ignored, error));
+    for (size_t i = 0; i < count && i < 2; i++)
+        LTAP_GO(fill_save(&parts[i], options, &arena, &saves[i], error));
+    LTAP_GO(format->save(saves, count, pruned ? pruned : ignored, error));
 done:
     ltap_arena_clear(&arena);
     return status;
@@ -78,7 +90,8 @@ ltap_status ltap_save_getter(const ltap_getter *getter, const char *path,
                            .output_values = getter->taps,
                            .start_values = getter->start_values,
                            .n_outputs = getter->n_layers,
-                           .n_starts = getter->n_starts};
+                           .n_starts = getter->n_starts,
+                           .path = path};
     ltap_arena arena;
     ltap_status status;
 
@@ -89,7 +102,7 @@ ltap_status ltap_save_getter(const ltap_getter *getter, const char *path,
     ltap_arena_init(&arena, getter->memory);
     LTAP_GO(list_values(getter->layers, getter->n_layers, &arena, &part.outputs, error));
     LTAP_GO(list_values(getter->starts, getter->n_starts, &arena, &part.starts, error));
-    LTAP_GO(ltap_save_write(&part, path, options, pruned, error));
+    LTAP_GO(ltap_save_write(&part, 1, options, pruned, error));
 done:
     ltap_arena_clear(&arena);
     return status;

@@ -14,8 +14,10 @@ typedef struct ltap_save_part {
     ltap_saved_value *outputs, *starts;
     const uint32_t *output_values, *start_values;
     size_t n_outputs, n_starts;
+    const char *path;
 } ltap_save_part;
-ltap_status ltap_save_write(const ltap_save_part *part, const char *path,
+/* One or two parts of one model, all or none. pruned: NULL, or as many. */
+ltap_status ltap_save_write(const ltap_save_part *parts, size_t count,
                             const ltap_prune_options *options, ltap_pruned *pruned,
                             ltap_error *error);
 ltap_status ltap_split_write(const ltap_model *model, const ltap_split *split,

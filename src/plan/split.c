@@ -151,22 +151,24 @@ static ltap_status write_halves(const splitting *split, const ltap_save_part *cr
                                 ltap_pruned *pruned, ltap_error *error)
 {
     ltap_getter *getter = split->getter;
-    ltap_save_part head = {.model = getter->model,
-                           .starts = crossing->outputs,
-                           .start_values = crossing->output_values,
-                           .n_starts = crossing->n_outputs,
-                           .output_values = getter->taps,
-                           .n_outputs = getter->n_layers};
+    ltap_save_part parts[2] = {*crossing,
+                               {.model = getter->model,
+                                .starts = crossing->outputs,
+                                .start_values = crossing->output_values,
+                                .n_starts = crossing->n_outputs,
+                                .output_values = getter->taps,
+                                .n_outputs = getter->n_layers}};
     void *outputs;
 
     LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_layers, sizeof(ltap_saved_value), &outputs,
                              error));
-    head.outputs = outputs;
+    parts[1].outputs = outputs;
     for (size_t i = 0; i < getter->n_layers; i++)
-        head.outputs[i] = (ltap_saved_value){
+        parts[1].outputs[i] = (ltap_saved_value){
             getter->layers[i].name, getter->layers[i].value, getter->layers[i].layer, {0}};
-    LTAP_TRY(ltap_save_write(crossing, asked->backbone, options, pruned, error));
-    return ltap_save_write(&head, asked->head, options, pruned ? pruned + 1 : NULL, error);
+    parts[0].path = asked->backbone;
+    parts[1].path = asked->head;
+    return ltap_save_write(parts, 2, options, pruned, error);
 }
 
 static ltap_status take_flags(splitting *split, ltap_arena *arena, ltap_error *error)

@@ -22,7 +22,7 @@ is_document=0
 case $session in
 *.md) is_document=1
       ln -s "$root/models" . ;;
-*) ln -s "$root"/tests/cli/data/*.onnx "$root"/tests/cli/data/*.npz "$root"/models/*.onnx "$root"/models/pictures/* . ;;
+*) ln -s "$root"/tests/cli/data/*.onnx "$root"/tests/cli/data/*.npz "$root"/tests/formats/data/saved_calls.onnx "$root"/models/*.onnx "$root"/models/pictures/* . ;;
 esac
 PATH=$work/bin:$PATH LC_ALL=C
 export PATH LC_ALL

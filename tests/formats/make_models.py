@@ -438,6 +438,104 @@ def wrong():
           bytes_field(8, tag(2, 0) + varint(17)))
 
 
+def unknown(message, where):
+    """A field that no reader knows; it must survive."""
+    message.MergeFromString(bytes_field(99, "unknown-in-" + where))
+    return message
+
+
+def tell(message, where):
+    """Everything that may be said of a thing beside what it is."""
+    message.doc_string = "doc-of-" + where
+    message.metadata_props.add(key="key", value="metadata-of-" + where)
+    return unknown(message, where)
+
+
+def saved_body(op, inputs, out, weights=()):
+    """A branch whose one node reads what is around it."""
+    return helper.make_graph([node(op, inputs, out, "in_" + out)], "body_" + out, [], [value(out)],
+                             list(weights))
+
+
+def saved():
+    """What a pruned model must keep, each with a text to be found by; see test_onnx_save.c."""
+    three = ["batch", 4]
+    sparse = SparseTensorProto(dims=[4, 4])
+    sparse.values.CopyFrom(f32("w_sparse", 1, 2, 3, 4))
+    sparse.indices.CopyFrom(i64("", 0, 5, 10, 15))
+    iteration = [value("i", [], I), value("go", [], B), value("state", three)]
+    body = helper.make_graph(
+        [node("Identity", "go", "go_on", "in_go"), node("Mul", "state w_loop", "more", "in_loop")],
+        "loop", iteration, [value("go_on", [], B), value("more", three)])
+    nodes = [
+        tell(node("Mul", "x w_mul", "a", "mul"), "mul"), node("MatMul", "a w_sparse", "b", "matmul"),
+        node("Relu", "b", "c", "relu"),
+        node("If", "yes", "d", "if", then_branch=saved_body("Add", "a w_then", "t"),
+             else_branch=saved_body("Sub", "c w_inner", "e", [f32("w_inner", 1, 1, 1, 1)])),
+        node("Loop", "twice yes d", "l", "loop", body=body), node("Sin", "u", "lost", "sin")]
+    weights = [tell(f32("w_mul", 1, -2, 3, 4), "weight"), f32("w_then", 5, 6, 7, 8),
+               f32("w_loop", 2, 2, 2, 2), weight("scale", np.float32(0.5)), i64("twice", 2),
+               weight("yes", np.array(True)), weight("scale_lost", np.float32(2))]
+    weights[4] = weight("twice", np.int64(2))
+    infos = [tell(value("a", three), "value"), value("lost_too", three)]
+    model = save("saved", nodes, 17, [value("x", three), value("u", three)],
+                 [tell(value("l", three), "output"), value("lost", three)], weights, infos=infos,
+                 domains=["other"], ir=10, keep=True, properties=None)
+    graph = unknown(model.graph, "graph")
+    graph.doc_string = "doc-of-graph"
+    graph.metadata_props.add(key="key", value="metadata-of-graph")
+    graph.sparse_initializer.append(sparse)
+    for name, scale in (("c", "scale"), ("lost", "scale_lost")):
+        note = graph.quantization_annotation.add(tensor_name=name)
+        note.quant_parameter_tensor_names.add(key="SCALE_TENSOR", value=scale)
+        unknown(note, "annotation-of-" + name)
+    tell(model, "model")
+    model.domain, model.model_version = "domain-of-model", 7
+    model.training_info.add().initialization.name = "training"
+    write("saved.onnx", model.SerializeToString())
+
+
+def referring(made, **references):
+    """Attributes that are the call's: name="call's name" (floats)."""
+    for name, other in references.items():
+        made.attribute.append(AttributeProto(name=name, ref_attr_name=other, type=AttributeProto.FLOAT))
+    return made
+
+
+def saved_calls():
+    """Functions that call one another, with attributes that are the call's, an If that reads the body's
+    values, an output that is an input, and a domain that only a function imports."""
+    own, other = helper.make_opsetid("own", 1), helper.make_opsetid("other", 3)
+    onnx17 = helper.make_opsetid("", 17)
+    inner = helper.make_function(
+        "own", "Inner", ["x", "w"], ["y"],
+        [tell(node("Mul", "x w", "t", "mul"), "body"),
+         referring(node("LeakyRelu", "t", "y", "leaky"), alpha="slope")], [onnx17], ["slope"])
+    block = helper.make_function(
+        "own", "Block", ["x", "w", "cond"], ["y", "x"],
+        [referring(node("Inner", "x w", "a", "first", domain="own"), slope="s"),
+         node("If", "cond", "c", "if", then_branch=saved_body("Add", "a k", "r", [f32("k", 2.5)]),
+              else_branch=saved_body("Sub", "a x", "r2")),
+         node("Inner", "c w", "u", "second", domain="own", slope=0.5),
+         referring(node("Elu", "u", "y", "elu"), alpha="unset")], [onnx17, own, other], ["s", "unset"])
+    tell(block.value_info.add(name="a"), "inner-value")
+    block.value_info[0].type.CopyFrom(value("a", ["batch", 4]).type)
+    alone = helper.make_function("own", "Alone", ["x"], ["y"], [node("Abs", "x", "y", "abs")], [onnx17])
+    nodes = [node("Relu", "x", "x0", "relu"),
+             node("Block", "x0 w0 yes", "y1 p1", "one", domain="own", s=0.1),
+             node("Block", "y1 w1 yes", "y2 p2", "two", domain="own", s=0.2),
+             node("Add", "y2 p1", "z", "sum"), node("Alone", "p2", "q", "three", domain="own")]
+    save("saved_calls", nodes, 17, [value("x", ["batch", 4])],
+         [value("z", ["batch", 4]), value("q", ["batch", 4])],
+         [f32("w0", 1, 2, -3, 4), f32("w1", -1, 1, 2, 1), weight("yes", np.array(True))],
+         [inner, block, alone], ir=10, domains=["own"])
+    older = helper.make_function("own", "Older", ["x"], ["y"],
+                                 [node("Relu", "x", "t", "r"), node("Abs", "t", "y", "a")],
+                                 [helper.make_opsetid("", 13)])
+    save("saved_older", [node("Older", "x", "y", "call", domain="own")], 17, [value("x", ["batch", 4])],
+         [value("y", ["batch", 4])], functions=[older], domains=["own"])
+
+
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
     for name in os.listdir(HERE):
@@ -447,4 +545,6 @@ if __name__ == "__main__":
     unpacked()
     structure()
     external()
+    saved()
+    saved_calls()
     wrong()

@@ -190,6 +190,16 @@ static ltap_status inline_call(const ltap_onnx_draft *draft, const ltap_onnx_cal
     return status;
 }
 
+/* For who writes the file: a function in a subgraph of a body has the body's call around it. */
+static ltap_status note_call(const ltap_onnx_draft *draft, ltap_onnx_call *call, ltap_error *error)
+{
+    const ltap_onnx_call *around = draft->scope->call;
+    ltap_vector *calls = &draft->scope->graph->calls;
+    ltap_graph_call noted = {call->path, draft->node.span, around ? around->index : LTAP_NO_CALL};
+    call->index = (uint32_t)calls->count;
+    return ltap_vector_push(calls, &noted, error);
+}
+
 ltap_status ltap_onnx_function_inline(ltap_onnx_draft *draft, ltap_onnx_function *function,
                                       ltap_error *error)
 {
@@ -207,6 +217,7 @@ ltap_status ltap_onnx_function_inline(ltap_onnx_draft *draft, ltap_onnx_function
     if (!around)
         load->before_call = ltap_memory_used(load->source->memory);
     LTAP_TRY(choose_path(draft, function, &call.path, error));
+    LTAP_TRY(note_call(draft, &call, error));
     LTAP_TRY(inline_call(draft, &call, error));
     uint64_t used = ltap_memory_used(load->source->memory);
     if (!around && used > load->before_call)

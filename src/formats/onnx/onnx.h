@@ -21,7 +21,8 @@
 
 extern const ltap_format ltap_onnx_format;
 /* save.c */
-ltap_status ltap_onnx_save(const ltap_save *save, ltap_pruned *pruned, ltap_error *error);
+ltap_status ltap_onnx_save(const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                           ltap_error *error);
 
 typedef struct ltap_onnx_function {
     ltap_proto_function proto;
@@ -56,6 +57,7 @@ typedef struct ltap_onnx_call {
     const ltap_attr *attrs; /* of the calling node */
     size_t n_attrs;
     const char *path; /* "block/conv" */
+    uint32_t index;   /* among the graph's calls */
     int depth;
 } ltap_onnx_call;
 

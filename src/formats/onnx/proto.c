@@ -168,6 +168,7 @@ static const ltap_wire_row function_rows[] = {
     CHILD(9, MANY, ltap_proto_function, opset_imports, opset),
     ROW(10, BYTES, ltap_proto_function, domain),
     CHILD(11, MANY, ltap_proto_function, default_attrs, attr),
+    CHILD(12, MANY, ltap_proto_function, value_infos, value),
     ROW(13, BYTES, ltap_proto_function, overload),
 };
 MESSAGE(function, "function", function_rows, 1);

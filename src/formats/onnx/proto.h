@@ -107,7 +107,7 @@ typedef struct ltap_proto_annotation {
 typedef struct ltap_proto_function {
     ltap_wire_head head;
     ltap_wire_span name, domain, overload;
-    ltap_wire_list inputs, outputs, attrs, default_attrs, nodes, opset_imports;
+    ltap_wire_list inputs, outputs, attrs, default_attrs, nodes, opset_imports, value_infos;
 } ltap_proto_function;
 
 extern const ltap_wire_message ltap_proto_model_message, ltap_proto_opset_message,

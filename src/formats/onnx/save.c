@@ -1,4 +1,4 @@
-/* Saving a pruned ONNX model: from what is needed to one or two whole files. */
+/* Saving pruned ONNX models: from what is needed to whole files, of which all appear or none. */
 #include "formats/onnx/save.h"
 #include "base/error.h"
 #include <string.h>
@@ -7,17 +7,25 @@
 /* What protobuf readers take. */
 #define MAX_BYTES INT32_MAX
 
+enum { N_MAPS = 8, MAX_SAVES = 2 };
+
+static void list_maps(ltap_onnx_saving *saving, ltap_map *maps[N_MAPS])
+{
+    ltap_map *all[N_MAPS] = {&saving->made,
+                             &saving->given,
+                             &saving->starts,
+                             &saving->needed,
+                             &saving->taken,
+                             &saving->node_names,
+                             &saving->load.function_by_key,
+                             &saving->load.external_by_location};
+    memcpy(maps, all, sizeof(all));
+}
+
 static void init(ltap_onnx_saving *saving, const ltap_save *save, bool repack)
 {
     ltap_memory *memory = save->source->memory;
-    ltap_map *maps[] = {&saving->made,
-                        &saving->given,
-                        &saving->starts,
-                        &saving->needed,
-                        &saving->taken,
-                        &saving->node_names,
-                        &saving->load.function_by_key,
-                        &saving->load.external_by_location};
+    ltap_map *maps[N_MAPS];
     memset(saving, 0, sizeof(*saving));
     saving->save = save;
     saving->repack = repack;
@@ -29,8 +37,12 @@ static void init(ltap_onnx_saving *saving, const ltap_save *save, bool repack)
     saving->load.arena = &saving->arena;
     ltap_arena_init(&saving->load.scratch, memory);
     ltap_onnx_externals_init(&saving->load);
-    for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
+    list_maps(saving, maps);
+    for (size_t i = 0; i < N_MAPS; i++)
         ltap_map_init(maps[i], memory);
+    ltap_vector_init(&saving->nodes, memory, sizeof(ltap_onnx_saved_node));
+    ltap_vector_init(&saving->opened, memory, sizeof(ltap_onnx_opened *));
+    ltap_vector_init(&saving->imports, memory, sizeof(ltap_onnx_import));
     ltap_vector_init(&saving->open, memory, sizeof(uint32_t));
     ltap_vector_init(&saving->locations, memory, sizeof(const char *));
     ltap_vector_init(&saving->blobs, memory, sizeof(ltap_onnx_blob));
@@ -39,19 +51,18 @@ static void init(ltap_onnx_saving *saving, const ltap_save *save, bool repack)
 
 static void clear(ltap_onnx_saving *saving)
 {
-    ltap_map *maps[] = {&saving->made,
-                        &saving->given,
-                        &saving->starts,
-                        &saving->needed,
-                        &saving->taken,
-                        &saving->node_names,
-                        &saving->load.function_by_key,
-                        &saving->load.external_by_location};
+    ltap_map *maps[N_MAPS];
     ltap_wire_out_clear(&saving->out);
+    for (size_t i = 0; i < saving->opened.count; i++)
+        ltap_map_clear(&(*LTAP_VECTOR_AT(&saving->opened, ltap_onnx_opened *, i))->bound);
     ltap_vector_clear(&saving->blobs);
     ltap_vector_clear(&saving->locations);
     ltap_vector_clear(&saving->open);
-    for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
+    ltap_vector_clear(&saving->imports);
+    ltap_vector_clear(&saving->opened);
+    ltap_vector_clear(&saving->nodes);
+    list_maps(saving, maps);
+    for (size_t i = 0; i < N_MAPS; i++)
         ltap_map_clear(maps[i]);
     ltap_vector_clear(&saving->load.externals);
     for (size_t i = 0; i < saving->source.files.count; i++)
@@ -61,7 +72,9 @@ static void clear(ltap_onnx_saving *saving)
     ltap_arena_clear(&saving->arena);
 }
 
-static ltap_status prepare(ltap_onnx_saving *saving, ltap_error *error)
+/* --- the models ------------------------------------------------------------------------------ */
+
+static ltap_status put_together(ltap_onnx_saving *saving, ltap_error *error)
 {
     const char *path = saving->save->path, *slash = strrchr(path, '/');
     LTAP_TRY(ltap_arena_format(&saving->arena, &saving->data_path, error, "%s.data", path));
@@ -72,60 +85,118 @@ static ltap_status prepare(ltap_onnx_saving *saving, ltap_error *error)
     return ltap_onnx_saving_check(saving, error);
 }
 
-/* The data file first: a model that is there has its data. */
-static ltap_status write_files(const ltap_onnx_saving *saving, ltap_error *error)
+static ltap_status refuse_size(const ltap_onnx_saving *saving, ltap_error *error)
 {
-    bool force = saving->save->options->force != 0;
-    ltap_outfile model = {.descriptor = -1}, data = {.descriptor = -1};
-    ltap_status status;
-    LTAP_GO(ltap_outfile_open(saving->save->path, force, &model, error));
-    LTAP_GO(ltap_wire_out_write(&saving->out, &model, error));
-    if (saving->blobs.count > 0) {
-        bool was_there = access(saving->data_path, F_OK) == 0;
-        LTAP_GO(ltap_outfile_open(saving->data_path, force, &data, error));
-        LTAP_GO(ltap_onnx_saving_data(saving, &data, error));
-        LTAP_GO(ltap_outfile_commit(&data, error));
-        status = ltap_outfile_commit(&model, error);
-        if (status != LTAP_OK && !was_there)
-            unlink(saving->data_path);
-        goto done;
-    }
-    LTAP_GO(ltap_outfile_commit(&model, error));
-done:
-    ltap_outfile_close(&model);
-    ltap_outfile_close(&data);
-    return status;
+    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                          "%s would have %llu bytes, more than the 2 GB that a protobuf file can "
+                          "have%s",
+                          saving->save->path, (unsigned long long)saving->out.bytes,
+                          saving->repack ? ", and its weights are not in raw_data, from where they "
+                                           "could be moved to a data file"
+                                         : "; copy its weights to a data file (--external repack)");
 }
 
-static ltap_status save_one(ltap_onnx_saving *saving, ltap_pruned *pruned, bool *too_large,
-                            ltap_error *error)
+/* saving: initialised, to be cleared, after an error too. */
+static ltap_status prepare(ltap_onnx_saving *saving, const ltap_save *save, ltap_error *error)
 {
-    LTAP_TRY(prepare(saving, error));
-    *too_large = saving->out.bytes > MAX_BYTES;
-    if (*too_large)
-        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                              "the pruned model has %llu bytes, more than the 2 GB that a protobuf "
-                              "file can have; copy its weights to a data file (--external repack)",
-                              (unsigned long long)saving->out.bytes);
-    LTAP_TRY(write_files(saving, error));
-    *pruned = (ltap_pruned){.n_nodes = saving->n_kept,
-                            .n_nodes_before = saving->graph.nodes.count,
-                            .bytes = saving->out.bytes,
-                            .data_bytes = saving->data_bytes};
+    ltap_external external = save->options->external;
+    init(saving, save, external == LTAP_EXTERNAL_REPACK);
+    LTAP_TRY(put_together(saving, error));
+    if (saving->out.bytes > MAX_BYTES && external == LTAP_EXTERNAL_AUTO) {
+        clear(saving);
+        init(saving, save, true);
+        LTAP_TRY(put_together(saving, error));
+    }
+    return saving->out.bytes > MAX_BYTES ? refuse_size(saving, error) : LTAP_OK;
+}
+
+/* --- the files ------------------------------------------------------------------------------- */
+
+/* A file on its way. */
+typedef struct output {
+    ltap_outfile file;
+    const char *path;
+    bool is_new, is_there; /* there was none of this name; it has the name now */
+} output;
+
+/* Data files first: a model that is there has its data. */
+typedef struct outputs {
+    output data[MAX_SAVES], models[MAX_SAVES];
+} outputs;
+
+static ltap_status open_output(const char *path, bool force, output *out, ltap_error *error)
+{
+    out->path = path;
+    out->is_new = access(path, F_OK) != 0;
+    return ltap_outfile_open(path, force, &out->file, error);
+}
+
+static ltap_status write_one(const ltap_onnx_saving *saving, output *data, output *model,
+                             ltap_error *error)
+{
+    bool force = saving->save->options->force != 0;
+    LTAP_TRY(open_output(saving->save->path, force, model, error));
+    if (saving->blobs.count > 0)
+        LTAP_TRY(open_output(saving->data_path, force, data, error));
+    LTAP_TRY(ltap_wire_out_write(&saving->out, &model->file, error));
+    return data->path ? ltap_onnx_saving_data(saving, &data->file, error) : LTAP_OK;
+}
+
+static ltap_status commit(output *out, ltap_error *error)
+{
+    if (!out->path)
+        return LTAP_OK;
+    LTAP_TRY(ltap_outfile_commit(&out->file, error));
+    out->is_there = true;
     return LTAP_OK;
 }
 
-ltap_status ltap_onnx_save(const ltap_save *save, ltap_pruned *pruned, ltap_error *error)
+static ltap_status write_files(const ltap_onnx_saving *savings, size_t count, ltap_error *error)
 {
-    ltap_onnx_saving saving;
-    bool too_large = false;
-    init(&saving, save, save->options->external == LTAP_EXTERNAL_REPACK);
-    ltap_status status = save_one(&saving, pruned, &too_large, error);
-    clear(&saving);
-    if (too_large && save->options->external == LTAP_EXTERNAL_AUTO) {
-        init(&saving, save, true);
-        status = save_one(&saving, pruned, &too_large, error);
-        clear(&saving);
+    outputs all = {0};
+    output *each = all.data;
+    ltap_status status = LTAP_OK;
+    for (size_t i = 0; i < MAX_SAVES; i++)
+        all.data[i].file.descriptor = all.models[i].file.descriptor = -1;
+    for (size_t i = 0; i < count; i++)
+        LTAP_GO(write_one(&savings[i], &all.data[i], &all.models[i], error));
+    for (size_t i = 0; i < count; i++)
+        LTAP_GO(commit(&all.data[i], error));
+    for (size_t i = 0; i < count; i++)
+        LTAP_GO(commit(&all.models[i], error));
+done:
+    for (size_t i = 0; i < sizeof(all) / sizeof(output); i++) {
+        if (status != LTAP_OK && each[i].is_there && each[i].is_new)
+            unlink(each[i].path);
+        ltap_outfile_close(&each[i].file);
+    }
+    return status;
+}
+
+ltap_status ltap_onnx_save(const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                           ltap_error *error)
+{
+    ltap_onnx_saving savings[MAX_SAVES] = {{0}};
+    ltap_status status = LTAP_OK;
+    size_t n = 0;
+    if (count == 2 && strcmp(saves[0].path, saves[1].path) == 0)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "both halves are to be %s; give one "
+                              "another name",
+                              saves[0].path);
+    while (n < count && n < MAX_SAVES && status == LTAP_OK) {
+        status = prepare(&savings[n], &saves[n], error);
+        n++;
+    }
+    if (status == LTAP_OK)
+        status = write_files(savings, n, error);
+    for (size_t i = 0; i < n; i++) {
+        if (status == LTAP_OK)
+            pruned[i] = (ltap_pruned){.n_nodes = savings[i].n_kept,
+                                      .n_nodes_before = savings[i].nodes.count,
+                                      .bytes = savings[i].out.bytes,
+                                      .data_bytes = savings[i].data_bytes};
+        clear(&savings[i]);
     }
     return status;
 }

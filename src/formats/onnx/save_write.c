@@ -201,18 +201,86 @@ static ltap_status read_tensor_name(ltap_onnx_saving *saving, ltap_wire_span spa
 }
 
 /* A value that is an input or output itself is described there. */
-static bool is_described(const ltap_onnx_saving *saving, ltap_wire_span name)
+static bool is_described(const ltap_onnx_saving *saving, ltap_string name)
 {
     const ltap_save *save = saving->save;
-    const char *text = ltap_onnx_saving_at(saving, name);
     for (size_t i = 0; i < save->n_outputs + save->n_starts; i++) {
         const ltap_saved_value *value =
             i < save->n_outputs ? &save->outputs[i] : &save->starts[i - save->n_outputs];
         if (is_direct(value) && strlen(value->name) == name.bytes &&
-            memcmp(value->name, text, (size_t)name.bytes) == 0)
+            memcmp(value->name, name.data, name.bytes) == 0)
             return true;
     }
     return false;
+}
+
+static bool makes_start(const ltap_onnx_saving *saving, const ltap_onnx_saved_node *node)
+{
+    for (size_t i = 0; i < node->proto.outputs.count; i++)
+        if (ltap_onnx_saving_has(saving, &saving->starts, node->proto.outputs.items[i]))
+            return true;
+    return false;
+}
+
+/* A node of the main graph, or what is put in place of it. */
+static ltap_status put_nodes(ltap_onnx_saving *saving, const ltap_wire_field *field, size_t *next,
+                             ltap_error *error)
+{
+    const ltap_onnx_saved_node *node = ltap_onnx_saving_node(saving, *next);
+    uint32_t main = node->main;
+    for (; *next < saving->nodes.count; ++*next) {
+        node = ltap_onnx_saving_node(saving, *next);
+        ltap_wire_field inner = {.number = GRAPH_NODE, .content = node->proto.head.span};
+        if (node->main != main)
+            break;
+        if (!node->keep)
+            continue;
+        if (node->from)
+            LTAP_TRY(put_identity(saving, node->from, node->to, node->to, error));
+        else if (node->in || makes_start(saving, node))
+            LTAP_TRY(ltap_onnx_saving_put_node(saving, node->in, &inner, error));
+        else
+            LTAP_TRY(put_raw(saving, field->whole, error));
+    }
+    return LTAP_OK;
+}
+
+/* Whether a name in a body is one that is written, and not said otherwise. */
+static ltap_status is_told(ltap_onnx_saving *saving, const ltap_onnx_opened *in,
+                           ltap_wire_span span, bool *told, ltap_error *error)
+{
+    ltap_string name;
+    uint32_t found;
+    *told = false;
+    if (ltap_map_get(&in->bound, ltap_onnx_saving_at(saving, span), (size_t)span.bytes, &found))
+        return LTAP_OK;
+    LTAP_TRY(ltap_onnx_saving_name(saving, in, span, &name, error));
+    *told =
+        ltap_map_get(&saving->taken, name.data, name.bytes, &found) && !is_described(saving, name);
+    return LTAP_OK;
+}
+
+/* What the functions of opened calls say of the types in their bodies. The reader does not look at
+ * that, so it is read here: what is written must be fit to be read. */
+static ltap_status put_inner_values(ltap_onnx_saving *saving, const ltap_onnx_opened *in,
+                                    ltap_error *error)
+{
+    ltap_wire_list list = in->function->proto.value_infos;
+    for (size_t i = 0; i < list.count; i++) {
+        ltap_wire_field value = {.number = GRAPH_VALUE, .content = list.items[i]};
+        ltap_proto_value proto;
+        ltap_type type;
+        bool told;
+        LTAP_TRY(ltap_wire_decode(&saving->load.wire, list.items[i], &ltap_proto_value_message,
+                                  &saving->load.scratch, &proto, error));
+        LTAP_TRY(is_told(saving, in, proto.name, &told, error));
+        if (!told)
+            continue;
+        if (ltap_wire_seen(&proto.type))
+            LTAP_TRY(ltap_onnx_type_read(&saving->load, proto.type, in->path, &type, error));
+        LTAP_TRY(ltap_onnx_saving_put_value(saving, in, &value, error));
+    }
+    return LTAP_OK;
 }
 
 static ltap_status put_graph_field(ltap_onnx_saving *saving, const ltap_wire_field *field,
@@ -222,8 +290,7 @@ static ltap_status put_graph_field(ltap_onnx_saving *saving, const ltap_wire_fie
     bool keep = true;
     switch (field->number) {
     case GRAPH_NODE:
-        keep = saving->keep_node[(*node)++];
-        break;
+        return put_nodes(saving, field, node, error);
     case GRAPH_OUTPUT:
         return LTAP_OK;
     case GRAPH_INITIALIZER:
@@ -241,7 +308,9 @@ static ltap_status put_graph_field(ltap_onnx_saving *saving, const ltap_wire_fie
         break;
     case GRAPH_VALUE:
         LTAP_TRY(read_name(saving, field->content, &name, error));
-        keep = ltap_onnx_saving_has(saving, &saving->taken, name) && !is_described(saving, name);
+        keep = ltap_onnx_saving_has(saving, &saving->taken, name) &&
+               !is_described(saving,
+                             (ltap_string){ltap_onnx_saving_at(saving, name), (size_t)name.bytes});
         break;
     case GRAPH_ANNOTATION: {
         ltap_proto_annotation annotation;
@@ -260,6 +329,9 @@ static ltap_status put_graph_field(ltap_onnx_saving *saving, const ltap_wire_fie
 static ltap_status put_ends(ltap_onnx_saving *saving, ltap_error *error)
 {
     const ltap_save *save = saving->save;
+    for (size_t i = 0; i < saving->opened.count; i++)
+        LTAP_TRY(put_inner_values(saving, *LTAP_VECTOR_AT(&saving->opened, ltap_onnx_opened *, i),
+                                  error));
     for (size_t i = 0; i < save->n_starts; i++)
         LTAP_TRY(put_value(saving, GRAPH_INPUT, &save->starts[i], error));
     for (size_t i = 0; i < save->n_outputs; i++)
@@ -290,18 +362,53 @@ static ltap_status put_graph(ltap_onnx_saving *saving, ltap_wire_span span, ltap
     return ltap_wire_out_end(&saving->out, place, error);
 }
 
-/* Identity needs ONNX's own operators. */
-static ltap_status put_opset(ltap_onnx_saving *saving, ltap_error *error)
+static ltap_status read_import(ltap_onnx_saving *saving, const char *domain, int64_t *version,
+                               ltap_error *error)
 {
-    int64_t opset = 0;
-    size_t place;
-    LTAP_TRY(ltap_onnx_opset_read(&saving->load, saving->model.opset_imports, &opset, error));
-    if (opset != 0)
+    ltap_wire_list list = saving->model.opset_imports;
+    *version = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        ltap_proto_opset proto;
+        const char *text = NULL;
+        LTAP_TRY(ltap_wire_decode(&saving->load.wire, list.items[i], &ltap_proto_opset_message,
+                                  &saving->load.scratch, &proto, error));
+        LTAP_TRY(ltap_onnx_domain(&saving->load, proto.domain, &text, error));
+        if (strcmp(text, domain) == 0)
+            *version = proto.version;
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_onnx_saving_import(ltap_onnx_saving *saving, const char *domain, int64_t wanted,
+                                    int64_t *version, ltap_error *error)
+{
+    ltap_onnx_import added = {domain, wanted};
+    LTAP_TRY(read_import(saving, domain, version, error));
+    for (size_t i = 0; *version == 0 && i < saving->imports.count; i++) {
+        const ltap_onnx_import *import = LTAP_VECTOR_AT(&saving->imports, ltap_onnx_import, i);
+        if (strcmp(import->domain, domain) == 0)
+            *version = import->version;
+    }
+    if (*version != 0)
         return LTAP_OK;
-    LTAP_TRY(ltap_wire_out_begin(&saving->out, MODEL_OPSET, &place, error));
-    LTAP_TRY(ltap_wire_out_text(&saving->out, 1, "", error));
-    LTAP_TRY(ltap_wire_out_int(&saving->out, 2, OPSET_FOR_IDENTITY, error));
-    return ltap_wire_out_end(&saving->out, place, error);
+    *version = wanted;
+    return ltap_vector_push(&saving->imports, &added, error);
+}
+
+/* Those of opened bodies that the model lacks; Identity needs ONNX's own operators. */
+static ltap_status put_imports(ltap_onnx_saving *saving, ltap_error *error)
+{
+    int64_t opset;
+    size_t place;
+    LTAP_TRY(ltap_onnx_saving_import(saving, "", OPSET_FOR_IDENTITY, &opset, error));
+    for (size_t i = 0; i < saving->imports.count; i++) {
+        const ltap_onnx_import *import = LTAP_VECTOR_AT(&saving->imports, ltap_onnx_import, i);
+        LTAP_TRY(ltap_wire_out_begin(&saving->out, MODEL_OPSET, &place, error));
+        LTAP_TRY(ltap_wire_out_text(&saving->out, 1, import->domain, error));
+        LTAP_TRY(ltap_wire_out_int(&saving->out, 2, (uint64_t)import->version, error));
+        LTAP_TRY(ltap_wire_out_end(&saving->out, place, error));
+    }
+    return LTAP_OK;
 }
 
 ltap_status ltap_onnx_saving_write(ltap_onnx_saving *saving, ltap_error *error)
@@ -318,5 +425,5 @@ ltap_status ltap_onnx_saving_write(ltap_onnx_saving *saving, ltap_error *error)
                  (field.number != MODEL_FUNCTION || saving->keep_function[function++]))
             LTAP_TRY(put_raw(saving, field.whole, error));
     }
-    return put_opset(saving, error);
+    return put_imports(saving, error);
 }
