@@ -28,6 +28,7 @@ typedef struct inference {
     const uint32_t *values;
     size_t n_values;
     uint8_t *keep;
+    uint8_t *doubtful; /* a flag a value of the graph: ONNX's shape rule says another size */
     group groups[MAX_GROUPS];
     size_t n_groups;
     ltap_tensor *inputs;
@@ -83,6 +84,52 @@ static ltap_tensor *found_at(const inference *infer, size_t value, size_t tried,
     return &infer->found[(value * MAX_GROUPS + tried) * N_SIZES + (size_t)k];
 }
 
+/* --- where ONNX's own shape rule is wrong ---------------------------------------------------- */
+
+/* Rounding up, ONNX's rule counts a last window that begins in the padding; runtimes, as PyTorch,
+ * do not. What is declared must satisfy the checker, so such sizes are left free. */
+static bool counts_other_windows(const ltap_propagation *known, const ltap_node *node)
+{
+    static const char *const names[] = {"kernel_shape", "strides", "dilations", "pads"};
+    const int64_t *lists[4];
+    size_t counts[4];
+    const ltap_tensor *in, *out;
+
+    if (!strstr(node->op_type, "Pool") || !ltap_node_int(node, "ceil_mode", 0) ||
+        node->n_inputs == 0 || node->n_outputs == 0 || node->inputs[0] == LTAP_NO_VALUE ||
+        node->outputs[0] == LTAP_NO_VALUE)
+        return false;
+    in = &known->values[node->inputs[0]].tensor;
+    out = &known->values[node->outputs[0]].tensor;
+    for (int i = 0; i < 4; i++)
+        counts[i] = ltap_node_ints(node, names[i], &lists[i]);
+    for (size_t d = 0; d < counts[0] && (int)d + 2 < in->rank && in->rank == out->rank; d++) {
+        int64_t stride = d < counts[1] ? lists[1][d] : 1,
+                dilation = d < counts[2] ? lists[2][d] : 1;
+        int64_t pads = counts[3] == 2 * counts[0] ? lists[3][d] + lists[3][d + counts[0]] : 0;
+        int64_t rest = in->dims[d + 2] + pads - (lists[0][d] - 1) * dilation - 1;
+        if (stride > 0 && out->dims[d + 2] != (rest + stride - 1) / stride + 1)
+            return true;
+    }
+    return false;
+}
+
+/* Marks what such nodes give, and what follows from it. */
+static void doubt(const inference *infer, const ltap_propagation *known)
+{
+    const ltap_graph *graph = infer->model->graph;
+
+    for (size_t i = 0; i < graph->nodes.count; i++) {
+        const ltap_node *node = ltap_graph_node(graph, (uint32_t)i);
+        bool doubtful = infer->keep[i] && counts_other_windows(known, node);
+        for (size_t k = 0; k < node->n_inputs && !doubtful; k++)
+            doubtful = node->inputs[k] != LTAP_NO_VALUE && infer->doubtful[node->inputs[k]];
+        for (size_t k = 0; k < node->n_outputs && doubtful; k++)
+            if (node->outputs[k] != LTAP_NO_VALUE)
+                infer->doubtful[node->outputs[k]] = 1;
+    }
+}
+
 static ltap_status try_sizes(inference *infer, size_t tried, int k, size_t attempt)
 {
     const ltap_model *model = infer->model;
@@ -98,6 +145,7 @@ static ltap_status try_sizes(inference *infer, size_t tried, int k, size_t attem
         *found_at(infer, i, tried, k) = known.values[infer->values[i]].tensor;
         found_at(infer, i, tried, k)->data = NULL;
     }
+    doubt(infer, &known);
 done:
     ltap_propagation_clear(&known);
     return status;
@@ -181,7 +229,8 @@ static ltap_status make_type(const inference *infer, size_t value, ltap_arena *a
         return LTAP_OK;
     LTAP_TRY(ltap_arena_take(arena, (uint64_t)base->rank, sizeof(ltap_dim), &dims, error));
     for (int d = 0; d < base->rank; d++)
-        ((ltap_dim *)dims)[d] = find_dim(infer, value, d);
+        ((ltap_dim *)dims)[d] = infer->doubtful[infer->values[value]] ? (ltap_dim){-1, NULL}
+                                                                      : find_dim(infer, value, d);
     *type = (ltap_type){LTAP_TYPE_TENSOR, base->dtype, base->rank, dims, NULL};
     return LTAP_OK;
 }
@@ -193,6 +242,8 @@ static ltap_status infer_with(inference *infer, ltap_arena *scratch, ltap_error 
 
     LTAP_TRY(ltap_arena_take(scratch, graph->nodes.count, 1, &block, error));
     infer->keep = block;
+    LTAP_TRY(ltap_arena_take(scratch, graph->values.count, 1, &block, error));
+    infer->doubtful = block;
     LTAP_TRY(ltap_arena_take(scratch, graph->inputs.count, sizeof(ltap_tensor), &block, error));
     infer->inputs = block;
     LTAP_TRY(ltap_arena_take(scratch, (uint64_t)infer->n_values * MAX_GROUPS * N_SIZES,
