@@ -3,11 +3,11 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:?usage: fuzz/make_corpus.sh FOLDER}
-for target in wire onnx; do
+for target in wire onnx prune; do
     mkdir -p "$folder/$target"
     cp "$here"/tests/formats/data/*.onnx "$folder/$target/"
 done
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
-# Models that multiply on purpose cost seconds each.
-rm -f "$folder/onnx/wrong_bomb.onnx" "$folder/onnx/wrong_wide.onnx"
+# Models that multiply on purpose cost seconds each; what is refused anyway is no seed for the writer.
+rm -f "$folder"/onnx/wrong_bomb.onnx "$folder"/onnx/wrong_wide.onnx "$folder"/prune/wrong_*.onnx
