@@ -63,7 +63,9 @@ class SharedSequential(nn.Module):
 
 
 class CalledInARow(nn.Module):
-    doubtful = {"torchscript": {"seq"}}
+    """Or a Sequential that has each of its modules three times."""
+
+    doubtful = {"torchscript": {"seq"}, "dynamo": {"seq"}}
 
     def __init__(self):
         super().__init__()

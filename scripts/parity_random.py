@@ -198,7 +198,7 @@ class Checker:
                 self.counts["refused: calls that the exporter merged"] += 1
             elif call.path in self.truth.elsewhere:
                 self.counts["refused: two paths"] += 1
-            elif re.search(r"does not tell|cannot be told", message):
+            elif re.search(r"does not tell|cannot be told|may be '", message):
                 self.counts["refused: the file does not tell"] += 1
                 self.notes.append("%s: %s: %s (is %s)" % (self.title, selector, message, same))
             else:

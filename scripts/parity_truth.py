@@ -6,7 +6,8 @@ operation with its tensors; from that follow
 - identities: modules that hand out the very tensor they were given (Dropout in eval, Identity);
 - folds: products whose value goes into one normalisation in eval mode and nowhere else. The modules
   that hand out that value lose it (`before`), and the modules that compute the normalisation and
-  nothing more are absorbed (`absorbed`).
+  nothing more are absorbed (`absorbed`). Those that hand out the normalised value and compute more
+  (`ends`) may be refused: a file does not show that they end behind the normalisation.
 """
 import collections
 
@@ -52,7 +53,7 @@ class Recorder(TorchDispatchMode):
 
 
 class Truth:
-    """calls: in order of execution. identities, before, absorbed: sets of module paths."""
+    """calls: in order of execution. identities, before, absorbed, ends: sets of module paths."""
 
     def __init__(self, model, inputs, exporter):
         self.calls, self.identities, self.counts = [], set(), collections.Counter()
@@ -79,7 +80,7 @@ class Truth:
 
     def read_as(self, exporter):
         """The same forward, as another exporter folds it."""
-        self.exporter, self.before, self.absorbed = exporter, set(), set()
+        self.exporter, self.before, self.absorbed, self.ends = exporter, set(), set(), set()
         self.derive(self.operations)
         return self
 
@@ -125,6 +126,9 @@ class Truth:
                 self.before.add(path)
         if self.exporter == "dynamo":
             return
+        after = {norm.writes[0] for norm in norms}
+        self.ends = {path for path, given in self.given.items()
+                     if any(value in after for values in given for value in values)}
         inside = collections.defaultdict(set)
         for operation in operations:
             for path in operation.modules:

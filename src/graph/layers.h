@@ -25,6 +25,8 @@ typedef struct ltap_module_call {
     uint32_t first, end; /* places in the order of execution: of the operations that depend on the
                             model's inputs, how many ran before the call, and before its end */
     const char *doubt;   /* NULL, or why what the call hands out cannot be told from the file */
+    const char *vague;   /* NULL, or why it cannot be told which of the outputs it hands out; the
+                            last it does */
 } ltap_module_call;
 
 typedef struct ltap_module {

@@ -65,6 +65,7 @@ typedef struct ltap_tree_call {
     uint32_t depth;
     uint64_t pattern; /* what ran inside; equal for equal sequences */
     ltap_repeats repeats;
+    bool uneven; /* may be several that the exporter wrote differently */
 } ltap_tree_call;
 
 typedef struct ltap_tree {
@@ -142,9 +143,9 @@ bool ltap_path_is_inside(const char *path, const char *module);
 bool ltap_name_is_usable(const char *name);
 
 /* Path of the module behind calls [begin, end) at a depth, below a module of a given path ("" at
- * the top). path: from the layers' arena. */
+ * the top). path: from the layers' arena. torn: weights say that two modules run there. */
 ltap_status ltap_tree_path(ltap_tree *tree, const ltap_tree_call *piece, const char *parent,
-                           const char **path, ltap_error *error);
+                           const char **path, bool *torn, ltap_error *error);
 /* A sequence of a length stands several times in [begin, end). The shortest number of its lengths
  * at whose ends no operation of PyTorch's is cut in two. */
 uint32_t ltap_tree_whole_operations(const ltap_tree *tree, uint32_t begin, uint32_t end,
@@ -157,6 +158,13 @@ bool ltap_tree_side_by_side(const ltap_tree *tree, uint32_t begin, uint32_t end,
                             uint32_t depth);
 /* Cuts calls and modules out of the order. */
 ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error);
+/* What a node is to the calls around it: where it runs below them, and its operator. */
+uint64_t ltap_tree_token(const ltap_tree *tree, size_t place, uint32_t depth);
+/* Calls that cannot be told apart, once all are cut. */
+ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error);
+/* Numbered children as of a Sequential, and then others: the end of one module, and another one. */
+bool ltap_tree_looks_torn(const ltap_tree *tree, const ltap_tree_call *piece);
+ltap_status ltap_doubt_two(ltap_layers *layers, ltap_module *module, ltap_error *error);
 /* Finds or adds a module. */
 ltap_status ltap_tree_module(ltap_tree *tree, const char *path, uint32_t parent, uint32_t *module,
                              ltap_error *error);
@@ -177,6 +185,18 @@ ltap_status ltap_tree_names(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error);
+/* Whether the TorchScript exporter folded a BatchNorm into this convolution. */
+bool ltap_node_has_fold(const ltap_graph *graph, const ltap_node *node);
+/* Marks the modules that end with such a convolution, of which `call` is the innermost. */
+ltap_status ltap_tree_folded_ends(ltap_tree *tree, uint32_t call, const ltap_node *node,
+                                  ltap_error *error);
+/* Whether the node, of the dynamo exporter, still is the operation that it came from: what was
+ * merged has another's name, or reads further back than that one did. */
+bool ltap_node_is_as_written(const ltap_graph *graph, const ltap_node *node);
+/* How a node reads a value: as its operation was written to (or the file does not say); as
+ * rewriting left it; or what is inside another operation, equal to a part of its own. */
+typedef enum ltap_use { LTAP_USE_WRITTEN, LTAP_USE_OTHER, LTAP_USE_WITHIN } ltap_use;
+ltap_use ltap_node_use(const ltap_graph *graph, const ltap_node *node, uint32_t value);
 /* Whether rewriting put operations of others into this node, so that what it reads is not what its
  * module read. */
 bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node);

@@ -10,8 +10,6 @@
 #include "base/error.h"
 #include <string.h>
 
-#define MAX_SIBLINGS 1024 /* that are looked at: the cost stays linear */
-
 static const char rule_key[] = "pkg.onnxscript.rewriter.rule_name";
 
 static bool is_convolution(const ltap_node *node)
@@ -33,6 +31,12 @@ static bool renamed_initializer(const ltap_graph *graph, const ltap_node *node, 
            ltap_name_renamed(ltap_graph_at(graph, node->inputs[input])->name);
 }
 
+bool ltap_node_has_fold(const ltap_graph *graph, const ltap_node *node)
+{
+    return is_convolution(node) && renamed_initializer(graph, node, 1) &&
+           renamed_initializer(graph, node, 2);
+}
+
 ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, ltap_error *error)
 {
     const ltap_graph *graph = tree->layers->graph;
@@ -48,13 +52,6 @@ ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, lt
     if (dot == NULL || dot == weight)
         return LTAP_OK;
     return ltap_arena_text(&tree->layers->arena, weight, (size_t)(dot - weight), path, error);
-}
-
-static bool has_children(const ltap_layers *layers, uint32_t parent)
-{
-    /* The first child stands right behind its parent. */
-    return parent + 1 < layers->modules.count &&
-           ltap_layers_at(layers, parent + 1)->parent == parent;
 }
 
 /* The known module that a path lies in. */
@@ -87,116 +84,15 @@ ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, co
     return ltap_vector_push(&tree->calls, &call, error);
 }
 
-/* Whether a BatchNorm may have stood right behind a module as the next of numbered children: no
- * such child is left in the file. */
-static ltap_status next_is_missing(ltap_layers *layers, const char *parent, const char *path,
-                                   bool *missing, ltap_error *error)
-{
-    uint32_t number, module;
-    const char *next;
-    *missing = ltap_name_number(parent, path, &number);
-    if (!*missing)
-        return LTAP_OK;
-    LTAP_TRY(ltap_arena_format(&layers->arena, &next, error, "%s%s%u", parent,
-                               parent[0] != '\0' ? "." : "", (unsigned)number + 1));
-    *missing = !ltap_layers_find(layers, next, &module);
-    return LTAP_OK;
-}
-
-/* Whether a numbered module inside `path` is the first that is missing: the BatchNorm may have been
- * the first operation of the next sibling. */
-static ltap_status next_begins_later(ltap_layers *layers, const char *parent, const char *path,
-                                     bool *missing, ltap_error *error)
-{
-    uint32_t number, module;
-    const char *next;
-    *missing = ltap_name_number(parent, path, &number);
-    if (!*missing)
-        return LTAP_OK;
-    LTAP_TRY(ltap_arena_format(&layers->arena, &next, error, "%s%s%u", parent,
-                               parent[0] != '\0' ? "." : "", (unsigned)number + 1));
-    *missing = ltap_layers_find(layers, next, &module) && has_children(layers, module);
-    if (!*missing)
-        return LTAP_OK;
-    LTAP_TRY(ltap_arena_format(&layers->arena, &next, error, "%s.0", next));
-    *missing = !ltap_layers_find(layers, next, &module);
-    return LTAP_OK;
-}
-
-/* Children of which some have numbers and this one a name: the numbers count it as well. */
-static bool is_named_among_numbers(const ltap_layers *layers, uint32_t parent, const char *path)
-{
-    const char *above = parent != LTAP_NO_MODULE ? ltap_layers_at(layers, parent)->path : "";
-    uint32_t number;
-    if (parent == LTAP_NO_MODULE || ltap_name_number(above, path, &number))
-        return false;
-    for (uint32_t m = parent + 1; m < layers->modules.count && m - parent < MAX_SIBLINGS; m++)
-        if (ltap_layers_at(layers, m)->parent == parent &&
-            ltap_name_number(above, ltap_layers_at(layers, m)->path, &number))
-            return true;
-    return false;
-}
-
-static const ltap_tree_call *call_above(const ltap_tree *tree, const ltap_tree_call *call)
-{
-    return call->parent == LTAP_NO_CALL ? NULL : ltap_tree_at(tree, call->parent);
-}
-
-static const char *path_of(const ltap_tree *tree, const ltap_tree_call *call)
-{
-    return call != NULL ? ltap_layers_at(tree->layers, call->module)->path : "";
-}
-
-static bool hands_out(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
-{
-    const ltap_module_call *its =
-        call == NULL ? NULL
-                     : ltap_module_call_at(ltap_layers_at(tree->layers, call->module), call->begin);
-    return its != NULL && its->n_outputs > 0 && its->outputs[its->n_outputs - 1] == value;
-}
-
-/* The modules that end with a folded convolution: does the BatchNorm stand inside or behind each?
- * Its place is that of a numbered child that is missing, the innermost such; but where a module
- * runs more than the convolution and is itself followed by a missing number, that place is as good.
- * All modules below the place may have ended before it. */
-static ltap_status doubt_ends(ltap_tree *tree, const ltap_tree_call *convolution, uint32_t value,
-                              ltap_error *error)
-{
-    const ltap_tree_call *inner = convolution, *around = call_above(tree, inner);
-    for (; hands_out(tree, around, value); inner = around, around = call_above(tree, inner)) {
-        bool inside, behind, later;
-        LTAP_TRY(next_is_missing(tree->layers, path_of(tree, around), path_of(tree, inner), &inside,
-                                 error));
-        LTAP_TRY(next_is_missing(tree->layers, path_of(tree, call_above(tree, around)),
-                                 path_of(tree, around), &behind, error));
-        LTAP_TRY(next_begins_later(tree->layers, path_of(tree, call_above(tree, around)),
-                                   path_of(tree, around), &later, error));
-        bool mixed = is_named_among_numbers(tree->layers,
-                                            ltap_layers_at(tree->layers, around->module)->parent,
-                                            path_of(tree, around));
-        if (inside && !(behind && around->end - around->begin > 1) && !later && !mixed)
-            return LTAP_OK;
-        ltap_module *module = ltap_layers_at(tree->layers, around->module);
-        module->folded = true;
-        module->folded_within = path_of(tree, convolution);
-    }
-    return LTAP_OK;
-}
-
 static ltap_status fold_torchscript(ltap_tree *tree, const ltap_node *node, ltap_error *error)
 {
     ltap_layers *layers = tree->layers;
     uint32_t place = tree->flow->place[node->index];
-    if (place == LTAP_NO_NODE || !is_convolution(node) ||
-        !renamed_initializer(layers->graph, node, 1) ||
-        !renamed_initializer(layers->graph, node, 2))
+    if (place == LTAP_NO_NODE || !ltap_node_has_fold(layers->graph, node))
         return LTAP_OK;
     layers->folded_node[node->index] = 1;
     uint32_t around = tree->call_of[place];
-    if (around == LTAP_NO_CALL || !hands_out(tree, ltap_tree_at(tree, around), node->outputs[0]))
-        return LTAP_OK;
-    ltap_layers_at(layers, ltap_tree_at(tree, around)->module)->folded = true;
-    return doubt_ends(tree, ltap_tree_at(tree, around), node->outputs[0], error);
+    return around != LTAP_NO_CALL ? ltap_tree_folded_ends(tree, around, node, error) : LTAP_OK;
 }
 
 /* A module around the convolution but not around the BatchNorm ended before it: what it handed out

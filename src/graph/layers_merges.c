@@ -8,7 +8,6 @@
 #include <string.h>
 
 static const char rule_key[] = "pkg.onnxscript.rewriter.rule_name";
-static const char source_key[] = "pkg.torch.onnx.fx_node";
 
 /* Rules that take nothing away that a module hands out. */
 static bool rule_is_harmless(const char *rule, size_t bytes)
@@ -21,27 +20,6 @@ static bool rule_is_harmless(const char *rule, size_t bytes)
     return false;
 }
 
-/* "%name" at p, and no longer name. */
-static bool names_at(const char *p, const char *name)
-{
-    size_t bytes = strlen(name);
-    return p[0] == '%' && strncmp(p + 1, name, bytes) == 0 && strchr(" ,)", p[1 + bytes]) != NULL;
-}
-
-/* Whether the node still is the operation that it came from: "%view : [...] = call_function[...](
- * args = (%mean, ...". What was merged has another's name, or reads further back than that one did.
- */
-static bool is_as_written(const ltap_graph *graph, const ltap_node *node)
-{
-    static const char arguments[] = "(args = (";
-    const char *source = ltap_node_property(node, source_key);
-    const char *first = source != NULL ? strstr(source, arguments) : NULL;
-    return first != NULL && node->n_inputs > 0 && node->inputs[0] != LTAP_NO_VALUE &&
-           node->n_outputs > 0 && node->outputs[0] != LTAP_NO_VALUE &&
-           names_at(source, ltap_graph_at(graph, node->outputs[0])->name) &&
-           names_at(first + strlen(arguments), ltap_graph_at(graph, node->inputs[0])->name);
-}
-
 static bool was_merged(const ltap_graph *graph, const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
@@ -49,7 +27,7 @@ static bool was_merged(const ltap_graph *graph, const ltap_node *node)
         rules += strspn(rules, ", ");
         size_t bytes = strcspn(rules, ",");
         if (bytes > 0 && !rule_is_harmless(rules, bytes))
-            return !is_as_written(graph, node);
+            return !ltap_node_is_as_written(graph, node);
         rules += bytes;
     }
     return false;
@@ -98,6 +76,14 @@ static bool may_have_ended_later(const ltap_module *module, const ltap_module_ca
            may_end_with_movement(module->class_name);
 }
 
+static bool hands_out(const ltap_module_call *call, uint32_t value)
+{
+    for (size_t i = 0; i < call->n_outputs; i++)
+        if (call->outputs[i] == value)
+            return true;
+    return false;
+}
+
 static void mark_around(merge_state *merging, uint32_t at, uint32_t place)
 {
     for (uint32_t c = merging->tree->call_of[at]; c != LTAP_NO_CALL;
@@ -125,8 +111,7 @@ static ltap_status doubt_ends(merge_state *merging, uint32_t place, uint32_t val
         if (place >= call->begin && place < call->end)
             return LTAP_OK;
         ltap_module_call *to = ltap_module_call_at(module, call->begin);
-        if (to == NULL || to->n_outputs == 0 || to->outputs[to->n_outputs - 1] != value ||
-            !may_have_ended_later(module, to, merged))
+        if (to == NULL || !hands_out(to, value) || !may_have_ended_later(module, to, merged))
             continue;
         LTAP_TRY(ltap_arena_format(&layers->arena, &to->doubt, error,
                                    "the exporter merged an operation after '%s' with the next one "

@@ -87,9 +87,9 @@ static size_t path_in_weight(const char *weight, const char *component, const ch
     return 0;
 }
 
-/* What the weights used between begin and end agree on; NULL: nothing, or they disagree. */
+/* What the weights used between begin and end agree on; NULL: nothing, or they disagree (torn). */
 static const char *agreed(const ltap_tree *tree, const ltap_tree_call *piece, const char *parent,
-                          size_t *bytes)
+                          size_t *bytes, bool *torn)
 {
     const ltap_graph *graph = tree->layers->graph;
     const char *component = component_of(tree, piece), *found = NULL;
@@ -102,7 +102,8 @@ static const char *agreed(const ltap_tree *tree, const ltap_tree_call *piece, co
             size_t length = ltap_name_is_usable(name) ? path_in_weight(name, component, parent) : 0;
             if (length == 0)
                 continue;
-            if (found != NULL && (length != *bytes || memcmp(found, name, length) != 0))
+            *torn = found != NULL && (length != *bytes || memcmp(found, name, length) != 0);
+            if (*torn)
                 return NULL;
             found = name;
             *bytes = length;
@@ -129,15 +130,16 @@ static bool runs_elsewhere(const ltap_tree *tree, const ltap_tree_call *piece)
 }
 
 ltap_status ltap_tree_path(ltap_tree *tree, const ltap_tree_call *piece, const char *parent,
-                           const char **path, ltap_error *error)
+                           const char **path, bool *torn, ltap_error *error)
 {
     const ltap_step *step = &ltap_tree_chain(tree, piece->begin)->steps[piece->depth];
     const ltap_scope *scope = ltap_scopes_at(tree->scopes, step->scope);
     size_t bytes = 0;
+    *torn = false;
     if (scope->full_path)
         return ltap_arena_text(&tree->layers->arena, scope->component, strlen(scope->component),
                                path, error);
-    const char *weight = agreed(tree, piece, parent, &bytes);
+    const char *weight = agreed(tree, piece, parent, &bytes, torn);
     if (weight != NULL)
         return ltap_arena_text(&tree->layers->arena, weight, bytes, path, error);
     if (!is_numbered(scope->component))

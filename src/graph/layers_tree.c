@@ -27,8 +27,7 @@ static uint64_t mix(uint64_t hash, uint64_t more)
     return hash ^ hash >> 31;
 }
 
-/* What a node is to the calls around it: where it runs below them, and its operator. */
-static uint64_t token(const ltap_tree *tree, size_t place, uint32_t depth)
+uint64_t ltap_tree_token(const ltap_tree *tree, size_t place, uint32_t depth)
 {
     const ltap_chain *chain = ltap_tree_chain(tree, place);
     uint64_t hash = tree->operators[place];
@@ -37,15 +36,12 @@ static uint64_t token(const ltap_tree *tree, size_t place, uint32_t depth)
     return hash;
 }
 
-/* Length of the shortest sequence that [begin, end) is a whole number of; by the borders of each
- * beginning (Knuth, Morris, Pratt). */
-static uint32_t period(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+/* Length of the shortest sequence that the first n tokens are a whole number of; by the borders of
+ * each beginning (Knuth, Morris, Pratt). */
+static uint32_t shortest_period(ltap_tree *tree, uint32_t n)
 {
-    uint32_t n = end - begin, k = 0;
-    uint64_t *tokens = tree->tokens;
-    uint32_t *borders = tree->borders;
-    for (uint32_t i = 0; i < n; i++)
-        tokens[i] = token(tree, begin + i, depth);
+    const uint64_t *tokens = tree->tokens;
+    uint32_t *borders = tree->borders, k = 0;
     borders[0] = 0;
     for (uint32_t i = 1; i < n; i++) {
         while (k > 0 && tokens[i] != tokens[k])
@@ -57,11 +53,34 @@ static uint32_t period(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t d
     return n % shortest == 0 ? shortest : n;
 }
 
+static uint32_t period(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+{
+    for (uint32_t i = begin; i < end; i++)
+        tree->tokens[i - begin] = ltap_tree_token(tree, i, depth);
+    return shortest_period(tree, end - begin);
+}
+
+/* Whether the same modules run several times in the same order, whatever operations each wrote: one
+ * may have been folded into another, merged, or written in another way for another shape. */
+static bool runs_unevenly(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
+{
+    uint32_t n = 0;
+    for (uint32_t i = begin; i < end; i++) {
+        const ltap_chain *chain = ltap_tree_chain(tree, i);
+        uint64_t hash = chain->n_steps > depth + 1 ? 1 : tree->operators[i];
+        for (uint32_t d = depth + 1; d < chain->n_steps; d++)
+            hash = mix(hash, chain->steps[d].scope);
+        if (n == 0 || hash != tree->tokens[n - 1] || chain->n_steps <= depth + 1)
+            tree->tokens[n++] = hash;
+    }
+    return n > 1 && shortest_period(tree, n) < n;
+}
+
 static uint64_t pattern(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
 {
     uint64_t hash = 1;
     for (uint32_t i = begin; i < end; i++)
-        hash = mix(hash, token(tree, i, depth));
+        hash = mix(hash, ltap_tree_token(tree, i, depth));
     return hash;
 }
 
@@ -69,6 +88,7 @@ static uint64_t pattern(const ltap_tree *tree, uint32_t begin, uint32_t end, uin
 typedef struct run_cut {
     uint32_t length; /* of each call; 0: at each change of turn */
     ltap_repeats repeats;
+    bool uneven; /* the call may be several */
 } run_cut;
 
 /* Counts the calls that the exporter numbered; touching: no foreign node stands at a change. */
@@ -123,39 +143,81 @@ static bool runs_once(const ltap_tree *tree, uint32_t begin, uint32_t end, uint3
     return false;
 }
 
-/* How the exporter's silence about calls is read. What is alone in a call that may be one of
- * several is no surer than that. */
+/* Whether what runs from `begin` on reads what ran in the `length` places before it. */
+static bool continues(const ltap_tree *tree, uint32_t begin, uint32_t length)
+{
+    const ltap_graph *graph = tree->layers->graph;
+    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[begin]);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] == LTAP_NO_VALUE)
+            continue;
+        uint32_t producer = ltap_graph_at(graph, node->inputs[i])->producer;
+        uint32_t place = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
+        if (place != LTAP_NO_NODE && place >= begin - length && place < begin)
+            return true;
+    }
+    return false;
+}
+
+static bool is_sequential(const ltap_tree *tree, const ltap_tree_call *run)
+{
+    const char *name = scope_at(tree, run->begin, run->depth)->class_name;
+    return name != NULL && strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+}
+
+/* A leaf of torch.nn, of which each call writes its operation. */
+static bool is_leaf(const ltap_tree *tree, const ltap_tree_call *run)
+{
+    return ltap_class_runs_once(scope_at(tree, run->begin, run->depth)->class_name) &&
+           !is_sequential(tree, run);
+}
+
+/* A sequence that stands several times. A Sequential may have one module several times: then each
+ * part goes on where the one before it ended. */
 static run_cut cut_repeats(const ltap_tree *tree, const ltap_tree_call *run, uint32_t length)
 {
-    uint32_t begin = run->begin, end = run->end, depth = run->depth, n = end - begin;
+    uint32_t begin = run->begin, end = run->end, depth = run->depth;
+    if (ltap_tree_along_other_axes(tree, begin, end, length))
+        return (run_cut){.length = end - begin};
+    if (is_leaf(tree, run) ||
+        (runs_once(tree, begin, begin + length, depth) && !continues(tree, begin + length, length)))
+        return (run_cut){.length = length};
+    if (ltap_tree_side_by_side(tree, begin, end, length, depth))
+        return (run_cut){.length = length, .repeats = LTAP_REPEATS_BESIDE};
+    return (run_cut){.length = length, .repeats = LTAP_REPEATS_IN_A_ROW};
+}
+
+/* How the exporter's silence about calls is read. What is alone in a call that may be one of
+ * several is no surer than that. */
+static run_cut cut_uncounted(ltap_tree *tree, const ltap_tree_call *run)
+{
+    uint32_t n = run->end - run->begin, length = period(tree, run->begin, run->end, run->depth);
     const ltap_tree_call *around =
         run->parent != LTAP_NO_CALL ? ltap_tree_at(tree, run->parent) : NULL;
-    length = ltap_tree_whole_operations(tree, begin, end, length);
-    if (length == n && around != NULL && around->end - around->begin == n)
-        return (run_cut){n,
-                         runs_once(tree, begin, end, depth) ? LTAP_REPEATS_NOT : around->repeats};
-    if (length == n || ltap_tree_along_other_axes(tree, begin, end, length))
-        return (run_cut){n, LTAP_REPEATS_NOT};
-    if (runs_once(tree, begin, begin + length, depth))
-        return (run_cut){length, LTAP_REPEATS_NOT};
-    return (run_cut){length, ltap_tree_side_by_side(tree, begin, end, length, depth)
-                                 ? LTAP_REPEATS_BESIDE
-                                 : LTAP_REPEATS_IN_A_ROW};
+    bool alone = around != NULL && around->end - around->begin == n;
+    bool leaf = is_leaf(tree, run);
+    bool uneven = length == n && !leaf && runs_unevenly(tree, run->begin, run->end, run->depth);
+    length = ltap_tree_whole_operations(tree, run->begin, run->end, length);
+    if (length < n)
+        return cut_repeats(tree, run, length);
+    return (run_cut){.length = n,
+                     .repeats = alone && !leaf ? around->repeats : LTAP_REPEATS_NOT,
+                     .uneven = uneven};
 }
 
 static run_cut find_cut(ltap_tree *tree, const ltap_tree_call *run)
 {
     bool touching;
-    uint32_t begin = run->begin, end = run->end, depth = run->depth, n = end - begin;
-    uint32_t turns = count_turns(tree, begin, end, depth, &touching);
+    uint32_t n = run->end - run->begin;
+    uint32_t turns = count_turns(tree, run->begin, run->end, run->depth, &touching);
     if (turns == 1)
-        return (run_cut){n, LTAP_REPEATS_NOT};
-    uint32_t length = period(tree, begin, end, depth);
+        return (run_cut){.length = n};
     if (turns == 0)
-        return cut_repeats(tree, run, length);
+        return cut_uncounted(tree, run);
+    uint32_t length = period(tree, run->begin, run->end, run->depth);
     if (n % turns == 0 && n / turns % length == 0)
-        return (run_cut){n / turns, LTAP_REPEATS_NOT};
-    return touching ? (run_cut){0, LTAP_REPEATS_NOT} : (run_cut){n, LTAP_REPEATS_IN_A_ROW};
+        return (run_cut){.length = n / turns};
+    return touching ? (run_cut){0} : (run_cut){.length = n, .repeats = LTAP_REPEATS_IN_A_ROW};
 }
 
 static uint32_t piece_end(const ltap_tree *tree, run_cut cut, uint32_t begin, uint32_t end,
@@ -242,10 +304,10 @@ static ltap_status add_call(ltap_tree *tree, ltap_tree_call piece, ltap_error *e
         piece.parent == LTAP_NO_CALL ? LTAP_NO_MODULE : ltap_tree_at(tree, piece.parent)->module;
     const ltap_step *step = step_at(tree, piece.begin, piece.depth);
     const ltap_scope *scope = ltap_scopes_at(tree->scopes, step->scope);
-    const char *path;
-    LTAP_TRY(ltap_tree_path(
-        tree, &piece, above == LTAP_NO_MODULE ? "" : ltap_layers_at(tree->layers, above)->path,
-        &path, error));
+    const char *path,
+        *beside = above == LTAP_NO_MODULE ? "" : ltap_layers_at(tree->layers, above)->path;
+    bool torn;
+    LTAP_TRY(ltap_tree_path(tree, &piece, beside, &path, &torn, error));
     if (scope->full_path)
         LTAP_TRY(add_fused(tree, &piece, path, error));
     LTAP_TRY(ltap_tree_module(tree, path, above, &piece.module, error));
@@ -260,6 +322,8 @@ static ltap_status add_call(ltap_tree *tree, ltap_tree_call piece, ltap_error *e
                                  &module->class_name, error));
     if (scope->collides)
         module->doubt = "the exporter numbers the calls of one module like the name of another";
+    if (torn || (!scope->full_path && ltap_tree_looks_torn(tree, &piece)))
+        LTAP_TRY(ltap_doubt_two(tree->layers, module, error));
     *first = *first == LTAP_NO_CALL ? number : *first;
     LTAP_TRY(ltap_vector_push(&tree->calls, &piece, error));
     for (uint32_t i = piece.begin; i < piece.end; i++)
@@ -275,6 +339,7 @@ static ltap_status add_run(ltap_tree *tree, ltap_tree_call run, ltap_error *erro
         piece.begin = begin;
         piece.end = piece_end(tree, cut, begin, run.end, run.depth);
         piece.repeats = cut.repeats;
+        piece.uneven = cut.uneven;
         piece.pattern = pattern(tree, begin, piece.end, run.depth);
         begin = piece.end;
         LTAP_TRY(add_call(tree, piece, error));
@@ -307,31 +372,6 @@ static ltap_status walk(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t 
     return LTAP_OK;
 }
 
-/* Repetitions in a row are calls of their own where the same sequence runs once elsewhere. */
-static ltap_status settle_repeats(ltap_tree *tree, ltap_error *error)
-{
-    for (uint32_t c = 0; c < tree->calls.count; c++) {
-        const ltap_tree_call *call = ltap_tree_at(tree, c);
-        ltap_module *module = ltap_layers_at(tree->layers, call->module);
-        if (call->repeats != LTAP_REPEATS_IN_A_ROW || module->doubt != NULL)
-            continue;
-        LTAP_TRY(ltap_arena_format(
-            &tree->layers->arena, &module->doubt, error,
-            "the file does not show whether '%s' is called once or several times in a row",
-            module->path));
-    }
-    for (uint32_t c = 0; c < tree->calls.count; c++) {
-        const ltap_tree_call *call = ltap_tree_at(tree, c);
-        const ltap_tree_call *first =
-            ltap_tree_at(tree, *LTAP_VECTOR_AT(&tree->first_calls, uint32_t, call->module));
-        bool alike = call->pattern == first->pattern;
-        bool once = call->repeats == LTAP_REPEATS_NOT || first->repeats == LTAP_REPEATS_NOT;
-        if (alike && once && call->repeats != first->repeats)
-            ltap_layers_at(tree->layers, call->module)->doubt = NULL;
-    }
-    return LTAP_OK;
-}
-
 static void hash_operators(ltap_tree *tree)
 {
     for (size_t i = 0; i < tree->flow->n_order; i++) {
@@ -359,5 +399,5 @@ ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
     for (size_t i = 0; i < n; i++)
         tree->call_of[i] = LTAP_NO_CALL;
     LTAP_TRY(walk(tree, 0, (uint32_t)tree->flow->n_order, 0, LTAP_NO_CALL, error));
-    return settle_repeats(tree, error);
+    return ltap_tree_doubts(tree, error);
 }

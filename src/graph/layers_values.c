@@ -96,18 +96,34 @@ static void fill_nodes(filling *fill)
     }
 }
 
-/* Made inside, and used outside by more than its shape, or handed out by the model. */
-static bool leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
+/* How a value made inside is used outside by more than its shape, or handed out by the model. */
+typedef enum leaving { STAYS, MAY_LEAVE, LEAVES } leaving;
+
+static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
 {
-    const ltap_value *v = ltap_graph_at(tree->layers->graph, value);
-    if (v->is_output)
-        return true;
-    for (size_t i = 0; i < v->n_consumers; i++) {
+    const ltap_graph *graph = tree->layers->graph;
+    const ltap_value *v = ltap_graph_at(graph, value);
+    leaving most = v->is_output ? LEAVES : STAYS;
+    for (size_t i = 0; i < v->n_consumers && most != LEAVES; i++) {
         uint32_t place = tree->flow->place[v->consumers[i]];
-        if (place != LTAP_NO_NODE && (place < call->begin || place >= call->end))
-            return true;
+        if (place == LTAP_NO_NODE || (place >= call->begin && place < call->end))
+            continue;
+        ltap_use use = ltap_node_use(graph, ltap_graph_node(graph, v->consumers[i]), value);
+        if (use != LTAP_USE_WITHIN)
+            most = use == LTAP_USE_WRITTEN ? LEAVES : MAY_LEAVE;
     }
-    return false;
+    return most;
+}
+
+/* Values of which rewriting made the only readers outside: nobody may have been handed them. */
+static void doubt_outputs(ltap_module_call *to, size_t n_doubtful, leaving last)
+{
+    static const char merged[] = "the exporter merged equal operations, and it cannot be told "
+                                 "whether all that is read outside was handed out";
+    if (n_doubtful > 0 && to->n_outputs > 1) {
+        to->vague = merged;
+        to->doubt = last == MAY_LEAVE ? merged : NULL;
+    }
 }
 
 static ltap_status copy_list(ltap_tree *tree, const ltap_vector *list, const uint32_t **to,
@@ -127,6 +143,8 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
     ltap_tree *tree = fill->tree;
     const ltap_tree_call *call = ltap_tree_at(tree, c);
     uint32_t last = LTAP_NO_VALUE;
+    leaving how, last_way = STAYS;
+    size_t n_doubtful = 0;
     list->count = 0;
     for (uint32_t place = call->begin; place < call->end; place++) {
         const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
@@ -134,13 +152,19 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
             if (node->outputs[i] == LTAP_NO_VALUE)
                 continue;
             last = node->outputs[i];
-            if (leaves(tree, call, last))
-                LTAP_TRY(ltap_vector_push(list, &last, error));
+            how = leaves(tree, call, last);
+            if (how == STAYS)
+                continue;
+            last_way = how;
+            n_doubtful += how == MAY_LEAVE;
+            LTAP_TRY(ltap_vector_push(list, &last, error));
         }
     }
     if (list->count == 0 && last != LTAP_NO_VALUE) /* nobody uses what it computes */
         LTAP_TRY(ltap_vector_push(list, &last, error));
-    return copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error);
+    LTAP_TRY(copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error));
+    doubt_outputs(fill->calls[c], n_doubtful, last_way);
+    return LTAP_OK;
 }
 
 static bool made_inside(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)

@@ -74,6 +74,8 @@ static ltap_status choose_call(const ltap_search *search, const ltap_thing *thin
     const ltap_module *module = ltap_layers_at(search->layers, thing->module);
     if (module->n_calls == 0)
         return ltap_refuse_unknown(search, thing->name, error);
+    if (thing->call != LTAP_BARE && thing->call >= module->n_calls && module->doubt != NULL)
+        return ltap_refuse_doubt(search, module->path, module->doubt, error);
     if (thing->call != LTAP_BARE && thing->call >= module->n_calls)
         return ltap_error_set(
             error, LTAP_ERROR_UNKNOWN_LAYER,
@@ -127,6 +129,8 @@ static ltap_status module_value(const ltap_search *search, const ltap_thing *thi
     LTAP_TRY(name_end(search, &one, end, &selection->layer, error));
     if (call->doubt != NULL && end.kind != LTAP_END_IN)
         return ltap_refuse_doubt(search, selection->layer, call->doubt, error);
+    if (call->vague != NULL && end.kind == LTAP_END_OUT && end.index != LTAP_NO_INDEX)
+        return ltap_refuse_doubt(search, selection->layer, call->vague, error);
     const char *name;
     LTAP_TRY(ltap_thing_name(search, &one, &name, error));
     selection->note = end.kind == LTAP_END_IN ? "" : module->note;

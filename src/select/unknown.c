@@ -118,6 +118,30 @@ static ltap_status hint_number(const ltap_search *search, const char *name, ltap
                             "in a file");
 }
 
+/* The exporter numbers what it writes under one name, calls as well as modules whose names end
+ * alike: "fc_1" may be "fc" where "fc" is not there, but "holder.fc" is. */
+static ltap_status hint_turn(const ltap_search *search, const char *name, ltap_vector *text,
+                             ltap_error *error)
+{
+    const ltap_layers *layers = search->layers;
+    size_t bytes = strlen(name);
+    if (strcmp(layers->exporter, "TorchScript exporter") != 0 || bytes == 0)
+        return LTAP_OK;
+    for (uint32_t m = 0; m < layers->modules.count; m++) {
+        const char *path = ltap_layers_at(layers, m)->path;
+        size_t digits = strncmp(path, name, bytes) == 0 && path[bytes] == '_'
+                            ? strspn(path + bytes + 1, "0123456789")
+                            : 0;
+        if (digits == 0 || path[bytes + 1 + digits] != '\0')
+            continue;
+        return ltap_text_format(text, error,
+                                "; the exporter numbers modules whose names end alike: '%s' may be "
+                                "'%s'",
+                                path, name);
+    }
+    return LTAP_OK;
+}
+
 /* What a source of names cannot tell. */
 typedef struct source_hint {
     const char *source, *hint;
@@ -151,6 +175,7 @@ static ltap_status hint(const ltap_search *search, const char *name, ltap_vector
         LTAP_TRY(ltap_arena_text(search->arena, name, bytes, &name, error));
     LTAP_TRY(hint_inside(search, name, text, error));
     before = text->count;
+    LTAP_TRY(hint_turn(search, name, text, error));
     LTAP_TRY(hint_batchnorm(search, name, call, text, error));
     if (text->count == before)
         LTAP_TRY(hint_number(search, name, text, error));

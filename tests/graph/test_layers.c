@@ -127,9 +127,38 @@ static const tree_case torchscript_cases[] = {
       {"/s/s.0/s.0.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/s/s.1/s.1.1/Relu|Relu|a|b",
        "/t/t.0/Relu|Relu|b|c", "/t/last/last.0/Conv|Conv|c onnx::Conv_3 onnx::Conv_4|y"}},
      "s - 8: b\ns.0 - 8: a [folded within s.0.0]\ns.0.0 - 8: a [folded]\ns.1 - 0: b\n"
-     "s.1.1 - 0: b\nt - 8: y [folded within t.last.0]\nt.0 - 0: c\n"
+     "s.1.1 - 0: b\nt - 8: y [folded within t.last.0] [doubt]\nt.0 - 0: c\n"
      "t.last - 8: y [folded within t.last.0]\nt.last.0 - 8: y [folded]\n"
      "s.1.0 - 0: a [elided]\n"},
+    {"a sibling that is seen to begin without a BatchNorm shows that none stands before the next one",
+     {"x",
+      "y",
+      {"/f/f.0/c/c.0/Relu|Relu|x|a", "/f/f.0/c/c.1/Conv|Conv|a onnx::Conv_1 onnx::Conv_2|b",
+       "/f/f.1/c/c.0/Relu|Relu|b|c", "/f/f.1/Add|Add|c b|d", "/f/f.2/c/c.0/Relu|Relu|d|e",
+       "/f/f.2/Add|Add|e d|y"}},
+     "f - 8: y\nf.0 - 8: b\nf.0.c - 8: b [folded within f.0.c.1]\nf.0.c.0 - 0: a\n"
+     "f.0.c.1 - 8: b [folded]\nf.1 - 0: d\nf.1.c - 0: c\nf.1.c.0 - 0: c\nf.2 - 0: y\n"
+     "f.2.c - 0: e\nf.2.c.0 - 0: e\n"},
+    {"a convolution alone that may have taken two BatchNorms is in doubt, and numbers show one",
+     {"x",
+      "y",
+      {"/s/s.0/s.0.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/s/s.2/Relu|Relu|a|b",
+       "/t/t.0/t.0.0/Conv|Conv|b onnx::Conv_4 onnx::Conv_5|c", "/t/t.2/Relu|Relu|c|y"}},
+     "s - 8: b\ns.0 - 8: a [folded within s.0.0]\ns.0.0 - 8: a [folded]\ns.2 - 0: b\n"
+     "t - 8: y\nt.0 - 8: c\nt.0.0 - 8: c [folded]\nt.2 - 0: y\ns.1 - 0: a [elided]\n"
+     "t.1 - 0: c [elided]\n"},
+    {"what is inside calls in doubt is in doubt where it is all of them",
+     {"x", "y", {"/s/t/t.0/Relu|Relu|x|a", "/s/t/t.0_1/Relu|Relu|a|b", "/s/t/t.0_2/Relu|Relu|b|y"}},
+     "s - 0: a | b | y [doubt]\ns.t - 0: a | b | y [doubt]\ns.t.0 - 0: a | b | y\n"},
+    {"calls that have nothing in common may be of two modules",
+     {"x", "y", {"/c/Neg|Neg|x|a", "/Exp|Exp|a|b", "/c/c.0/Relu|Relu|b|c", "/c/c.1/Relu|Relu|c|y"}},
+     "c - 0: a | y [doubt]\nc.0 - 0: c\nc.1 - 0: y\n"},
+    {"numbered children and then others may be of two modules",
+     {"x", "y", {"/l/l.0/Relu|Relu|x|a", "/l/items.0/Neg|Neg|a|y"}},
+     "l - 0: y [doubt]\nl.0 - 0: a\nl.items.0 - 0: y\n"},
+    {"weights may say that there are two modules",
+     {"x", "y", {"/l/a/Conv|Conv|x l.a.weight|a", "/l/b/Conv|Conv|a h.l.b.weight|y"}},
+     "l - 8: y [doubt]\nl.a - 4: a\nl.b - 4: y\n"},
     {"a BatchNorm inside calls that are in doubt may have been folded once",
      {"x",
       "y",
@@ -205,7 +234,7 @@ static const tree_case other_cases[] = {
        "'torch.nn.modules.conv.Conv2d', 'x']"}},
      "s torch.nn.modules.container.Sequential 4: a | b [doubt]\ns.0 L 4: a | b [doubt]\n"
      "s.0.c torch.nn.modules.conv.Conv2d 4: a | b\nr - 0: c\n"
-     "t torch.nn.modules.container.Sequential 4: d | y\n"
+     "t torch.nn.modules.container.Sequential 4: d | y [doubt]\n"
      "t.0 torch.nn.modules.conv.Conv2d 4: d | y\n"},
     {"what does the same along other axes is one call",
      {"x",
@@ -252,6 +281,48 @@ static const tree_case other_cases[] = {
        "FuseSuccessiveRelu"}},
      "m B 0: b?\nm.r torch.nn.modules.activation.ReLU 0: a [doubt]\n"
      "relu torch.nn.modules.activation.ReLU 0: y\n"},
+    {"a Sequential that goes on where it ended may have its modules twice",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'm.0', 'relu']|['M', 'torch.nn.modules.container.Sequential', 'B', 'x']",
+       "b|Relu|a|y|['', 'm', 'm.0', 'relu']|['M', 'torch.nn.modules.container.Sequential', 'B', "
+       "'x']"}},
+     "m torch.nn.modules.container.Sequential 0: a | y [doubt]\nm.0 B 0: a | y [doubt]\n"},
+    {"a Sequential that is given something else is called again",
+     {"x",
+      "y z",
+      {"a|Relu|x|y|['', 'm', 'm.0', 'relu']|['M', 'torch.nn.modules.container.Sequential', 'B', 'x']",
+       "b|Relu|x|z|['', 'm', 'm.0', 'relu']|['M', 'torch.nn.modules.container.Sequential', 'B', "
+       "'x']"}},
+     "m torch.nn.modules.container.Sequential 0: y | z\nm.0 B 0: y | z\n"},
+    {"the same modules again, written in another way, may be two calls",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'm.p', 'relu']", "b|Neg|a|b|['', 'm', 'm.q', 'neg']",
+       "c|Abs|b|c|['', 'm', 'm.p', 'abs']", "d|Mul|c b|d|['', 'm', 'm.p', 'mul']",
+       "e|Neg|d|y|['', 'm', 'm.q', 'neg']"}},
+     "m - 0: y [doubt]\nm.p - 0: a | d\nm.q - 0: b | y\n"},
+    {"what only a merged operation reads outside may not be handed out",
+     {"x",
+      "b c",
+      {"a|Sigmoid|x|a|['', 'm', 'sigmoid']|['M', 'B', 'x']||%a : [num_users=1] = call(args = (%x,))",
+       "b|Mul|x a|b|['', 'm', 'mul']|['M', 'B', 'x']||%b : [num_users=1] = call(args = (%x, %a))",
+       "c|Log|a|c|['', 'log']|['M', 'x']||%c : [num_users=1] = call(args = (%x,))"}},
+     "m B 0: a,b~\n"},
+    {"what is inside an operation is not handed out",
+     {"x",
+      "y z",
+      {"a|Sigmoid|x|tmp|['', 'm', 'silu']|['M', 'B', 'x']||%y : [num_users=1] = call(args = (%x,))",
+       "b|Mul|x tmp|y|['', 'm', 'silu']|['M', 'B', 'x']||%y : [num_users=1] = call(args = (%x,))",
+       "c|Log|tmp|z|['', 'log']|['M', 'x']||%c : [num_users=1] = call(args = (%x,))"}},
+     "m B 0: y\n"},
+    {"a merged operation leaves in doubt whatever output it reads",
+     {"x",
+      "y",
+      {"a|Relu|x|a|['', 'm', 'm.0', 'relu']|['M', 'B', 'B', 'x']",
+       "b|Neg|x|b|['', 'm', 'm.1', 'neg']|['M', 'B', 'B', 'x']",
+       "c|Conv|a w|c|['', 'c', 'conv']|['M', 'B', 'x']|FuseConvPad", "d|Add|b c|y|['', 'add']"}},
+     "m B 0: a,b?\nm.0 B 0: a?\nm.1 B 0: b\nc B 4: c\n"},
     {"a rewritten operation that reads what it read is not in doubt",
      {"x",
       "y",
@@ -363,7 +434,10 @@ static void describe(const ltap_layers *layers, char *text, size_t room)
             for (size_t i = 0; i < call->n_outputs; i++)
                 at += (size_t)snprintf(text + at, room - at, "%s%s", i > 0 ? "," : "",
                                        ltap_graph_at(layers->graph, call->outputs[i])->name);
-            at += (size_t)snprintf(text + at, room - at, call->doubt != NULL ? "?" : "");
+            at += (size_t)snprintf(text + at, room - at,
+                                   call->doubt != NULL   ? "?"
+                                   : call->vague != NULL ? "~"
+                                                         : "");
         }
         if (module->folded)
             at += (size_t)snprintf(text + at, room - at, " [folded%s%s]",

@@ -1,0 +1,80 @@
+/* What the dynamo exporter wrote at a node of the operation that it came from, "%view : [...] =
+ * call_function[...](args = (%mean, ...": whether the node is still what was written, and whether
+ * it read then what it reads now. Rewriting merges equal operations, and operations with the next
+ * one.
+ */
+#include "graph/layers_build.h"
+
+#include <string.h>
+
+#define MAX_READERS 64 /* that are looked at: the cost stays linear */
+
+static const char source_key[] = "pkg.torch.onnx.fx_node";
+
+/* "%name" at p, and no longer name. */
+static bool names_at(const char *p, const char *name)
+{
+    size_t bytes = strlen(name);
+    return p[0] == '%' && strncmp(p + 1, name, bytes) == 0 && strchr(" ,)]:", p[1 + bytes]) != NULL;
+}
+
+static const char *arguments_of(const ltap_node *node)
+{
+    static const char arguments[] = "(args = (";
+    const char *source = ltap_node_property(node, source_key);
+    const char *first = source != NULL ? strstr(source, arguments) : NULL;
+    return first != NULL ? first + strlen(arguments) : NULL;
+}
+
+bool ltap_node_is_as_written(const ltap_graph *graph, const ltap_node *node)
+{
+    const char *source = ltap_node_property(node, source_key), *first = arguments_of(node);
+    return first != NULL && node->n_inputs > 0 && node->inputs[0] != LTAP_NO_VALUE &&
+           node->n_outputs > 0 && node->outputs[0] != LTAP_NO_VALUE &&
+           names_at(source, ltap_graph_at(graph, node->outputs[0])->name) &&
+           names_at(first, ltap_graph_at(graph, node->inputs[0])->name);
+}
+
+static bool mentions(const ltap_node *node, const char *name)
+{
+    for (const char *p = arguments_of(node); p != NULL; p = strchr(p + 1, '%'))
+        if (names_at(p, name))
+            return true;
+    return false;
+}
+
+/* Whether the value's name is one that operations are written with: exporters give others to what
+ * is inside an operation. */
+static bool has_written_name(const ltap_graph *graph, const ltap_value *value)
+{
+    const char *source = ltap_node_property(ltap_graph_node(graph, value->producer), source_key);
+    if (source != NULL && names_at(source, value->name))
+        return true;
+    for (size_t i = 0; i < value->n_consumers && i < MAX_READERS; i++)
+        if (mentions(ltap_graph_node(graph, value->consumers[i]), value->name))
+            return true;
+    return false;
+}
+
+/* Whether the value lies inside one operation of those written. */
+static bool is_within(const ltap_graph *graph, const ltap_value *value)
+{
+    const char *source = ltap_node_property(ltap_graph_node(graph, value->producer), source_key);
+    for (size_t i = 0; i < value->n_consumers && i < MAX_READERS && source != NULL; i++) {
+        const char *its =
+            ltap_node_property(ltap_graph_node(graph, value->consumers[i]), source_key);
+        if (its != NULL && strcmp(its, source) == 0)
+            return true;
+    }
+    return false;
+}
+
+ltap_use ltap_node_use(const ltap_graph *graph, const ltap_node *node, uint32_t value)
+{
+    const ltap_value *v = ltap_graph_at(graph, value);
+    if (arguments_of(node) == NULL || mentions(node, v->name) || v->producer == LTAP_NO_NODE)
+        return LTAP_USE_WRITTEN;
+    if (has_written_name(graph, v))
+        return LTAP_USE_OTHER;
+    return is_within(graph, v) ? LTAP_USE_WITHIN : LTAP_USE_WRITTEN;
+}
