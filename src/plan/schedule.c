@@ -251,12 +251,28 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     return status;
 }
 
+/* Whether a view of what lies channels last lies so too: only spatial axes are cut anew. */
+static bool keeps_channels(const ltap_schedule *schedule, const ltap_node *node)
+{
+    const ltap_tensor *in = &schedule->known.values[node->inputs[0]].tensor;
+    const ltap_tensor *out = &schedule->known.values[node->outputs[0]].tensor;
+
+    return schedule->places[node->inputs[0]].buffer[LTAP_LAYOUT_PLAIN] == LTAP_NO_BUFFER &&
+           ltap_schedule_lies_last(schedule, node->inputs[0]) && ltap_layout_applies(out->rank) &&
+           in->dims[0] == out->dims[0] && in->dims[1] == out->dims[1];
+}
+
 /* Same bytes, another shape: no step at all. */
 static ltap_status add_view(ltap_schedule *schedule, const ltap_node *node, ltap_error *error)
 {
     uint32_t buffer;
     ltap_place *place = &schedule->places[node->outputs[0]];
 
+    if (keeps_channels(schedule, node)) {
+        place->buffer[LTAP_LAYOUT_CHANNELS_LAST] =
+            schedule->places[node->inputs[0]].buffer[LTAP_LAYOUT_CHANNELS_LAST];
+        return LTAP_OK;
+    }
     LTAP_TRY(ltap_schedule_obtain(schedule, node->inputs[0], LTAP_LAYOUT_PLAIN, &buffer, error));
     place->buffer[LTAP_LAYOUT_PLAIN] = buffer;
     if (ltap_schedule_neutral(&schedule->known.values[node->outputs[0]].tensor))

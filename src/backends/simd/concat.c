@@ -1,5 +1,5 @@
-/* Concat of channels, channels last: each pixel's channels are copied side by side. Of ranks other
- * than 4, whose axis 1 often is no channels, only where an input lies so; otherwise whole images.
+/* Concat of channels, channels last where an input lies so: each pixel's channels are copied side by
+ * side. Otherwise axis 1 often is no channels, and whole images are copied.
  *
  * Copies only, so the bits are those of the plain kernel.
  */
@@ -45,7 +45,7 @@ static bool accepts(const ltap_query *query, ltap_why *why)
 
 static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
 {
-    bool last = query->outputs[0].rank == 4;
+    bool last = false;
 
     for (size_t i = 0; i < query->n_inputs; i++)
         last = last || ltap_query_lies_last(query, i);
