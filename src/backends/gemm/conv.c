@@ -83,8 +83,9 @@ static void size_work(const ltap_query *query, conv *s)
                            .columns = query->outputs[0].dims[1] / groups,
                            .groups = groups};
 
-    size.row_bytes =
-        s->channels * w->stride[0] * w->stride[1] * w->stride[2] * (int64_t)sizeof(float);
+    int64_t planes = w->kernel[0] > w->stride[0] ? w->kernel[0] : w->stride[0];
+    size.plane = w->kernel[0] > 1 && w->out[0] > 1 ? w->out[1] * w->out[2] : 0;
+    size.row_bytes = s->channels * planes * w->stride[1] * w->stride[2] * (int64_t)sizeof(float);
     ltap_work_init(query, &size, &s->work);
 }
 

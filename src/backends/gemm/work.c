@@ -38,6 +38,8 @@ void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_wo
         work->chunk = CHUNK_MOST;
     work->chunk = work->chunk < size->rows ? work->chunk : size->rows;
     work->step = query->step ? query->step : columns;
+    if (!work->by_panel && size->plane >= (int64_t)work->threads * FEW_ROWS)
+        work->plane = size->plane;
     ltap_links_after(query, &work->chain);
 }
 
@@ -99,6 +101,20 @@ static void run_rows(const ltap_work_job *job, int64_t first, int64_t last, cons
     }
 }
 
+/* Part `index` of each plane, a chunk of all of them after the other. */
+static void run_planes(const ltap_work_job *job, int64_t index, const float **pointers,
+                       ltap_gemm *g)
+{
+    const ltap_work *w = job->work;
+    int64_t begin = w->plane * index / w->threads, end = w->plane * (index + 1) / w->threads;
+
+    for (int64_t at = begin; at < end; at += w->chunk) {
+        int64_t count = end - at < w->chunk ? end - at : w->chunk;
+        for (int64_t row = at; row < w->rows; row += w->plane)
+            run_rows(job, row, row + count, pointers, g);
+    }
+}
+
 /* The share of thread `index`. */
 static void run_share(const ltap_work_job *job, int64_t index)
 {
@@ -115,6 +131,8 @@ static void run_share(const ltap_work_job *job, int64_t index)
         g.first = panels * index / n;
         g.last = panels * (index + 1) / n;
         run_rows(job, 0, w->rows, pointers, &g);
+    } else if (w->plane) {
+        run_planes(job, index, pointers, &g);
     } else {
         run_rows(job, w->rows * index / n, w->rows * (index + 1) / n, pointers, &g);
     }

@@ -15,6 +15,7 @@ typedef struct ltap_work {
     ltap_panels panels;
     int64_t rows, columns, chunk; /* of the left side; of all products; rows at a time */
     int64_t step;                 /* floats from one row of the result to the next */
+    int64_t plane;                /* not 0: see ltap_work_size */
     int threads;                  /* that share the work */
     bool by_panel;
     size_t n_inputs;
@@ -26,6 +27,9 @@ typedef struct ltap_work {
  * side that a row adds to what is read. */
 typedef struct ltap_work_size {
     int64_t rows, taps, depth, columns, groups, row_bytes;
+    /* Not 0: rows that lie so far apart read the same again (planes of a volume); a chunk is done
+     * of all planes before the next. */
+    int64_t plane;
 } ltap_work_size;
 /* How it is cut: a pure function of the size and the number of threads. The chain is the query's,
  * after output 0, whose rows lie one after the other. */

@@ -1,5 +1,5 @@
-/* Concat of channels, channels last where an input lies so: each pixel's channels are copied side by
- * side. Otherwise axis 1 often is no channels, and whole images are copied.
+/* Concat of channels, channels last where an input lies so: each pixel's channels are copied side
+ * by side. Otherwise axis 1 often is no channels, and whole images are copied.
  *
  * Copies only, so the bits are those of the plain kernel.
  */
