@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDE = 64, NARROW = 16 };
+enum { WIDE = 64, MIDDLE = 16, NARROW = 8 };
 
 typedef struct max_pool {
     ltap_window window;
@@ -87,16 +87,18 @@ LTAP_VECTOR_INLINE void pool_block(const patch *p, const float *first, int width
 
     for (int i = 0; i < width; i++)
         most[i] = -INFINITY;
-    for (int64_t row = 0; row < p->planes * p->rows; row++) {
-        const float *src = first + row / p->rows * p->plane_stride + row % p->rows * p->row_stride;
-        for (int64_t column = 0; column < p->columns; column++, src += p->pixel_stride)
-            for (int i = 0; i < width; i++)
-                most[i] = larger(most[i], src[i]);
+    for (int64_t plane = 0; plane < p->planes; plane++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            const float *src = first + plane * p->plane_stride + row * p->row_stride;
+            for (int64_t column = 0; column < p->columns; column++, src += p->pixel_stride)
+                for (int i = 0; i < width; i++)
+                    most[i] = larger(most[i], src[i]);
+        }
     }
     memcpy(dst, most, (size_t)width * sizeof(float));
 }
 
-/* The last block overlaps the one before it where it does not fit in. */
+/* The last block of a width overlaps the one before it where it does not fit in. */
 LTAP_VECTOR_CLONES
 static void pool_channels(const patch *p, int64_t channels, float *dst)
 {
@@ -104,6 +106,8 @@ static void pool_channels(const patch *p, int64_t channels, float *dst)
 
     for (; c + WIDE <= channels; c += WIDE)
         pool_block(p, p->first + c, WIDE, dst + c);
+    for (; c + MIDDLE <= channels; c += MIDDLE)
+        pool_block(p, p->first + c, MIDDLE, dst + c);
     for (; c < channels && channels >= NARROW; c += NARROW) {
         c = c + NARROW <= channels ? c : channels - NARROW;
         pool_block(p, p->first + c, NARROW, dst + c);
@@ -112,38 +116,18 @@ static void pool_channels(const patch *p, int64_t channels, float *dst)
         pool_block(p, p->first + c, 1, dst + c);
 }
 
-/* Window indices of an axis that meet the input: [*first, *first + the result). */
+/* Window indices of an axis that meet the input: *first is where the first of them is in the input,
+ * the result how many there are. */
 static int64_t clip_window(const ltap_window *w, int axis, int64_t o, int64_t *first)
 {
-    int64_t start = ltap_window_at(w, axis, o, 0), step = w->dilation[axis];
-    int64_t low = start < 0 ? (-start + step - 1) / step : 0;
-    int64_t high = start < w->in[axis] ? (w->in[axis] - 1 - start) / step + 1 : 0;
+    int64_t start = ltap_window_at(w, axis, o, 0), step = w->dilation[axis], k = 0, end;
 
-    high = high < w->kernel[axis] ? high : w->kernel[axis];
-    *first = low;
-    return high > low ? high - low : 0;
-}
-
-/* Output pixel o (depth, height, width) of an image that begins at src. */
-static void pool_pixel(const max_pool *state, const float *src, const int64_t *o, float *dst)
-{
-    const ltap_window *w = &state->window;
-    int64_t at[LTAP_WINDOW_AXES];
-    patch p = {.plane_stride = w->dilation[0] * w->in[1] * w->in[2] * state->channels,
-               .row_stride = w->dilation[1] * w->in[2] * state->channels,
-               .pixel_stride = w->dilation[2] * state->channels};
-
-    p.planes = clip_window(w, 0, o[0], &at[0]);
-    p.rows = clip_window(w, 1, o[1], &at[1]);
-    p.columns = clip_window(w, 2, o[2], &at[2]);
-    if (!p.rows || !p.columns)
-        p.planes = 0;
-    for (int i = 0; i < LTAP_WINDOW_AXES; i++)
-        at[i] = ltap_window_at(w, i, o[i], at[i]);
-    p.first = src;
-    if (p.planes)
-        p.first += ((at[0] * w->in[1] + at[1]) * w->in[2] + at[2]) * state->channels;
-    pool_channels(&p, state->channels, dst);
+    while (k < w->kernel[axis] && start + k * step < 0)
+        k++;
+    for (end = w->kernel[axis]; end > k && start + (end - 1) * step >= w->in[axis];)
+        end--;
+    *first = start + k * step;
+    return end - k;
 }
 
 /* Rows of all planes and images. */
@@ -152,14 +136,24 @@ static void pool_rows(void *context, int64_t first, int64_t last)
     const job *work = context;
     const max_pool *state = work->state;
     const ltap_window *w = &state->window;
+    int64_t channels = state->channels, line = w->in[2] * channels, z, y, x;
+    patch p = {.plane_stride = w->dilation[0] * w->in[1] * line,
+               .row_stride = w->dilation[1] * line,
+               .pixel_stride = w->dilation[2] * channels};
 
     for (int64_t row = first; row < last; row++) {
-        int64_t image = row / w->out[1] / w->out[0], pixels = w->in[0] * w->in[1] * w->in[2];
-        int64_t o[LTAP_WINDOW_AXES] = {row / w->out[1] % w->out[0], row % w->out[1], 0};
-        const float *src = work->src + image * pixels * state->channels;
-        float *dst = work->dst + row * w->out[2] * state->channels;
-        for (; o[2] < w->out[2]; o[2]++)
-            pool_pixel(state, src, o, dst + o[2] * state->channels);
+        int64_t plane = row / w->out[1], image = plane / w->out[0];
+        float *dst = work->dst + row * w->out[2] * channels;
+        int64_t planes = clip_window(w, 0, plane % w->out[0], &z);
+        p.rows = clip_window(w, 1, row % w->out[1], &y);
+        for (int64_t o = 0; o < w->out[2]; o++, dst += channels) {
+            p.columns = clip_window(w, 2, o, &x);
+            p.planes = p.rows && p.columns ? planes : 0;
+            p.first = work->src;
+            if (p.planes)
+                p.first += ((image * w->in[0] + z) * w->in[1] + y) * line + x * channels;
+            pool_channels(&p, channels, dst);
+        }
     }
 }
 
