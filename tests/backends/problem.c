@@ -168,16 +168,23 @@ void make_other_conv(problem *p)
     make_convolution(p, groups, in, out, 1 + 2 * problem_draw(p, 0, 1));
 }
 
-/* 3x3 in each plane of a volume. */
-void make_plane_conv(problem *p)
+/* 3x3 in the planes of a volume, of as many planes out as in. */
+void make_volume_conv(problem *p)
 {
-    const int64_t x[] = {problem_draw(p, 1, 2), 16 * problem_draw(p, 1, 2), problem_draw(p, 1, 4),
+    const int64_t x[] = {problem_draw(p, 1, 2), 16 * problem_draw(p, 1, 2), problem_draw(p, 2, 5),
                          problem_draw(p, 8, 20), problem_draw(p, 8, 20)};
-    const int64_t w[] = {16 * problem_draw(p, 1, 4), x[1], 1, 3, 3}, pads[] = {0, 1, 1, 0, 1, 1};
+    int64_t step = problem_draw(p, 0, 3) ? 1 : 2, planes = problem_draw(p, 1, 3);
+    int64_t begin = problem_draw(p, 0, step * (planes - 1));
+    const int64_t w[] = {16 * problem_draw(p, 1, 4), x[1], planes, 3, 3};
+    const int64_t pads[] = {begin, 1, 1, step * (planes - 1) - begin, 1, 1};
+    const int64_t dilations[] = {step, 1, 1};
     p->node.op_type = "Conv";
     problem_input(p, 5, x, false);
     problem_input(p, 5, w, true);
+    if (problem_draw(p, 0, 1))
+        problem_input(p, 1, w, true);
     problem_ints(p, "pads", 6, pads);
+    problem_ints(p, "dilations", 3, dilations);
 }
 
 /* Many groups of few channels, and of others. */

@@ -47,7 +47,7 @@ void problem_clear(problem *p);
 PROBLEM_MAKER(conv);
 PROBLEM_MAKER(groups);
 PROBLEM_MAKER(other_conv);
-PROBLEM_MAKER(plane_conv);
+PROBLEM_MAKER(volume_conv);
 PROBLEM_MAKER(depthwise);
 PROBLEM_MAKER(batch_norm);
 PROBLEM_MAKER(concat);

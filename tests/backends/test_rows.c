@@ -47,7 +47,7 @@ static const row_case cases[] = {
     {"gemm:product", "Gemm", make_gemm, 1e-5, 40, true, false},
     {"gemm:matmul", "MatMul", make_matmul, 1e-5, 12, true, false},
     {"gemm:winograd", "Conv", make_conv, 1e-5, 0, true, false},
-    {"gemm:winograd", "Conv", make_plane_conv, 1e-5, 30, true, false},
+    {"gemm:winograd", "Conv", make_volume_conv, 1e-5, 20, true, false},
     {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:average_pool", "AveragePool", make_average_pool, 1e-5, 15, true, true},

@@ -1,4 +1,4 @@
-/* Conv 3x3 of stride 1 by Winograd's F(4x4, 3x3).
+/* Conv 3x3 of stride 1, of pictures and of volumes, by Winograd's F(4x4, 3x3).
  *
  * The transformed filters are four times as large as the filters, and would have to come from main
  * memory each time; so they are made anew for each use, a block of channels at a time, and never
@@ -44,13 +44,18 @@ static bool read_shape(const ltap_query *query, ltap_winograd *shape, ltap_why *
 
     if (!ltap_gemm_conv_fits(query, &w, why))
         return false;
-    if (!ltap_gemm_is_flat(&w))
-        return ltap_refuse(why, "not in two axes");
+    if (w.stride[0] != 1 || w.out[0] != w.in[0])
+        return ltap_refuse(why, "other planes out than in");
     if (w.kernel[1] != 3 || w.kernel[2] != 3 || w.stride[1] != 1 || w.stride[2] != 1 ||
         ltap_node_int(query->node, "group", 1) != 1)
         return ltap_refuse(why, "not 3x3 of stride 1 in one group");
     *shape =
         (ltap_winograd){.channels = query->inputs[0].dims[1], .filters = query->outputs[0].dims[1]};
+    shape->planes = w.kernel[0];
+    shape->volume = w.in[0];
+    shape->plane_begin = w.begin[0];
+    shape->plane_dilation = w.dilation[0];
+    shape->depth = shape->planes * shape->channels;
     for (int i = 0; i < 2; i++) {
         shape->in[i] = w.in[i + 1];
         shape->out[i] = w.out[i + 1];
@@ -77,6 +82,19 @@ static int64_t met(const ltap_winograd *w, int axis)
     return count;
 }
 
+/* The part of the filters' planes that meets the volume. */
+static double met_planes(const ltap_winograd *w)
+{
+    int64_t count = 0;
+
+    for (int64_t plane = 0; plane < w->planes; plane++) {
+        int64_t shift = plane * w->plane_dilation - w->plane_begin;
+        shift = shift < 0 ? -shift : shift;
+        count += shift < w->volume ? w->volume - shift : 0;
+    }
+    return (double)count / (double)(w->planes * w->volume);
+}
+
 /* Multiplications of the direct way for each one of this: at most 4. What the transforms cost is as
  * much as so many tiles more. */
 static double saving(const ltap_winograd *w)
@@ -85,7 +103,7 @@ static double saving(const ltap_winograd *w)
     double tiles = (double)w->total + filters_cost,
            images = (double)w->total / (double)w->per_image;
 
-    return images * (double)met(w, 0) * (double)met(w, 1) / (tiles * POINTS);
+    return met_planes(w) * images * (double)met(w, 0) * (double)met(w, 1) / (tiles * POINTS);
 }
 
 static bool accepts(const ltap_query *query, ltap_why *why)
@@ -124,7 +142,7 @@ static void cut(winograd *s, int threads)
     s->by_group = threads > 1 && tiles < (int64_t)threads * FEW_TILES;
     s->panels = (ltap_panels){.tiles = ltap_tiles_best(),
                               .taps = 1,
-                              .depth = w->channels < DEPTH ? w->channels : DEPTH,
+                              .depth = w->depth < DEPTH ? w->depth : DEPTH,
                               .columns = w->filters,
                               .groups = 1};
     ltap_panels_cut(&s->panels, 1);
@@ -134,11 +152,11 @@ static void cut(winograd *s, int threads)
     if (!s->by_group && tiles < threads)
         s->threads = (int)tiles;
     int64_t share = s->by_group ? tiles : (tiles + s->threads - 1) / s->threads;
-    most = PIECE_BYTES / (POINTS * (w->channels + w->group) * (int64_t)sizeof(float));
+    most = PIECE_BYTES / (POINTS * (w->depth + w->group) * (int64_t)sizeof(float));
     most = most < PIECE_LEAST ? PIECE_LEAST : most;
     pieces = s->by_group ? 1 : (share - 1) / most + 1;
     s->rows = (share - 1) / pieces + 1;
-    s->pixels_step = s->rows * w->channels + APART;
+    s->pixels_step = s->rows * w->depth + APART;
     s->filters_step = s->panels.depth * w->group + APART;
     s->sums_step = s->rows * w->group + APART;
 }
@@ -155,7 +173,7 @@ static bool measure(winograd *s, uint64_t *scratch)
            ltap_checked_add(own, *scratch, scratch);
 }
 
-/* Packing: [K/group, C, 9, group]. */
+/* Packing: [K/group, planes, C, 9, group]. */
 typedef struct filling {
     const ltap_winograd *w;
     const float *weights;
@@ -167,20 +185,22 @@ static void fill_groups(void *context, int64_t first, int64_t last)
 {
     const filling *f = context;
     const ltap_winograd *w = f->w;
-    int64_t filter = w->channels * LTAP_WINOGRAD_TAPS;
+    int64_t filter = w->depth * LTAP_WINOGRAD_TAPS;
 
     for (int64_t g = first; g < last; g++) {
         ltap_panels panels = {.tiles = ltap_tiles_best(),
-                              .taps = 1,
-                              .depth = filter,
+                              .taps = w->planes,
+                              .depth = w->channels * LTAP_WINOGRAD_TAPS,
                               .columns = w->group,
                               .groups = 1,
                               .together = 1,
                               .count = 1};
         ltap_panels_source source = {.src = f->weights + g * w->group * filter,
                                      .column = filter,
+                                     .tap = LTAP_WINOGRAD_TAPS,
                                      .depth = 1,
-                                     .inner = filter};
+                                     .inner = LTAP_WINOGRAD_TAPS,
+                                     .outer = w->planes * LTAP_WINOGRAD_TAPS};
         panels.vectors = (int)(w->group / panels.tiles->lanes);
         ltap_panels_fill(&panels, &source, 0, 1, f->packed + g * w->group * filter);
     }
@@ -271,7 +291,7 @@ static void spread_rows(const desk *d, int64_t first, int64_t last)
 
     for (int64_t row = first; row < last; row++)
         ltap_winograd_spread(&s->w, d->first + row, d->work->plain.src,
-                             d->pixels + row * s->w.channels, s->pixels_step);
+                             d->pixels + row * s->w.depth, s->pixels_step);
 }
 
 /* One point's product over the channels [c, c + depth), a block of tiles at a time. */
@@ -295,7 +315,7 @@ static void multiply_point(const desk *d, int64_t point, int64_t c, int64_t dept
     for (int64_t b = 0; b < blocks.count; b++) {
         int64_t begin = ltap_blocks_begin(&blocks, b), end = ltap_blocks_begin(&blocks, b + 1);
         for (int64_t r = begin; r < end; r++)
-            rows[r - begin] = pixels + r * s->w.channels;
+            rows[r - begin] = pixels + r * s->w.depth;
         tile.dst = d->sums + point * s->sums_step + begin * s->w.group;
         s->panels.tiles->tiles[s->panels.vectors - 1][end - begin - 1](&tile);
     }
@@ -307,10 +327,9 @@ static void do_group(const desk *d, int64_t group)
     const winograd *s = d->work->state;
     const ltap_winograd *w = &s->w;
 
-    for (int64_t c = 0; c < w->channels; c += s->panels.depth) {
-        int64_t left = w->channels - c, depth = left < s->panels.depth ? left : s->panels.depth;
-        const float *weights =
-            s->packed + (group * w->channels + c) * LTAP_WINOGRAD_TAPS * w->group;
+    for (int64_t c = 0; c < w->depth; c += s->panels.depth) {
+        int64_t left = w->depth - c, depth = left < s->panels.depth ? left : s->panels.depth;
+        const float *weights = s->packed + (group * w->depth + c) * LTAP_WINOGRAD_TAPS * w->group;
         const char *ahead = (const char *)(weights + depth * LTAP_WINOGRAD_TAPS * w->group);
         ltap_winograd_expand(weights, depth, w->group, d->filters, s->filters_step);
         for (int64_t point = 0; point < POINTS; point++)

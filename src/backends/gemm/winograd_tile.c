@@ -136,14 +136,22 @@ static corner find_corner(const ltap_winograd *w, int64_t tile)
                     first_output(w, 1, rest % w->tiles[1])};
 }
 
-/* Offsets of the 36 pixels that a tile reads; -1 for those in the padding. */
-static void find_pixels(const ltap_winograd *w, const corner *at, int64_t *offsets)
+/* The image that a tile sees through a plane of the filters; -1 in the padding. */
+static int64_t find_image(const ltap_winograd *w, const corner *at, int64_t plane)
+{
+    int64_t shift = plane * w->plane_dilation - w->plane_begin, z = at->image % w->volume + shift;
+
+    return z >= 0 && z < w->volume ? at->image + shift : -1;
+}
+
+/* Offsets of the 36 pixels that a tile reads in an image; -1 for those in the padding. */
+static void find_pixels(const ltap_winograd *w, const corner *at, int64_t image, int64_t *offsets)
 {
     for (int i = 0; i < IN * IN; i++) {
         int64_t y = at->y - w->begin[0] + i / IN * w->dilation[0];
         int64_t x = at->x - w->begin[1] + i % IN * w->dilation[1];
-        bool inside = y >= 0 && y < w->in[0] && x >= 0 && x < w->in[1];
-        offsets[i] = inside ? ((at->image * w->in[0] + y) * w->in[1] + x) * w->channels : -1;
+        bool inside = image >= 0 && y >= 0 && y < w->in[0] && x >= 0 && x < w->in[1];
+        offsets[i] = inside ? ((image * w->in[0] + y) * w->in[1] + x) * w->channels : -1;
     }
 }
 
@@ -178,8 +186,10 @@ void ltap_winograd_spread(const ltap_winograd *w, int64_t tile, const float *src
     corner at = find_corner(w, tile);
     int64_t offsets[IN * IN];
 
-    find_pixels(w, &at, offsets);
-    spread_tile(src, offsets, w->channels, to, matrix);
+    for (int64_t plane = 0; plane < w->planes; plane++) {
+        find_pixels(w, &at, find_image(w, &at, plane), offsets);
+        spread_tile(src, offsets, w->channels, to + plane * w->channels, matrix);
+    }
 }
 
 /* Offsets of the 16 pixels that a tile writes; -1 for those beyond the edge. */
@@ -228,22 +238,36 @@ static bool gather_tile(const ltap_winograd_part *part, const float *bias, const
     return finite;
 }
 
-static float compute_plain(const ltap_winograd *w, const ltap_winograd_plain *plain,
-                           const corner *at, int64_t filter)
+/* What a result has from one image; weights: of that plane and filter. */
+static float compute_image(const ltap_winograd *w, const float *src, const corner *at,
+                           const float *weights)
 {
-    const float *weights =
-        plain->weights + filter / w->group * w->group * w->channels * LTAP_WINOGRAD_TAPS;
     float sum = 0;
 
-    weights += filter % w->group;
     for (int i = 0; i < TAPS * TAPS; i++) {
         int64_t y = at->y - w->begin[0] + i / TAPS * w->dilation[0];
         int64_t x = at->x - w->begin[1] + i % TAPS * w->dilation[1];
         if (y < 0 || y >= w->in[0] || x < 0 || x >= w->in[1])
             continue;
-        const float *pixel = plain->src + ((at->image * w->in[0] + y) * w->in[1] + x) * w->channels;
+        const float *pixel = src + (y * w->in[1] + x) * w->channels;
         for (int64_t c = 0; c < w->channels; c++)
             sum += pixel[c] * weights[(c * TAPS * TAPS + i) * w->group];
+    }
+    return sum;
+}
+
+static float compute_plain(const ltap_winograd *w, const ltap_winograd_plain *plain,
+                           const corner *at, int64_t filter)
+{
+    int64_t part = w->channels * LTAP_WINOGRAD_TAPS * w->group;
+    const float *weights = plain->weights + filter / w->group * w->planes * part;
+    float sum = 0;
+
+    for (int64_t plane = 0; plane < w->planes; plane++) {
+        int64_t image = find_image(w, at, plane);
+        if (image >= 0)
+            sum += compute_image(w, plain->src + image * w->in[0] * w->in[1] * w->channels, at,
+                                 weights + plane * part + filter % w->group);
     }
     return plain->bias ? sum + plain->bias[filter] : sum;
 }
