@@ -31,6 +31,7 @@ static ltap_status forward(const char *path, const ltap_input *inputs, size_t n_
 int main(int argc, char **argv)
 {
     const ltap_return_layer layers[] = {{"output:0", "segmentation"}};
+    const ltap_prune_options options = {.force = 1};
     ltap_input inputs[4] = {{"image", image}};
     ltap_features *f[3] = {NULL}; /* of the whole, of the backbone, of the head */
     ltap_model *model = NULL;
@@ -40,7 +41,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(pixels) / sizeof(pixels[0]); i++)
         pixels[i] = (float)(i * 7919 % 1000) / 500 - 1;
     const ltap_split split = {{argv[2], NULL}, layers, 1, LTAP_CALLS_REFUSE, argv[3], argv[4]};
-    int failed = ltap_model_split(model, &split, NULL, NULL, &error) != LTAP_OK ||
+    int failed = ltap_model_split(model, &split, &options, NULL, &error) != LTAP_OK ||
                  forward(argv[1], inputs, 1, &f[0], &error) != LTAP_OK ||
                  forward(argv[3], inputs, 1, &f[1], &error) != LTAP_OK;
     size_t n = failed ? 0 : ltap_features_count(f[1]);
