@@ -4,6 +4,7 @@
  * not here.
  */
 #include "base/checked.h"
+#include "ops/attributes.h"
 #include "ops/op.h"
 #include <string.h>
 
@@ -98,6 +99,7 @@ static ltap_status apply_rule(const ltap_call *call, ltap_error *error)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
                               "layertap does not have this operator");
     LTAP_TRY(check_inputs(op, call, error));
+    LTAP_TRY(ltap_attributes_check(call->node, error));
     LTAP_TRY(op->shape(call, error));
     return check_outputs(call, error);
 }
