@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Points of a bin along an axis, if the file says so. */
+enum { MAX_RATIO = 1024 };
+
 static double read_real(const ltap_tensor *t, int64_t at)
 {
     double number;
@@ -39,6 +42,10 @@ static ltap_status read_align(const ltap_call *call, align *a, ltap_error *error
                  .shift = half ? 0.5 : 0,
                  .takes_max = strcmp(mode, "max") == 0,
                  .keeps_tiny = half};
+    if (a->ratio > MAX_RATIO)
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                              "its sampling_ratio is %lld; layertap has it up to %d",
+                              (long long)a->ratio, (int)MAX_RATIO);
     if (a->out_height < 1 || a->out_width < 1 || a->ratio < 0)
         return ltap_error_set(error, LTAP_ERROR_FORMAT, "an output of %lldx%lld, ratio %lld",
                               (long long)a->out_height, (long long)a->out_width,
@@ -113,7 +120,7 @@ static int64_t points(const align *a, double bin)
     double count = ceil(bin);
     if (a->ratio > 0)
         return a->ratio;
-    return count < 1 ? 1 : count > 1e6 ? 1000000 : (int64_t)count;
+    return count > 1e6 ? 1000000 : count >= 1 ? (int64_t)count : 1;
 }
 
 static region read_region(const align *a, int64_t index)
@@ -134,19 +141,42 @@ static region read_region(const align *a, int64_t index)
     return r;
 }
 
+/* Points of a bin along an axis: where the first lies, how far apart, and those near the image. */
+typedef struct steps {
+    double begin, step;
+    int64_t first, last;
+} steps;
+
+/* However large a region is, only what lies on the image is looked at: the rest is 0. */
+static steps find_steps(double begin, double step, int64_t count, int64_t length)
+{
+    steps s = {.begin = begin, .step = step};
+    double low = (-1 - begin) / step, high = ((double)length - begin) / step;
+    if (!isfinite(low) || !isfinite(high)) {
+        s.last = step == 0 && isfinite(begin) ? count : 0;
+        return s;
+    }
+    s.first = (int64_t)fmin(fmax(fmin(low, high) - 1, 0), (double)count);
+    s.last = (int64_t)fmin(fmax(fmax(low, high) + 2, 0), (double)count);
+    return s;
+}
+
 static double pool_bin(const align *a, const region *r, int64_t plane, int64_t row, int64_t column)
 {
-    double sum = 0, most = -INFINITY;
-    for (int64_t i = 0; i < r->rows; i++)
-        for (int64_t k = 0; k < r->columns; k++) {
-            double y = r->top + r->bin_height * ((double)row + ((double)i + 0.5) / (double)r->rows);
-            double x =
-                r->left + r->bin_width * ((double)column + ((double)k + 0.5) / (double)r->columns);
-            double value = sample(a, plane, y, x);
+    double tall = r->bin_height / (double)r->rows, wide = r->bin_width / (double)r->columns;
+    steps v = find_steps(r->top + r->bin_height * (double)row + tall / 2, tall, r->rows, a->height);
+    steps h =
+        find_steps(r->left + r->bin_width * (double)column + wide / 2, wide, r->columns, a->width);
+    bool all = v.last - v.first == r->rows && h.last - h.first == r->columns;
+    double sum = 0, most = all ? -INFINITY : 0;
+    for (int64_t i = v.first; i < v.last; i++)
+        for (int64_t k = h.first; k < h.last; k++) {
+            double value =
+                sample(a, plane, v.begin + v.step * (double)i, h.begin + h.step * (double)k);
             sum += value;
             most = value > most ? value : most;
         }
-    return a->takes_max ? most : sum / (double)(r->rows * r->columns);
+    return a->takes_max ? most : sum / ((double)r->rows * (double)r->columns);
 }
 
 static void align_regions(void *context, int64_t first, int64_t last)
