@@ -129,7 +129,7 @@ static void store_run(const pool *p, const pool_run *run, int64_t task, int64_t 
     int64_t size = w->in[0] * w->in[1] * w->in[2], plane = task / w->out[1] / w->out[0] * size;
     for (int64_t i = 0; i < count; i++) {
         int64_t at = run->places[i];
-        if (p->column_major)
+        if (p->column_major && at >= 0)
             at = at / w->in[2] / w->in[1] +
                  w->in[0] * (at / w->in[2] % w->in[1] + w->in[1] * (at % w->in[2]));
         p->indices[offset + i] = plane + at;

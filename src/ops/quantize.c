@@ -39,7 +39,7 @@ static ltap_status read_grid(const ltap_call *call, grid *g, ltap_error *error)
     g->by_place = scale->rank == x->rank && block > 0;
     g->block = g->by_place ? block : 1;
     g->length = x->dims[axis];
-    g->blocks = (g->length + g->block - 1) / g->block;
+    g->blocks = g->length / g->block + (g->length % g->block != 0);
     bool fits = scale->rank == (g->by_place ? x->rank : 1);
     for (int i = 0; fits && i < x->rank; i++) {
         int64_t want = i == axis ? g->blocks : x->dims[i];

@@ -85,16 +85,29 @@ static void read_input(const transform *f, int64_t start, int64_t t, double *re,
     *im = other_half ? -*im : *im;
 }
 
-static void transform_bin(const transform *f, int64_t start, int64_t k, double *sum)
+/* Adds elements first to last - 1 of a line. */
+static void add_elements(const transform *f, int64_t start, int64_t k, const int64_t range[2],
+                         double *sum)
 {
-    sum[0] = sum[1] = 0;
-    for (int64_t t = 0, turn = 0; t < f->n; t++, turn = (turn + k) % f->n) {
+    int64_t turn = range[0] % f->n * k % f->n;
+    for (int64_t t = range[0]; t < range[1]; t++, turn = (turn + k) % f->n) {
         double re, im, c = f->roots[2 * turn], s = f->roots[2 * turn + 1];
         read_input(f, start, t, &re, &im);
         s = f->inverse ? s : -s;
         sum[0] += re * c - im * s;
         sum[1] += re * s + im * c;
     }
+}
+
+/* What x does not have is 0 and is left out. */
+static void transform_bin(const transform *f, int64_t start, int64_t k, double *sum)
+{
+    int64_t mirror = f->n - f->given + 1;
+    sum[0] = sum[1] = 0;
+    add_elements(f, start, k, (const int64_t[]){0, f->given}, sum);
+    if (f->mirrored)
+        add_elements(f, start, k, (const int64_t[]){mirror > f->given ? mirror : f->given, f->n},
+                     sum);
     double scale = f->inverse ? 1 / (double)f->n : 1;
     sum[0] *= scale;
     sum[1] *= scale;
