@@ -32,6 +32,16 @@ static int64_t span_of(const ltap_query *query)
     return span;
 }
 
+/* One number for each element of a span, and the same for all spans. */
+static bool fits_span(const ltap_query *query, const ltap_tensor *factor)
+{
+    const ltap_tensor *x = &query->inputs[0];
+    int64_t axis = ltap_node_int(query->node, "axis", -1), span = 1;
+    for (int64_t i = x->rank - 1; i >= (axis < 0 ? axis + x->rank : axis); i--)
+        span *= factor->rank - x->rank + i < 0 ? 1 : factor->dims[factor->rank - x->rank + i];
+    return span == span_of(query) && (int64_t)ltap_tensor_count(factor) == span;
+}
+
 static bool accepts(const ltap_query *query, ltap_why *why)
 {
     for (size_t i = 0; i < query->n_inputs; i++)
@@ -43,8 +53,7 @@ static bool accepts(const ltap_query *query, ltap_why *why)
         if (query->node->outputs[i] != LTAP_NO_VALUE)
             return ltap_refuse(why, "its statistics are wanted");
     for (size_t i = 1; i < query->n_inputs; i++)
-        if (query->inputs[i].dtype != LTAP_UNDEFINED &&
-            (int64_t)ltap_tensor_count(&query->inputs[i]) != span_of(query))
+        if (query->inputs[i].dtype != LTAP_UNDEFINED && !fits_span(query, &query->inputs[i]))
             return ltap_refuse(why, "its scale or bias is not of the normalized axes");
     return true;
 }
