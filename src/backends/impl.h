@@ -117,8 +117,8 @@ struct ltap_impl {
     const char *name; /* "dnnl:conv" */
     /* Pure. `why` is filled on refusal. chain is not looked at. */
     bool (*accepts)(const ltap_query *query, ltap_why *why);
-    /* The layouts it wants of its non-constant inputs and gives its outputs. NULL: all plain.
-     * constants are always given plain. in: n_inputs, out: n_outputs entries, preset to plain. */
+    /* The layouts it wants of its inputs (of those that are not packed) and gives its outputs.
+     * NULL: all plain. in: n_inputs, out: n_outputs entries, preset to plain. */
     void (*layouts)(const ltap_query *query, ltap_layout *in, ltap_layout *out);
     /* Pointwise: takes its inputs channels last where they lie so, and gives its output so. */
     bool follows;

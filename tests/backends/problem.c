@@ -1,14 +1,15 @@
 /* Random problems: drawing, building, solving by the reference. */
 #include "problem.h"
 
+#include "support/draw.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 int64_t problem_draw(problem *p, int64_t low, int64_t high)
 {
-    p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return low + (int64_t)((p->random >> 33) % (uint64_t)(high - low + 1));
+    return draw(&p->random, low, high);
 }
 
 static ltap_attr *add_attr(problem *p, const char *name, ltap_attr_kind kind)

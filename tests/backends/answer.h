@@ -1,0 +1,35 @@
+/* A fast row asked about one node, and run: as a plan would, with its inputs moved to the layouts
+ * that it wants and its outputs moved back.
+ *
+ * Tensors lie in blocks of their exact size, so that sanitizers see every step outside.
+ */
+#ifndef LTAP_TESTS_BACKENDS_ANSWER_H
+#define LTAP_TESTS_BACKENDS_ANSWER_H
+
+#include "backends/impl.h"
+
+#define ANSWER_TENSORS 12
+
+typedef struct question {
+    const ltap_node *node;
+    const ltap_tensor *inputs;  /* plain, with their data; omitted: LTAP_UNDEFINED */
+    const ltap_tensor *outputs; /* as the shape rule says */
+    unsigned constants, wanted; /* bit i: input i is; output i is wanted */
+    bool exact, last;           /* last: inputs lie channels last where that exists */
+    int threads;
+    ltap_memory *memory;
+} question;
+
+typedef struct answer {
+    bool accepted;
+    ltap_why why;                 /* of a refusal */
+    ltap_status status;           /* of the run */
+    ltap_error error;             /* of the run */
+    void *blocks[ANSWER_TENSORS]; /* the wanted outputs, plain; NULL where the run failed */
+} answer;
+
+/* Yours to clear. */
+void answer_find(const ltap_impl *row, const question *asked, answer *found);
+void answer_clear(answer *found);
+
+#endif
