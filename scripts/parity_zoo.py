@@ -6,6 +6,8 @@ an export with free dimensions is run at. `free` names what may differ from pict
 other sizes. Videos have a length first.
 """
 import collections
+import sys
+import unittest.mock
 
 import torch
 import torchvision
@@ -73,9 +75,12 @@ def build(name, size):
         options["init_weights"] = False
     if name.startswith("vit"):
         options["image_size"] = size[0]
-    if name.startswith("mvit"):
-        options.update(temporal_size=size[0], spatial_size=tuple(size[1:]))
-    return torchvision.models.get_model(name, **options)
+    if not name.startswith("mvit"):
+        return torchvision.models.get_model(name, **options)
+    module = sys.modules[torchvision.models.video.MViT.__module__]
+    maker, sizes = module._mvit, {"temporal_size": size[0], "spatial_size": tuple(size[1:])}
+    with unittest.mock.patch.object(module, "_mvit", lambda *a, **k: maker(*a, **{**k, **sizes})):
+        return torchvision.models.get_model(name, **options)  # older ones take no sizes
 
 
 def chosen(per_family, only):
