@@ -80,6 +80,18 @@ LTAP_VECTOR_INLINE float larger(float most, float x)
     return x != x ? x : larger;
 }
 
+/* A short loop that is unrolled first would not become one vector. */
+LTAP_VECTOR_INLINE void take_pixel(float *most, const float *src, int width)
+{
+    if (width == WIDE)
+        for (int i = 0; i < width; i++)
+            most[i] = larger(most[i], src[i]);
+    else
+#pragma GCC unroll 1
+        for (int i = 0; i < width; i++)
+            most[i] = larger(most[i], src[i]);
+}
+
 /* Channels that stay in registers. */
 LTAP_VECTOR_INLINE void pool_block(const patch *p, const float *first, int width, float *dst)
 {
@@ -91,8 +103,7 @@ LTAP_VECTOR_INLINE void pool_block(const patch *p, const float *first, int width
         for (int64_t row = 0; row < p->rows; row++) {
             const float *src = first + plane * p->plane_stride + row * p->row_stride;
             for (int64_t column = 0; column < p->columns; column++, src += p->pixel_stride)
-                for (int i = 0; i < width; i++)
-                    most[i] = larger(most[i], src[i]);
+                take_pixel(most, src, width);
         }
     }
     memcpy(dst, most, (size_t)width * sizeof(float));
