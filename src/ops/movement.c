@@ -181,16 +181,17 @@ static int64_t clamp(int64_t number, int64_t low, int64_t high)
     return number < low ? low : number > high ? high : number;
 }
 
-/* One axis as numpy does it: negative from the end, clamped. */
+/* One axis: negative numbers count from the end; what is still outside is clamped. Backwards from
+ * before the beginning, ONNX takes the first element where numpy takes none. */
 static void slice_axis(int64_t length, int64_t start, int64_t end, int64_t *first, int64_t *count,
                        int64_t step)
 {
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? length : length - 1;
-    start = clamp(start < 0 ? start + length : start, low, high);
+    start = clamp(start < 0 ? start + length : start, 0, high);
     end = clamp(end < 0 ? end + length : end, low, high);
     uint64_t pace = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
     int64_t way = step > 0 ? end - start : start - end;
-    *count = way > 0 ? (int64_t)(((uint64_t)way - 1) / pace + 1) : 0;
+    *count = way > 0 && length > 0 ? (int64_t)(((uint64_t)way - 1) / pace + 1) : 0;
     *first = *count > 0 ? start : 0;
 }
 

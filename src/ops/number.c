@@ -66,7 +66,7 @@ static uint16_t double_to_half(double value)
         return (uint16_t)(sign | 0x7e00);
     if (magnitude >= 65520.0)
         return (uint16_t)(sign | 0x7c00);
-    int exponent = 0;
+    int exponent = -24; /* of 0 */
     if (magnitude > 0)
         frexp(magnitude, &exponent);
     /* The weight of the last bit; rounding up to the next power of two carries by itself. */

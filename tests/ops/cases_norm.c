@@ -259,6 +259,8 @@ static const op_case cases[] = {
      .attrs = {ATTR_INT("axis", 0)},
      .inputs = {F32(DIMS(2, 3), 1, 3, 4, 5, 2, 4)},
      .outputs = {F32(DIMS(2, 3), 0, 1, 1, 1, 0, 0)}},
+    {"Hardmax of half-width floats", "Hardmax", .inputs = {F16(DIMS(3), 0x3c00, 0x4200, 0xc000)},
+     .outputs = {F16(DIMS(3), 0, 0x3c00, 0)}},
 };
 /* clang-format on */
 

@@ -4,9 +4,12 @@
  * nobody wants; and with every allocation failing once. Tensors lie in blocks of their exact size,
  * so that sanitizers see every step outside.
  */
+#include "ops/elements.h"
+#include "ops/number.h"
 #include "setting.h"
 #include <layertap/compare.h>
 #include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -195,9 +198,27 @@ static void every_operator_is_found_by_its_name_and_once(void **state)
     assert_null(ltap_ops_find("com.example", "Relu"));
 }
 
+static void every_half_is_loaded_and_stored_unchanged(void **state)
+{
+    static const ltap_dtype types[] = {LTAP_FLOAT16, LTAP_BFLOAT16};
+    for (size_t t = 0; t < 2; t++)
+        for (uint32_t bits = 0; bits <= UINT16_MAX; bits++) {
+            const ltap_number *number = ltap_number_find(types[t]);
+            uint16_t half = (uint16_t)bits, again[2] = {0};
+            double value, loaded;
+            number->load(&half, 0, 1, 1, &value);
+            ltap_load_doubles(types[t], &half, 0, 1, &loaded);
+            number->store(&value, 1, &again[0], 0, 1);
+            ltap_store_doubles(types[t], &again[1], 0, 1, &value);
+            assert_true(isnan(value) ? isnan(loaded) : value == loaded);
+            for (int i = 0; i < 2 && !isnan(value); i++)
+                assert_int_equal(again[i], half);
+        }
+}
+
 int main(void)
 {
-    size_t count = 2;
+    size_t count = 3;
     for (size_t f = 0; f < N_FAMILIES; f++)
         count += families[f]->count;
     struct CMUnitTest *tests = calloc(count, sizeof(*tests));
@@ -205,7 +226,8 @@ int main(void)
         return 1;
     tests[0] = (struct CMUnitTest)cmocka_unit_test(every_operator_has_a_case_that_computes);
     tests[1] = (struct CMUnitTest)cmocka_unit_test(every_operator_is_found_by_its_name_and_once);
-    size_t next = 2;
+    tests[2] = (struct CMUnitTest)cmocka_unit_test(every_half_is_loaded_and_stored_unchanged);
+    size_t next = 3;
     for (size_t f = 0; f < N_FAMILIES; f++)
         for (size_t i = 0; i < families[f]->count; i++) {
             const op_case *test = &families[f]->cases[i];
