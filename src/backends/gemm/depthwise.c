@@ -1,7 +1,7 @@
 /* Conv in which each channel has a filter of its own, channels last.
  *
- * Threads share the lines of the output out among them; the chain that follows is done on a few
- * lines before they leave the cache. Padding is never multiplied.
+ * Threads share the lines of the output out among them, or the pixels of few lines; the chain that
+ * follows is done on a part of them before they leave the cache. Padding is never multiplied.
  */
 #include "backends/gemm/depthwise_block.h"
 #include "backends/gemm/rows.h"
@@ -11,13 +11,13 @@
 
 #include <stdio.h>
 
-/* CHUNK_BYTES: lines in and out that are worked on together. LEAST_WORK: multiply-adds that are
- * worth a thread. */
-enum { CHUNK_BYTES = 256 << 10, LEAST_WORK = 100000 };
+/* CHUNK_BYTES: pixels in and out that are worked on together. LEAST_WORK: multiply-adds that are
+ * worth a thread. FEW_LINES: of fewer for each thread, lines are cut. */
+enum { CHUNK_BYTES = 256 << 10, LEAST_WORK = 100000, FEW_LINES = 3 };
 
 typedef struct depthwise {
     ltap_window window;
-    int64_t channels, lines, chunk;  /* lines of all images; at a time */
+    int64_t channels, lines, chunk;  /* lines of all images; pixels of them at a time */
     int64_t inner_first, inner_last; /* pixels of a line that see no padding beside them */
     int threads;
     bool has_bias;
@@ -76,11 +76,12 @@ static void cut(const ltap_query *query, depthwise *s)
 {
     const ltap_window *w = &s->window;
     int64_t line = (w->in[2] * w->stride[1] + w->out[2]) * s->channels * (int64_t)sizeof(float);
+    int64_t parts = line / CHUNK_BYTES + 1;
     double work = (double)ltap_tensor_count(&query->outputs[0]) * (double)w->kernel[1] *
                   (double)w->kernel[2] / LEAST_WORK;
 
     s->lines = query->outputs[0].dims[0] * w->out[0] * w->out[1];
-    s->chunk = CHUNK_BYTES / line < 1 ? 1 : CHUNK_BYTES / line;
+    s->chunk = parts > 1 ? (w->out[2] - 1) / parts + 1 : CHUNK_BYTES / line * w->out[2];
     s->threads = work < query->threads ? (int)work : query->threads;
     s->threads = s->threads < 1 ? 1 : s->threads;
     s->inner_last = w->out[2];
@@ -152,7 +153,8 @@ static void sum_stretch(const depthwise *s, const ltap_depthwise_block *line, in
     ltap_depthwise_sum(&b);
 }
 
-static void sum_line(const job *work, int64_t line)
+/* Pixels [first, last) of a line. */
+static void sum_line(const job *work, int64_t line, int64_t first, int64_t last)
 {
     const depthwise *s = work->state;
     const ltap_window *w = &s->window;
@@ -171,27 +173,42 @@ static void sum_line(const job *work, int64_t line)
     if (b.height > 0)
         b.src += ltap_window_at(w, 1, y, ky) * w->in[2] * s->channels;
     b.weights += ky * b.weights_line;
-    for (int64_t x = 0; x < s->inner_first; x++)
-        sum_stretch(s, &b, x, 1);
-    if (s->inner_first < s->inner_last)
-        sum_stretch(s, &b, s->inner_first, s->inner_last - s->inner_first);
-    for (int64_t x = s->inner_last; x < w->out[2]; x++)
-        sum_stretch(s, &b, x, 1);
+    for (; first < last && first < s->inner_first; first++)
+        sum_stretch(s, &b, first, 1);
+    int64_t end = last < s->inner_last ? last : s->inner_last;
+    if (first < end)
+        sum_stretch(s, &b, first, end - first);
+    for (first = first < end ? end : first; first < last; first++)
+        sum_stretch(s, &b, first, 1);
 }
 
-static void run_lines(const job *work, int64_t first, int64_t last)
+/* Pixels of all lines. */
+static void run_pixels(const job *work, int64_t first, int64_t last)
 {
     const depthwise *s = work->state;
-    int64_t floats = s->window.out[2] * s->channels;
+    int64_t width = s->window.out[2];
 
     while (first < last) {
-        int64_t end = last - first < s->chunk ? last : first + s->chunk;
-        for (int64_t line = first; line < end; line++)
-            sum_line(work, line);
-        ltap_links_finish_part(&s->chain, work->inputs, s->n_inputs, work->outputs, first * floats,
-                               end * floats);
+        int64_t end = last - first < s->chunk ? last : first + s->chunk, next;
+        for (int64_t at = first; at < end; at = next) {
+            int64_t line = at / width;
+            next = (line + 1) * width < end ? (line + 1) * width : end;
+            sum_line(work, line, at % width, next - line * width);
+        }
+        ltap_links_finish_part(&s->chain, work->inputs, s->n_inputs, work->outputs,
+                               first * s->channels, end * s->channels);
         first = end;
     }
+}
+
+/* Where the share of thread `index` begins: with a line, where there are many. */
+static int64_t begin_share(const depthwise *s, int64_t index)
+{
+    int64_t width = s->window.out[2];
+
+    if (s->lines >= (int64_t)s->threads * FEW_LINES)
+        return s->lines * index / s->threads * width;
+    return s->lines * width * index / s->threads;
 }
 
 static void run_shares(void *context, int64_t first, int64_t last)
@@ -200,7 +217,7 @@ static void run_shares(void *context, int64_t first, int64_t last)
     const depthwise *s = work->state;
 
     for (int64_t i = first; i < last; i++)
-        run_lines(work, s->lines * i / s->threads, s->lines * (i + 1) / s->threads);
+        run_pixels(work, begin_share(s, i), begin_share(s, i + 1));
 }
 
 static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, void *const *outputs,
