@@ -128,6 +128,13 @@ LTAP_API size_t ltap_model_values_count(const ltap_model *model);
 /* info: filled; all "" where index is too large. */
 LTAP_API void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info *info);
 
+/* What the node reads that makes a value, by the node's inputs, what its subgraphs take behind
+ * them: places as in ltap_model_values_at, LTAP_NO_VALUE_READ for an input that is omitted. reads:
+ * room for n_reads. Returns how many there are; 0 for inputs and weights. */
+#define LTAP_NO_VALUE_READ SIZE_MAX
+LTAP_API size_t ltap_model_values_reads(const ltap_model *model, size_t index, size_t *reads,
+                                        size_t n_reads);
+
 /* Shapes and cost of every layer for given input shapes.
  *
  * inputs: shapes of inputs by position (data ignored); NULL with n_inputs 0 where all inputs have

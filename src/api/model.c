@@ -96,6 +96,13 @@ void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info
         ltap_model_describe_value(model, model->values[index], info);
 }
 
+size_t ltap_model_values_reads(const ltap_model *model, size_t index, size_t *reads, size_t n_reads)
+{
+    return index < model->n_values
+               ? ltap_model_value_reads(model, model->values[index], reads, n_reads)
+               : 0;
+}
+
 ltap_status ltap_shapes_new(const ltap_model *model, const ltap_tensor *inputs, size_t n_inputs,
                             ltap_shapes **shapes, ltap_error *error)
 {

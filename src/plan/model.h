@@ -23,6 +23,8 @@ struct ltap_model {
     ltap_vector listed; /* ltap_listed, the inside of `list` */
     ltap_layer *list;   /* as many as listed */
     uint32_t *values;   /* the file's, in the order of ltap_model_values_at */
+    uint32_t
+        *place_of_value; /* a value of the graph -> place in values; LTAP_NO_VALUE: not there */
     size_t n_values;
     ltap_port *inputs, *outputs;
     ltap_model_info info;
@@ -44,6 +46,8 @@ ltap_status ltap_model_unsupported_text(const ltap_model *model, const uint8_t *
 
 /* Fills model->values. */
 ltap_status ltap_model_list_values(ltap_model *model, ltap_error *error);
+size_t ltap_model_value_reads(const ltap_model *model, uint32_t value, size_t *reads,
+                              size_t n_reads);
 void ltap_model_describe_value(const ltap_model *model, uint32_t value, ltap_value_info *info);
 /* matched: a flag a listed line. */
 ltap_status ltap_model_match(const ltap_model *model, const char *pattern, unsigned char *matched,

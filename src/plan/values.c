@@ -10,6 +10,20 @@ static bool is_files(const ltap_graph *graph, uint32_t value)
     return ltap_graph_at(graph, value)->name[0] != '\1';
 }
 
+static ltap_status list_places(ltap_model *model, ltap_error *error)
+{
+    size_t n = model->graph->values.count;
+    void *block;
+
+    LTAP_TRY(ltap_arena_take(&model->arena, n + 1, sizeof(uint32_t), &block, error));
+    model->place_of_value = block;
+    for (size_t v = 0; v < n; v++)
+        model->place_of_value[v] = LTAP_NO_VALUE;
+    for (size_t i = 0; i < model->n_values; i++)
+        model->place_of_value[model->values[i]] = (uint32_t)i;
+    return LTAP_OK;
+}
+
 ltap_status ltap_model_list_values(ltap_model *model, ltap_error *error)
 {
     const ltap_graph *graph = model->graph;
@@ -32,7 +46,38 @@ ltap_status ltap_model_list_values(ltap_model *model, ltap_error *error)
             value->n_consumers > 0 && is_files(graph, v))
             model->values[model->n_values++] = v;
     }
-    return LTAP_OK;
+    return list_places(model, error);
+}
+
+/* The file's value that one made at the border stands for: what that was made of, first input by
+ * first input. */
+static uint32_t find_files(const ltap_graph *graph, uint32_t value)
+{
+    enum { MAX_STEPS = 64 };
+
+    for (int i = 0; i < MAX_STEPS && value != LTAP_NO_VALUE && !is_files(graph, value); i++) {
+        uint32_t producer = ltap_graph_at(graph, value)->producer;
+        const ltap_node *node = producer == LTAP_NO_NODE ? NULL : ltap_graph_node(graph, producer);
+        value = node && node->n_inputs > 0 ? node->inputs[0] : LTAP_NO_VALUE;
+    }
+    return value;
+}
+
+size_t ltap_model_value_reads(const ltap_model *model, uint32_t value, size_t *reads,
+                              size_t n_reads)
+{
+    const ltap_graph *graph = model->graph;
+    uint32_t producer = ltap_graph_at(graph, value)->producer;
+
+    if (producer == LTAP_NO_NODE)
+        return 0;
+    const ltap_node *node = ltap_graph_node(graph, producer);
+    for (size_t i = 0; i < node->n_inputs && i < n_reads; i++) {
+        uint32_t read = find_files(graph, node->inputs[i]);
+        uint32_t place = read == LTAP_NO_VALUE ? LTAP_NO_VALUE : model->place_of_value[read];
+        reads[i] = place == LTAP_NO_VALUE ? LTAP_NO_VALUE_READ : place;
+    }
+    return node->n_inputs;
 }
 
 /* Whether a module, another value's node, or an output has the name too. */
