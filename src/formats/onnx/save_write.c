@@ -79,11 +79,13 @@ static ltap_status is_complete(ltap_onnx_saving *saving, ltap_wire_span type, bo
 {
     ltap_proto_type proto;
     ltap_proto_tensor_type tensor;
+    ltap_type read; /* a second one of a value is not read when the model is */
     *complete = false;
     if (!ltap_wire_seen(&type))
         return LTAP_OK;
     LTAP_TRY(ltap_wire_decode(&saving->load.wire, type, &ltap_proto_type_message,
                               &saving->load.scratch, &proto, error));
+    LTAP_TRY(ltap_onnx_type_read(&saving->load, type, "an output", &read, error));
     *complete = !ltap_wire_seen(&proto.tensor) && proto.head.span.bytes > 0;
     if (*complete || !ltap_wire_seen(&proto.tensor))
         return LTAP_OK;
