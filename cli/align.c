@@ -1,7 +1,9 @@
-/* Matching by structure: between two matched values lie runs of unmatched ones; the longest common
- * sequence of operators with equal shapes pairs them. What two exporters write as different
- * operators but mean as one (Flatten, Reshape) counts as equal, a little less. */
-#include "cli/match.h"
+/* Matching by structure: along the edges as far as these decide (neighbours.c), then by order:
+ * between two matched values lie runs of unmatched ones, and the longest common sequence of
+ * operators with equal shapes pairs them, where the same matched values are around. What two
+ * exporters write as different operators but mean as one (Flatten, Reshape) counts as equal, a
+ * little less. */
+#include "cli/neighbours.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +17,7 @@ static const char *const alike[][6] = {
     {"Gather", "Slice", NULL},
 };
 
-static size_t class_of(const char *type)
+size_t cli_match_class(const char *type)
 {
     for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++) {
         for (size_t k = 0; alike[i][k]; k++) {
@@ -26,22 +28,22 @@ static size_t class_of(const char *type)
     return 0;
 }
 
-static const cli_layer *node_of(const cli_side *side, size_t value)
-{
-    return &side->layers[side->values[value].layer];
-}
-
 /* 0: no partners; more is better. */
-static int likeness(const cli_layer *a, const cli_layer *b)
+static int likeness(const cli_match *match, size_t value_a, size_t value_b)
 {
+    const cli_side *sides = match->sides;
+    const cli_layer *a = &sides[0].layers[sides[0].values[value_a].layer];
+    const cli_layer *b = &sides[1].layers[sides[1].values[value_b].layer];
+    const char *kinds[] = {match->edges[0].kinds[value_a], match->edges[1].kinds[value_b]};
     int known = a->shape.dtype != LTAP_UNDEFINED && b->shape.dtype != LTAP_UNDEFINED;
     if (!a->is_node || !b->is_node)
         return 0;
     if (known && !cli_same_shape(&a->shape, &b->shape))
         return 0;
-    if (strcmp(a->type, b->type) == 0)
-        return 3;
-    return class_of(a->type) > 0 && class_of(a->type) == class_of(b->type) ? 2 : 0;
+    if (strcmp(kinds[0], kinds[1]) == 0)
+        return kinds[0][0] ? 3 : 0;
+    size_t class = cli_match_class(kinds[0]);
+    return class > 0 && class == cli_match_class(kinds[1]) ? 2 : 0;
 }
 
 /* A stretch of unmatched values of both sides. */
@@ -58,8 +60,7 @@ static void fill_table(const cli_match *match, const stretch *s, uint16_t *table
         for (size_t j = s->n[1]; j-- > 0;) {
             uint16_t down = table[(i + 1) * m + j], right = table[i * m + j + 1];
             uint16_t best = down > right ? down : right;
-            int same = likeness(node_of(&match->sides[0], s->values[0][i]),
-                                node_of(&match->sides[1], s->values[1][j]));
+            int same = likeness(match, s->values[0][i], s->values[1][j]);
             if (same > 0 && table[(i + 1) * m + j + 1] + same > best)
                 best = (uint16_t)(table[(i + 1) * m + j + 1] + same);
             table[i * m + j] = best;
@@ -73,11 +74,11 @@ static ltap_status walk_table(cli_match *match, const stretch *s, const uint16_t
     size_t i = 0, j = 0, m = s->n[1] + 1;
     ltap_status status = LTAP_OK;
     while (status == LTAP_OK && i < s->n[0] && j < s->n[1]) {
-        size_t a = match->sides[0].values[s->values[0][i]].layer;
-        size_t b = match->sides[1].values[s->values[1][j]].layer;
-        int same = likeness(&match->sides[0].layers[a], &match->sides[1].layers[b]);
+        size_t a = s->values[0][i], b = s->values[1][j];
+        int same = likeness(match, a, b);
         if (same > 0 && table[i * m + j] == table[(i + 1) * m + j + 1] + same) {
-            status = cli_match_add(match, (const size_t[2]){a, b}, CLI_BY_STRUCTURE, error);
+            if (cli_match_between(match, a, b))
+                status = cli_match_pair(match, a, b, error);
             i++;
             j++;
         } else if (table[(i + 1) * m + j] >= table[i * m + j + 1])
@@ -153,7 +154,7 @@ static size_t collect(const cli_side *side, size_t first, size_t end, size_t *va
     return n;
 }
 
-ltap_status cli_match_structure(cli_match *match, ltap_error *error)
+static ltap_status match_order(cli_match *match, ltap_error *error)
 {
     const cli_side *a = &match->sides[0], *b = &match->sides[1];
     size_t n = match->n_pairs, from[2] = {0, 0};
@@ -182,4 +183,72 @@ ltap_status cli_match_structure(cli_match *match, ltap_error *error)
     free(values[0]);
     free(values[1]);
     return status;
+}
+
+/* --- all together ---------------------------------------------------------------------------- */
+
+/* Inputs are partners by name, else by position. */
+static void pair_inputs(cli_match *match)
+{
+    const ltap_model *a = match->sides[0].model.model, *b = match->sides[1].model.model;
+    size_t n[] = {ltap_model_inputs_count(a), ltap_model_inputs_count(b)};
+    for (size_t i = 0; i < n[0]; i++) {
+        size_t k = 0;
+        while (k < n[1] &&
+               strcmp(ltap_model_inputs_at(a, i)->name, ltap_model_inputs_at(b, k)->name) != 0)
+            k++;
+        k = k < n[1] ? k : i;
+        if (k >= n[1])
+            continue;
+        match->partners[0][match->edges[0].n_values + i] = match->edges[1].n_values + k;
+        match->partners[1][match->edges[1].n_values + k] = match->edges[0].n_values + i;
+    }
+}
+
+static void note_partners(cli_match *match)
+{
+    for (size_t i = 0; i < match->n_pairs; i++) {
+        const cli_pair *pair = &match->pairs[i];
+        size_t a = pair->value[0], b = pair->value[1];
+        if (match->partners[0][a] != CLI_NOWHERE || match->partners[1][b] != CLI_NOWHERE)
+            continue;
+        match->partners[0][a] = b;
+        match->partners[1][b] = a;
+    }
+}
+
+ltap_status cli_match_edges(cli_match *match, ltap_error *error)
+{
+    ltap_status status = LTAP_OK;
+    for (int side = 0; side < 2 && status == LTAP_OK; side++) {
+        status = cli_edges_make(&match->sides[side], &match->edges[side], error);
+        size_t n = match->edges[side].n_nodes;
+        match->partners[side] = calloc(n + 1, sizeof(size_t));
+        if (status == LTAP_OK && !match->partners[side])
+            status = cli_error_memory(error);
+        for (size_t i = 0; i < n && status == LTAP_OK; i++)
+            match->partners[side][i] = CLI_NOWHERE;
+    }
+    if (status != LTAP_OK)
+        return status;
+    pair_inputs(match);
+    note_partners(match);
+    return LTAP_OK;
+}
+
+ltap_status cli_match_pair(cli_match *match, size_t a, size_t b, ltap_error *error)
+{
+    const size_t layers[2] = {match->sides[0].values[a].layer, match->sides[1].values[b].layer};
+    match->partners[0][a] = b;
+    match->partners[1][b] = a;
+    return cli_match_add(match, layers, CLI_BY_STRUCTURE, error);
+}
+
+ltap_status cli_match_structure(cli_match *match, ltap_error *error)
+{
+    note_partners(match);
+    ltap_status status = cli_match_neighbours(match, error);
+    if (status == LTAP_OK)
+        status = match_order(match, error);
+    return status == LTAP_OK ? cli_match_neighbours(match, error) : status;
 }

@@ -17,7 +17,7 @@ static const cli_pair *pair_at(const cli_diff *diff, size_t index)
 
 static int counts(const cli_pair *pair)
 {
-    return pair->differs && !pair->inside;
+    return pair->differs && !pair->inside && !pair->before;
 }
 
 /* The first that differs, in the order of execution; NULL. */
@@ -36,7 +36,10 @@ static const cli_pair *find_first(const cli_diff *diff, size_t *n_different)
 
 static const char *verdict(const cli_pair *pair)
 {
-    return pair->cannot ? "-" : pair->inside ? "inside" : pair->differs ? "differs" : "same";
+    return pair->cannot                   ? "-"
+           : pair->inside || pair->before ? "inside"
+           : pair->differs                ? "differs"
+                                          : "same";
 }
 
 /* "" names the one array of a .npy file. */
@@ -140,6 +143,8 @@ static void remark(const cli_diff *diff, const cli_pair *pair, char *text, size_
                      ltap_dtype_name(pair->tensors[1].dtype));
     if (pair->inside)
         cli_text_add(text, size, "the module around it agrees; ");
+    else if (pair->before)
+        cli_text_add(text, size, "what is computed from it agrees; ");
     if (pair->difference.n_misplaced > 0)
         cli_text_add(text, size, "NaN or Inf elsewhere; ");
     size_t n = 0;

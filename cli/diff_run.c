@@ -270,7 +270,51 @@ static int agrees_outside(const cli_diff *diff, const cli_pair *inner)
     return 0;
 }
 
-static void judge(cli_diff *diff)
+/* Where layers that are computed from this one are compared, whether all of them agree, beyond
+ * those that themselves stand before what agrees. stamps: a number a node of A, less than `stamp`.
+ */
+static int agrees_behind(const cli_diff *diff, const cli_pair *pair, size_t *stamps, size_t *open)
+{
+    const cli_edges *edges = &diff->match.edges[0];
+    size_t n = 1, n_agree = 0, stamp = pair->value[0] + 1;
+    open[0] = pair->value[0];
+    for (size_t done = 0; done < n; done++) {
+        for (size_t i = edges->first_reader[open[done]]; i < edges->first_reader[open[done] + 1];
+             i++) {
+            size_t node = edges->readers[i].node;
+            size_t at = diff->sides[0].values[node].pair;
+            const cli_pair *next = at == CLI_NOWHERE ? NULL : &diff->match.pairs[at];
+            if (stamps[node] == stamp)
+                continue;
+            stamps[node] = stamp;
+            if (next && next->is_chosen && next->differs && !next->before)
+                return 0;
+            if (next && next->is_chosen && !next->differs && !next->cannot)
+                n_agree++;
+            else
+                open[n++] = node;
+        }
+    }
+    return n_agree > 0;
+}
+
+/* What was paired wrongly, or is computed in another way, shows in that nothing comes of it. */
+static ltap_status judge_by_readers(cli_diff *diff, ltap_error *error)
+{
+    size_t n = diff->match.edges[0].n_nodes;
+    size_t *stamps = calloc(n + 1, sizeof(*stamps)), *open = calloc(n + 1, sizeof(*open));
+    ltap_status status = stamps && open ? LTAP_OK : cli_error_memory(error);
+    for (size_t i = diff->n_order; i-- > 0 && status == LTAP_OK && n > 0;) {
+        cli_pair *pair = &diff->match.pairs[diff->order[i]];
+        if (pair->differs && pair->reason <= CLI_BY_STRUCTURE)
+            pair->before = agrees_behind(diff, pair, stamps, open);
+    }
+    free(stamps);
+    free(open);
+    return status;
+}
+
+static ltap_status judge(cli_diff *diff, ltap_error *error)
 {
     for (size_t i = 0; i < diff->n_order; i++) {
         cli_pair *pair = &diff->match.pairs[diff->order[i]];
@@ -282,6 +326,7 @@ static void judge(cli_diff *diff)
         pair->inside =
             pair->differs && pair->reason <= CLI_BY_STRUCTURE && agrees_outside(diff, pair);
     }
+    return judge_by_readers(diff, error);
 }
 
 ltap_status cli_diff_compare(cli_diff *diff, cli_batch *first, ltap_error *error)
@@ -304,6 +349,5 @@ ltap_status cli_diff_compare(cli_diff *diff, cli_batch *first, ltap_error *error
         at = g.end;
     }
     cli_progress_clear(&diff->progress);
-    judge(diff);
-    return status;
+    return status == LTAP_OK ? judge(diff, error) : status;
 }

@@ -1,7 +1,7 @@
 /* Matching by names: the module path first, for it is what the author of the network wrote; then
  * what folding did to convolutions; then the names of operations in the file. One name can resolve
  * to a value of the other side without being listed there, so each is also tried as a selector. */
-#include "cli/match.h"
+#include "cli/neighbours.h"
 #include "cli/text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -80,26 +80,30 @@ static ltap_status add_from(cli_match *match, int from, size_t layer, size_t oth
 
 /* --- a prefix that only one side has --------------------------------------------------------- */
 
-/* "model" of "model.layer1.0": the first part that most paths have. */
-static size_t common_part(const cli_side *side, const char **part)
+/* "model." of "model.layer1.0", then "model.backbone.": one part more than the first `bytes` of
+ * *part, as more than half of the paths have it. 0: there is none. */
+static size_t common_part(const cli_side *side, const char **part, size_t bytes)
 {
-    size_t most = 0, bytes = 0;
-    *part = "";
+    size_t most = 0, chosen = 0, n_paths = 0;
+    const char *before = *part;
     for (size_t i = 0; i < side->n_listed; i++) {
-        const char *name = side->layers[i].name, *dot = strchr(name, '.');
+        const char *name = side->layers[i].name;
+        n_paths += side->layers[i].is_path != 0;
+        if (!side->layers[i].is_path || strncmp(name, before, bytes) != 0)
+            continue;
+        const char *dot = strchr(name + bytes, '.');
         size_t n = dot ? (size_t)(dot - name) + 1 : 0, count = 0;
-        int is_known = n == bytes && bytes > 0 && strncmp(name, *part, n) == 0;
-        if (n == 0 || is_known || !side->layers[i].is_path)
+        if (n == 0 || (n == chosen && strncmp(name, *part, n) == 0))
             continue;
         for (size_t k = i; k < side->n_listed; k++)
-            count += strncmp(side->layers[k].name, name, n) == 0;
+            count += side->layers[k].is_path && strncmp(side->layers[k].name, name, n) == 0;
         if (count > most) {
             most = count;
-            bytes = n;
+            chosen = n;
             *part = name;
         }
     }
-    return bytes;
+    return most * 2 > n_paths ? chosen : 0;
 }
 
 /* The name of a layer as the other side would write it. */
@@ -128,27 +132,32 @@ static size_t count_same(const cli_match *match)
     return count;
 }
 
-/* A wrapper ("module.", "model.") that only one side has, where more names agree without it. */
+/* Wrappers ("module.", "model.", "module._orig_mod.") that only one side has, where more names
+ * agree without them. */
 static void choose_prefix(cli_match *match)
 {
-    const char *parts[2];
-    size_t bytes[2], best = count_same(match);
-    for (int side = 0; side < 2; side++)
-        bytes[side] = common_part(&match->sides[side], &parts[side]);
-    int chosen = 0;
-    for (int way = 1; way <= 2; way++) {
-        for (int side = 0; side < 2; side++) {
-            match->prefix[side] = parts[side];
-            match->prefix_bytes[side] = way == side + 1 ? bytes[side] : 0;
-        }
-        size_t count = count_same(match);
-        if (count > best) {
+    enum { MAX_PARTS = 4 };
+    size_t best = count_same(match), bytes = 0;
+    const char *chosen[2] = {"", ""};
+    size_t chosen_bytes[2] = {0, 0};
+    for (int side = 0; side < 2; side++) {
+        match->prefix[0] = match->prefix[1] = "";
+        match->prefix_bytes[0] = match->prefix_bytes[1] = bytes = 0;
+        for (int parts = 0; parts < MAX_PARTS; parts++) {
+            bytes = common_part(&match->sides[side], &match->prefix[side], bytes);
+            match->prefix_bytes[side] = bytes;
+            size_t count = bytes > 0 ? count_same(match) : 0;
+            if (bytes == 0)
+                break;
+            if (count <= best)
+                continue;
             best = count;
-            chosen = way;
+            memcpy(chosen, match->prefix, sizeof(chosen));
+            memcpy(chosen_bytes, match->prefix_bytes, sizeof(chosen_bytes));
         }
     }
-    for (int side = 0; side < 2; side++)
-        match->prefix_bytes[side] = chosen == side + 1 ? bytes[side] : 0;
+    memcpy(match->prefix, chosen, sizeof(chosen));
+    memcpy(match->prefix_bytes, chosen_bytes, sizeof(chosen_bytes));
 }
 
 /* --- paths ----------------------------------------------------------------------------------- */
@@ -297,19 +306,29 @@ static const char *parent_name(const cli_side *side, const cli_layer *layer)
     return layer->parent == CLI_NOWHERE ? "" : side->layers[layer->parent].name;
 }
 
-/* Generated names ("node_add_3") mean the same only at the same place of the tree. */
-static ltap_status match_names(cli_match *match, ltap_error *error)
+/* "Conv_12", "n13", "14": a number may mean another operation in another file. */
+static int is_numbered(const cli_layer *layer)
+{
+    size_t length = strlen(layer->name);
+    return layer->type[0] && length > 0 && !strpbrk(layer->name, "/.") &&
+           layer->name[length - 1] >= '0' && layer->name[length - 1] <= '9';
+}
+
+/* Names of operations, at the same place of the tree. Numbered ones come last, and only between the
+ * same neighbours. */
+static ltap_status match_names(cli_match *match, int are_numbered, ltap_error *error)
 {
     const cli_side *a = &match->sides[0], *b = &match->sides[1];
     ltap_status status = LTAP_OK;
     for (size_t i = 0; status == LTAP_OK && i < a->n_listed; i++) {
         const cli_layer *layer = &a->layers[i];
         size_t other = cli_side_find(b, layer->name);
-        if (other == CLI_NOWHERE || !is_free(match, 0, layer))
+        if (other == CLI_NOWHERE || !is_free(match, 0, layer) || is_numbered(layer) != are_numbered)
             continue;
         const cli_layer *partner = &b->layers[other];
         if (is_free(match, 1, partner) && strcmp(layer->type, partner->type) == 0 &&
-            strcmp(parent_name(a, layer), parent_name(b, partner)) == 0)
+            strcmp(parent_name(a, layer), parent_name(b, partner)) == 0 &&
+            (!are_numbered || cli_match_between(match, layer->value, partner->value)))
             status = cli_match_add(match, (const size_t[2]){i, other}, CLI_BY_NAME, error);
     }
     return status;
@@ -325,6 +344,31 @@ static size_t find_output(const cli_side *side, size_t n)
     return CLI_NOWHERE;
 }
 
+/* Whether each output of one has an output of the same name in the other. */
+static int share_names(const cli_side *a, const cli_side *b)
+{
+    for (size_t i = 0, at; i < ltap_model_outputs_count(a->model.model); i++) {
+        at = find_output(a, i);
+        size_t other = at == CLI_NOWHERE ? CLI_NOWHERE : cli_side_find(b, a->layers[at].name);
+        if (other == CLI_NOWHERE || !b->layers[other].is_output)
+            return 0;
+    }
+    return 1;
+}
+
+/* By name where all have one of the other's, or their numbers differ; else by position. */
+static size_t find_other_output(const cli_match *match, size_t output, size_t n)
+{
+    const cli_side *a = &match->sides[0], *b = &match->sides[1];
+    int are_as_many =
+        ltap_model_outputs_count(a->model.model) == ltap_model_outputs_count(b->model.model);
+    if (are_as_many && !share_names(a, b))
+        return find_output(b, n);
+    size_t other = cli_side_find(b, a->layers[output].name);
+    int is_known = other != CLI_NOWHERE && b->layers[other].is_output;
+    return is_known && (are_as_many || !is_numbered(&a->layers[output])) ? other : CLI_NOWHERE;
+}
+
 static ltap_status match_outputs(cli_match *match, ltap_error *error)
 {
     const cli_side *a = &match->sides[0], *b = &match->sides[1];
@@ -334,12 +378,9 @@ static ltap_status match_outputs(cli_match *match, ltap_error *error)
     size_t n = ltap_model_outputs_count(a->model.model);
     for (size_t i = 0; status == LTAP_OK && i < n; i++) {
         size_t output = find_output(a, i), other = CLI_NOWHERE;
-        if (output != CLI_NOWHERE)
-            other = cli_side_find(b, a->layers[output].name);
         if (output == CLI_NOWHERE || !is_free(match, 0, &a->layers[output]))
             continue;
-        if (other == CLI_NOWHERE || !b->layers[other].is_output)
-            other = n == ltap_model_outputs_count(b->model.model) ? find_output(b, i) : CLI_NOWHERE;
+        other = find_other_output(match, output, i);
         if (other != CLI_NOWHERE && is_free(match, 1, &b->layers[other]))
             status = cli_match_add(match, (const size_t[2]){output, other}, CLI_BY_OUTPUT, error);
     }
@@ -374,6 +415,17 @@ static ltap_status match_places(cli_match *match, ltap_error *error)
     return status;
 }
 
+/* What edges tell of two models. */
+static ltap_status match_models(cli_match *match, ltap_error *error)
+{
+    ltap_status status = cli_match_edges(match, error);
+    if (status == LTAP_OK && cli_match_doubt_names(match) > 0)
+        status = match_outputs(match, error);
+    if (status == LTAP_OK)
+        status = cli_match_structure(match, error);
+    return status == LTAP_OK ? match_names(match, 1, error) : status;
+}
+
 ltap_status cli_match_layers(cli_match *match, ltap_error *error)
 {
     choose_prefix(match);
@@ -383,11 +435,11 @@ ltap_status cli_match_layers(cli_match *match, ltap_error *error)
     for (int side = 0; status == LTAP_OK && side < 2; side++)
         status = match_folded(match, side, error);
     if (status == LTAP_OK)
-        status = match_names(match, error);
+        status = match_names(match, 0, error);
     if (status == LTAP_OK)
         status = match_outputs(match, error);
     if (status == LTAP_OK && !match->sides[0].arrays && !match->sides[1].arrays)
-        status = cli_match_structure(match, error);
+        status = match_models(match, error);
     if (status == LTAP_OK && match->n_pairs == 0)
         status = match_places(match, error);
     return status;
@@ -396,6 +448,10 @@ ltap_status cli_match_layers(cli_match *match, ltap_error *error)
 void cli_match_clear(cli_match *match)
 {
     free(match->pairs);
+    for (int side = 0; side < 2; side++) {
+        cli_edges_clear(&match->edges[side]);
+        free(match->partners[side]);
+    }
     *match = (cli_match){0};
 }
 

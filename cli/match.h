@@ -2,13 +2,13 @@
 #ifndef LTAP_CLI_MATCH_H
 #define LTAP_CLI_MATCH_H
 
-#include "cli/side.h"
+#include "cli/edges.h"
 #include <layertap/compare.h>
 
 /* From the weakest reason to the strongest. */
 typedef enum cli_reason {
     CLI_BY_PLACE,     /* files of arrays of the same shapes in the same order */
-    CLI_BY_STRUCTURE, /* the same operator and shape at the same place between matched layers */
+    CLI_BY_STRUCTURE, /* the same operator and shape between the same matched layers */
     CLI_BY_OUTPUT,    /* outputs of the models, by position */
     CLI_BY_NAME,      /* an operation's name in the file */
     CLI_BY_FOLD,      /* a folded convolution, and the BatchNorm that was folded into it */
@@ -30,12 +30,15 @@ typedef struct cli_pair {
     int cannot;  /* such types cannot be compared */
     int differs; /* beyond the tolerance */
     int inside;  /* and so does not count: matched by structure only, in a module that agrees */
+    int before;  /* the same: what is computed from it agrees */
 } cli_pair;
 
 typedef struct cli_match {
     cli_side *sides; /* A, B */
     cli_pair *pairs;
     size_t n_pairs, room;
+    cli_edges edges[2];
+    size_t *partners[2];   /* a node of the edges -> its partner's; CLI_NOWHERE */
     const char *prefix[2]; /* what only this side's names begin with: "module"; "" */
     size_t prefix_bytes[2];
 } cli_match;
@@ -49,7 +52,8 @@ void cli_match_clear(cli_match *match);
 LTAP_MUST_USE ltap_status cli_match_add(cli_match *match, const size_t layer[2], cli_reason reason,
                                         ltap_error *error);
 
-/* Values between matched ones, by operator and shape. */
+/* Makes the edges known; then values between matched ones, by operator, shape and edges. */
+LTAP_MUST_USE ltap_status cli_match_edges(cli_match *match, ltap_error *error);
 LTAP_MUST_USE ltap_status cli_match_structure(cli_match *match, ltap_error *error);
 
 /* Chooses only the pairs of -r LAYER[=LAYER] and --layers-from. */

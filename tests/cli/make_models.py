@@ -93,6 +93,27 @@ def vary():
     fill_by_hooks("hooks.npz", ["conv1", "bn1", "layer1.0.relu", "layer2", "fc"])
 
 
+def lose_names(source, target):
+    """Numbers for names, and nodes that do nothing put between, as converters and simplifiers do."""
+    model = onnx.load(os.path.join(DATA, source))
+    graph, names, nodes = model.graph, {"x": "x"}, []
+    for tensor in graph.initializer:
+        tensor.name = names.setdefault(tensor.name, str(len(names)))
+    for i, made in enumerate(graph.node):
+        made.input[:] = [names[n] for n in made.input]
+        made.output[:] = [names.setdefault(n, str(len(names))) for n in made.output]
+        made.name = "op%d" % i
+        nodes.append(made)
+        if i in (2, 9):
+            nodes.append(node("Identity", made.output[0] + "i", made.output[0]))
+            made.output[0] += "i"
+    graph.output[0].name = names[graph.output[0].name]
+    del graph.value_info[:], graph.node[:]
+    graph.node.extend(nodes)
+    model.producer_name, model.producer_version = "hand", "1"
+    onnx.save(model, os.path.join(DATA, target))
+
+
 def value(name, shape, dtype=F):
     return helper.make_tensor_value_info(name, dtype, shape)
 
@@ -177,6 +198,7 @@ def main():
                                          "scores": {0: "batch"}})
     export("pair.onnx", (2, 3, 16, 16))
     vary()
+    lose_names("kept.onnx", "lost.onnx")
     # Two inputs that share a batch, and one that has none.
     save("two.onnx", [node("Add", "a b", "sum"), node("Mul", "sum c", "y"), node("Relu", "a", "r")],
          [value("a", ["batch", 4]), value("b", ["batch", 4]), value("c", [4])],
