@@ -111,12 +111,19 @@ static ltap_status open_side(const cli_diff *diff, group *g, int side, ltap_erro
     return status;
 }
 
+static void close_side(group *g, int side)
+{
+    ltap_run_free(g->runs[side]);
+    ltap_getter_free(g->getters[side]);
+    g->runs[side] = NULL;
+    g->getters[side] = NULL;
+}
+
 static void close_group(group *g)
 {
     for (int side = 0; side < 2; side++) {
         ltap_features_free(g->features[side]);
-        ltap_run_free(g->runs[side]);
-        ltap_getter_free(g->getters[side]);
+        close_side(g, side);
     }
 }
 
@@ -181,18 +188,28 @@ static ltap_status compare_pair(cli_diff *diff, const group *g, size_t index,
     return status == LTAP_ERROR_UNSUPPORTED ? LTAP_OK : status;
 }
 
-static ltap_status compare_batch(cli_diff *diff, group *g, const cli_batch *batch,
-                                 ltap_error *error)
+/* Where one batch is all, a network's weights are gone before the other's are there. */
+static ltap_status run_side(cli_diff *diff, group *g, int side, const cli_batch *batch,
+                            ltap_error *error)
 {
-    ltap_status status = LTAP_OK;
-    for (int side = 0; status == LTAP_OK && side < 2; side++) {
-        if (!g->runs[side])
-            continue;
-        const ltap_input *fed = cli_diff_feed(diff, side, batch);
+    ltap_status status = g->runs[side] ? LTAP_OK : open_side(diff, g, side, error);
+    const ltap_input *fed = cli_diff_feed(diff, side, batch);
+    if (status == LTAP_OK) {
         status = ltap_run_forward(g->runs[side], fed, diff->n_fed[side], &g->features[side], error);
         if (status != LTAP_OK)
             cli_error_prefix(error, diff->sides[side].label);
     }
+    if (g->done == 0 && batch->is_last)
+        close_side(g, side);
+    return status;
+}
+
+static ltap_status compare_batch(cli_diff *diff, group *g, const cli_batch *batch,
+                                 ltap_error *error)
+{
+    ltap_status status = LTAP_OK;
+    for (int side = 0; status == LTAP_OK && side < 2; side++)
+        status = diff->sides[side].all ? run_side(diff, g, side, batch, error) : LTAP_OK;
     for (size_t i = 0; status == LTAP_OK && i < g->end - g->first; i++)
         status = compare_pair(diff, g, i, batch, error);
     for (int side = 0; side < 2; side++) {
@@ -206,13 +223,9 @@ static ltap_status compare_batch(cli_diff *diff, group *g, const cli_batch *batc
 /* batch: the first one, already read; the last one afterwards. */
 static ltap_status run_group(cli_diff *diff, group *g, cli_batch *batch, ltap_error *error)
 {
-    ltap_status status = LTAP_OK;
     int64_t total = diff->inputs ? cli_inputs_rows(diff->inputs) : 1;
     size_t before = g->first;
-    for (int side = 0; status == LTAP_OK && side < 2; side++)
-        status = diff->sides[side].all ? open_side(diff, g, side, error) : LTAP_OK;
-    if (status == LTAP_OK)
-        status = compare_batch(diff, g, batch, error);
+    ltap_status status = compare_batch(diff, g, batch, error);
     while (status == LTAP_OK && diff->inputs && !batch->is_last) {
         cli_progress_show(&diff->progress,
                           (int64_t)before * total + (int64_t)(g->end - before) * g->done);
