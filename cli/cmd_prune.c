@@ -5,6 +5,7 @@
 #include "cli/model.h"
 #include "cli/report.h"
 #include "cli/request.h"
+#include "cli/stems.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include <layertap/prune.h>
@@ -96,6 +97,9 @@ static ltap_status split(pruning *p, ltap_error *error)
     char *layer = strndup(text, length);
     if (status == LTAP_OK && !layer)
         status = cli_error_memory(error);
+    const char *path = cli_arguments_value(p->arguments, "output");
+    if (status == LTAP_OK && path[strlen(path) - 1] == '/')
+        status = cli_folder_make(path, error);
     const ltap_split asked = {.at = {layer, equals ? equals + 1 : NULL},
                               .layers = p->request.layers,
                               .n_layers = p->request.n_layers,
