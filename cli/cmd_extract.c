@@ -42,7 +42,8 @@ static ltap_status check_output(const cli_extraction *x, ltap_error *error)
 static ltap_status check_stdin(const cli_extraction *x, ltap_error *error)
 {
     const cli_arguments *a = x->arguments;
-    int model = a->n_operands > 0 && strcmp(a->operands[0], "-") == 0, inputs = 0, dictionaries = 0;
+    int model = a->n_operands > 0 && strcmp(a->operands[0], "-") == 0, inputs = 0, dictionaries = 0,
+        patches = 0;
     for (size_t i = 1; i < a->n_operands; i++)
         inputs |= strcmp(a->operands[i], "-") == 0;
     for (size_t i = 0; i < a->n_given; i++) {
@@ -51,9 +52,10 @@ static ltap_status check_stdin(const cli_extraction *x, ltap_error *error)
         int is_stdin =
             length > 0 && value[length - 1] == '-' && (length == 1 || value[length - 2] == '=');
         inputs |= (strcmp(name, "input") == 0 || strcmp(name, "from") == 0) && is_stdin;
+        patches += (strcmp(name, "patch") == 0 || strcmp(name, "set") == 0) && is_stdin;
         dictionaries += strcmp(name, "layers-from") == 0 && is_stdin;
     }
-    if (model + inputs + dictionaries > 1)
+    if (model + inputs + dictionaries + patches > 1)
         return cli_error_set(error, LTAP_ERROR_ARGUMENT,
                              "standard input can be read once only; '-' stands for two things");
     return LTAP_OK;
@@ -81,17 +83,16 @@ static void tell_unsupported(const cli_extraction *x)
 
 static ltap_status make_getter(cli_extraction *x, ltap_error *error)
 {
-    ltap_getter_options options = {0};
-    ltap_status status = cli_request_options(x->arguments, &options, error);
-    options.from = x->request.from;
-    options.n_from = x->request.n_from;
+    ltap_status status = cli_request_options(x->arguments, &x->options, error);
+    x->options.from = x->request.from;
+    x->options.n_from = x->request.n_from;
     if (status == LTAP_OK)
         status = cli_model_open(x->arguments, &x->model, error);
     if (status == LTAP_OK && has(x, "all"))
         status = cli_request_add_all(&x->request, x->model.model, &x->talk, error);
     if (status == LTAP_OK)
-        status = ltap_getter_new(x->model.model, x->request.layers, x->request.n_layers, &options,
-                                 &x->getter, error);
+        status = ltap_getter_new(x->model.model, x->request.layers, x->request.n_layers,
+                                 &x->options, &x->getter, error);
     if (status != LTAP_OK)
         return status;
     tell_unsupported(x);
@@ -238,9 +239,23 @@ static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_err
     return status;
 }
 
+/* With what --set and --patch change. */
+static ltap_status make_run(cli_extraction *x, ltap_error *error)
+{
+    ltap_status status =
+        cli_changes_patch(&x->changes, x->arguments, x->model.model, &x->options, error);
+    if (status == LTAP_OK)
+        status = ltap_run_new(x->getter, &x->run, error);
+    if (status == LTAP_OK)
+        status = cli_changes_apply(&x->changes, x->run, error);
+    if (status == LTAP_OK)
+        cli_changes_tell(&x->changes, &x->talk);
+    return status;
+}
+
 static ltap_status run_all(cli_extraction *x, ltap_error *error)
 {
-    ltap_status status = ltap_run_new(x->getter, &x->run, error);
+    ltap_status status = make_run(x, error);
     if (status == LTAP_OK && has(x, "png"))
         status = cli_folder_make(cli_arguments_value(x->arguments, "png"), error);
     int64_t rows = 0;
@@ -271,6 +286,8 @@ static ltap_status extract(cli_extraction *x, ltap_error *error)
     if (status == LTAP_OK)
         status = cli_request_read(x->arguments, &x->request, error);
     if (status == LTAP_OK)
+        status = cli_changes_read(x->arguments, &x->changes, error);
+    if (status == LTAP_OK)
         status = make_getter(x, error);
     if (status == LTAP_OK)
         status = open_inputs(x, error);
@@ -295,6 +312,7 @@ static void clear(cli_extraction *x)
     cli_inputs_close(x->inputs);
     cli_stems_clear(&x->stems);
     ltap_getter_free(x->getter);
+    cli_changes_clear(&x->changes);
     cli_request_clear(&x->request);
     cli_model_clear(&x->model);
 }

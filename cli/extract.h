@@ -2,6 +2,7 @@
 #ifndef LTAP_CLI_EXTRACT_H
 #define LTAP_CLI_EXTRACT_H
 
+#include "cli/changes.h"
 #include "cli/inputs.h"
 #include "cli/model.h"
 #include "cli/output.h"
@@ -16,6 +17,8 @@ typedef struct cli_extraction {
     cli_talk talk;
     cli_model model;
     cli_request request;
+    cli_changes changes;
+    ltap_getter_options options;
     ltap_getter *getter;
     cli_inputs *inputs; /* NULL where only a plan is asked for, and sizes were chosen */
     ltap_run *run;

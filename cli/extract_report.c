@@ -226,15 +226,31 @@ static json_t *output_document(const cli_extraction *x)
     return output;
 }
 
+static json_t *changes_document(const cli_extraction *x)
+{
+    json_t *changes = json_array();
+    for (size_t i = 0; i < x->changes.n_items; i++) {
+        const cli_change *change = &x->changes.items[i];
+        json_array_append_new(
+            changes, json_pack("{s:o, s:o}", "layer", cli_json_text(change->layer),
+                               change->is_patch ? "patch" : "set", cli_json_text(change->what)));
+    }
+    return changes;
+}
+
 static json_t *document(const cli_extraction *x, int ran)
 {
     double total = cli_seconds() - x->began;
     json_t *timing =
         json_pack("{s:f, s:f, s:f, s:f}", "load", x->load_seconds * 1e3, "forward",
                   x->forward_seconds * 1e3, "write", x->write_seconds * 1e3, "total", total * 1e3);
-    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "layertap", 1, "model",
-                     cli_json_model(x->model.model), "inputs", inputs_document(x), "features",
-                     features_document(x, ran), "output", output_document(x), "timing_ms", timing);
+    json_t *all =
+        json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "layertap", 1, "model",
+                  cli_json_model(x->model.model), "inputs", inputs_document(x), "features",
+                  features_document(x, ran), "output", output_document(x), "timing_ms", timing);
+    if (all && x->changes.n_items > 0)
+        json_object_set_new(all, "interventions", changes_document(x));
+    return all;
 }
 
 ltap_status cli_extract_report(const cli_extraction *x, ltap_error *error)

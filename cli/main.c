@@ -53,13 +53,17 @@ static const cli_option extract_options[] = {
      NULL},
     {"output", 'o', "OUT", "x.npz, x.npy, x.safetensors, a folder (ends in /), - (npz)", "file",
      NULL},
-    {"force", 'f', NULL, "replace what is there", NULL, NULL},
+    {"force", 'f', NULL, "replace what is there", NULL,
+     "replace what is there; a file per input: OUT/ or with {}"},
     {"separate", 0, NULL, "one file per input: OUT is a folder/ or holds {}, the input's name",
-     NULL, NULL},
+     NULL, ""},
     {"input", 0, "[NAME=]SOURCE", "a file, random[:SEED][:SHAPE], zeros[:SHAPE], ones[:SHAPE]",
      "file", NULL},
     {"from", 0, "LAYER=SOURCE", "start at LAYER, with its value from a file; for more, repeat",
      "layer", NULL},
+    {"set", 0, "LAYER=WHAT", "change LAYER: zero, mean[:AXIS], scale:X, noise:X[:SEED], x.npy",
+     "layer", "LAYER=zero, mean, scale:X, noise:X, x.npy; LAYER=INPUT"},
+    {"patch", 0, "LAYER=INPUT", "give LAYER the value that it has for another input", "layer", ""},
     {"batch", 0, "N", "inputs that go through the network together (8)", NULL, NULL},
     PICTURE_OPTIONS,
     {"png", 0, "DIR", "also pictures: the input, channels as grids, labels in colour", "folder",
@@ -192,13 +196,25 @@ static const char extract_details[] =
     "does for an input float32[N,3,H,W]; what was done is printed. The options of single steps "
     "change what P sets.\n"
     "\n"
+    "--set and --patch change what a layer gives, for all that is computed from it and for its own "
+    "feature; for more, repeat. LAYER may end with a part, as numpy writes it: layer3[:,17], "
+    "layer3[:,:,0:7,-1]; a module that is called several times is changed at each call, a pattern "
+    "at each of its layers. zero; mean: each channel's mean over its positions, by itself for each "
+    "input, channels along AXIS (1; -1 for [N,L,C]); scale:X: times X; noise:X: plus X times "
+    "standard normal numbers, the same for each input, from SEED (0) and the layer's name; a file "
+    "with one array: of the part's shape or the layer's, its first axis 1 for all inputs alike. "
+    "--patch runs the network on INPUT (as for --input: a picture, x.npy, random:7) and gives LAYER "
+    "the value it has there. Layers change in the order of execution, and one layer in the order "
+    "typed. A file called zero is ./zero.\n"
+    "\n"
     "--png writes DIR/cat.input.png, the picture as the network sees it; DIR/cat.NAME.png, the "
     "feature's channels as a grid; and for an output of the model with a class per channel, "
     "DIR/cat.NAME.labels.png, each pixel's class in colour.\n"
     "\n"
     "JSON: {\"layertap\":1, \"model\", \"inputs\":[{\"file\", \"steps\":[]}], "
     "\"features\":[{\"name\", \"layer\", \"kind\", \"dtype\", \"shape\":[], \"bytes\", \"min\", "
-    "\"max\", \"mean\", \"nan\", \"inf\", \"folded\"}], \"output\", \"timing_ms\"}; NaN and Inf are "
+    "\"max\", \"mean\", \"nan\", \"inf\", \"folded\"}], \"output\", \"timing_ms\"}, and where "
+    "layers are changed \"interventions\":[{\"layer\", \"set\" or \"patch\"}]; NaN and Inf are "
     "null. An error: {\"error\":{\"code\", \"message\"}}. Keys are only ever added.\n";
 
 static const char bench_details[] =

@@ -2,9 +2,9 @@
  * arrays stay where the library mapped them. */
 #include "cli/stage.h"
 #include "cli/fit.h"
-#include "cli/random.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include <layertap/random.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,12 +95,11 @@ static ltap_status make_up(const cli_stage_options *options, const cli_item *ite
         return status;
     stage->tensor = item->tensor;
     stage->tensor.data = stage->owned;
-    cli_random random;
-    cli_random_init(&random, item->seed);
+    ltap_random random = {.state = item->seed};
     uint64_t count = ltap_tensor_count(&item->tensor);
     for (uint64_t i = 0; i < count; i++)
         set_element(item->tensor.dtype, stage->owned, i,
-                    item->kind == CLI_RANDOM ? cli_random_normal(&random) : item->value);
+                    item->kind == CLI_RANDOM ? ltap_random_normal(&random) : item->value);
     return LTAP_OK;
 }
 

@@ -8,6 +8,11 @@
  * order in which they were added. A run without hooks pays nothing for them, and hooks that only
  * look change no bit of any value.
  *
+ * A hook that replaces gives a layer another output, for all that comes after it and for the
+ * features; or other inputs, for that layer alone. A value that is replaced is computed by itself:
+ * where the whole network computes a convolution and the BatchNormalization after it as one, they
+ * become two, and last bits after them may differ; nothing else changes.
+ *
  * Inside a callback the run must not be freed; a forward of the same run is refused, other runs may
  * be used. Hooks may be added (called from the next forward on) and removed (not called any more).
  */
@@ -24,13 +29,14 @@ LTAP_BEGIN
 
 typedef enum ltap_hook_side {
     LTAP_HOOK_AFTER = 0, /* the layer's output */
-    LTAP_HOOK_BEFORE = 1 /* what the layer reads: weights left out, in the layer's order */
+    LTAP_HOOK_BEFORE = 1 /* what the layer reads, in its order, but for weights and sizes */
 } ltap_hook_side;
 
 typedef enum ltap_hook_answer {
     LTAP_HOOK_CONTINUE = 0,
-    LTAP_HOOK_STOP = 1,  /* ends the forward here, without an error: what was to come is missing */
-    LTAP_HOOK_FAILED = 2 /* ends the forward with call->error, or LTAP_ERROR_HOOK */
+    LTAP_HOOK_REPLACED = 1, /* goes on with what is in call->tensors now; for hooks that may */
+    LTAP_HOOK_STOP = 2,  /* ends the forward here, without an error: what was to come is missing */
+    LTAP_HOOK_FAILED = 3 /* ends the forward with call->error, or LTAP_ERROR_HOOK */
 } ltap_hook_answer;
 
 /* What a callback is told. All of it is lent until the callback returns. */
@@ -39,7 +45,10 @@ typedef struct ltap_hook_call {
     const char *kind;  /* "module", "node", "value", "input", "output" */
     size_t call;       /* which call of the module, from 0 */
     ltap_hook_side side;
-    ltap_tensor *tensors; /* AFTER: one; BEFORE: one an input. Plain row-major, read only */
+    /* AFTER: one; BEFORE: one an input. Plain row-major. A hook that replaces writes into the data,
+     * or sets `data` to memory of its own, which must stay as it is until the forward returns or
+     * the hook is called again; type and shape stay. To all others they are read only. */
+    ltap_tensor *tensors;
     size_t n_tensors;
     ltap_error *error; /* for FAILED: may be set, by calls of layertap as well; else left alone */
 } ltap_hook_call;
@@ -49,6 +58,7 @@ typedef struct ltap_hook {
     const char *layer; /* a selector (see getter.h), copied. A module that is called several times
                           is hooked at each call; a pattern hooks every layer it stands for */
     ltap_hook_side side;
+    int replaces; /* 1: may answer LTAP_HOOK_REPLACED */
     /* Asked first, with the tensors' types and shapes and data NULL: 0 lets this call go by without
      * bringing the data into plain layout, and the callback is not called. NULL: always wanted. */
     int (*wants)(void *user, const ltap_hook_call *call);

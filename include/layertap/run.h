@@ -35,6 +35,26 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_run_forward(ltap_run *run, const ltap_in
                                                     size_t n_inputs, ltap_features **features,
                                                     ltap_error *error);
 
+struct ltap_feature;
+
+/* Where features go as soon as they are made; zero-initialise. */
+typedef struct ltap_sink {
+    /* Called in the order of execution, in the thread of the forward. index: the place in the
+     * request. The feature and its data are lent until it returns. Any status but LTAP_OK ends the
+     * forward with it, and with *error, which it may set. A feature that was not made because a
+     * hook stopped the forward comes at its end, with `missing` set and no data. */
+    ltap_status (*take)(void *user, size_t index, const struct ltap_feature *feature,
+                        ltap_error *error);
+    void *user;
+} ltap_sink;
+
+/* Runs the pruned network, and keeps no feature: a forward for many or large layers, which needs no
+ * more memory than one for the last of them, and at most the largest feature. Inputs and errors as
+ * for ltap_run_forward. Inside `take` the run may not be used. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_run_stream(ltap_run *run, const ltap_input *inputs,
+                                                   size_t n_inputs, const ltap_sink *sink,
+                                                   ltap_error *error);
+
 /* An entry of the answer. All borrowed from the features. */
 typedef struct ltap_feature {
     const char *name;   /* as requested */

@@ -6,6 +6,8 @@
 
 ltap_status ltap_hook_add(ltap_run *run, const ltap_hook *hook, uint64_t *number, ltap_error *error)
 {
+    ltap_hooked *added;
+
     if (!run || !hook || !hook->layer || !hook->callback)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_hook_add: %s is NULL",
                               !run           ? "run"
@@ -16,7 +18,10 @@ ltap_status ltap_hook_add(ltap_run *run, const ltap_hook *hook, uint64_t *number
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "ltap_hook_add: side is %d; after is 0, before is 1",
                               (int)hook->side);
-    return ltap_hooks_add(&run->hooks, run->getter, hook, number, error);
+    LTAP_TRY(ltap_hooks_add(&run->hooks, run->getter, hook, &added, error));
+    if (number)
+        *number = added->number;
+    return LTAP_OK;
 }
 
 void ltap_hook_remove(ltap_run *run, uint64_t number)

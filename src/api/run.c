@@ -25,7 +25,17 @@ ltap_status ltap_run_forward(ltap_run *run, const ltap_input *inputs, size_t n_i
     if (!run || !features || (n_inputs && !inputs))
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_run_forward: an argument is NULL");
     *features = NULL;
-    return ltap_run_go(run, inputs, n_inputs, features, error);
+    return ltap_run_go(run, inputs, n_inputs, NULL, features, error);
+}
+
+ltap_status ltap_run_stream(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
+                            const ltap_sink *sink, ltap_error *error)
+{
+    ltap_features *none = NULL;
+
+    if (!run || !sink || !sink->take || (n_inputs && !inputs))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_run_stream: an argument is NULL");
+    return ltap_run_go(run, inputs, n_inputs, sink, &none, error);
 }
 
 size_t ltap_features_count(const ltap_features *features)

@@ -12,7 +12,8 @@ bool ltap_schedule_neutral(const ltap_tensor *tensor)
     return !ltap_layout_applies(tensor->rank) || tensor->dims[1] == 1 || pixel;
 }
 
-static void settle(ltap_schedule *schedule, uint32_t value, ltap_layout layout, uint32_t buffer)
+void ltap_schedule_settle(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
+                          uint32_t buffer)
 {
     ltap_place *place = &schedule->places[value];
 
@@ -41,7 +42,7 @@ ltap_status ltap_schedule_make(ltap_schedule *schedule, uint32_t value, ltap_lay
                         .last = step};
 
     LTAP_TRY(add_buffer(schedule, &made, buffer, error));
-    settle(schedule, value, layout, *buffer);
+    ltap_schedule_settle(schedule, value, layout, *buffer);
     return LTAP_OK;
 }
 
@@ -71,6 +72,9 @@ ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step,
         plan->max_operands = count;
     if (step->kernel.scratch_bytes > plan->scratch_bytes)
         plan->scratch_bytes = step->kernel.scratch_bytes;
+    uint64_t *most = step->kind == LTAP_STEP_TAP ? &plan->sink_bytes : &plan->view_bytes;
+    if (step->view_bytes > *most)
+        *most = step->view_bytes;
     plan->state_bytes += step->kernel.state_bytes;
     return ltap_vector_push(&plan->steps, step, error);
 }
@@ -91,7 +95,7 @@ static ltap_status place_constant(ltap_schedule *schedule, uint32_t value, ltap_
     }
     LTAP_TRY(add_buffer(schedule, &buffer, &index, error));
     schedule->resident[value] = 1;
-    settle(schedule, value, LTAP_LAYOUT_PLAIN, index);
+    ltap_schedule_settle(schedule, value, LTAP_LAYOUT_PLAIN, index);
     return LTAP_OK;
 }
 

@@ -318,13 +318,14 @@ static void throw_out(ltap_getter *getter)
 static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
                              const ltap_watch *watch, ltap_plan **plan, ltap_error *error)
 {
-    ltap_plan_request request = {.graph = getter->graph,
+    ltap_plan_request request = {.graph = watch ? watch->graph : getter->graph,
+                                 .base = getter->graph,
                                  .keep = watch ? watch->keep : getter->keep,
                                  .taps = watch ? watch->taps : getter->taps,
                                  .n_taps = watch ? watch->n_taps : getter->n_layers,
                                  .n_features = getter->n_layers,
                                  .looks = watch ? watch->looks : NULL,
-                                 .n_looks = watch ? watch->n_points : 0,
+                                 .n_looks = watch ? watch->n_looks : 0,
                                  .input_values = getter->input_values,
                                  .inputs = inputs,
                                  .n_inputs = getter->n_inputs,

@@ -55,7 +55,8 @@ typedef struct ltap_step {
     ltap_operand *operands; /* inputs, then outputs */
     size_t n_inputs, n_outputs;
     size_t feature;       /* TAP: which one */
-    size_t point;         /* HOOK: of the watch's */
+    size_t point;         /* HOOK: of the watch's; outputs: what may be replaced */
+    uint64_t view_bytes;  /* HOOK, TAP: of what does not lie in plain layout */
     const char *refusals; /* why faster rows were not taken; "" */
     uint64_t mult_adds;
 } ltap_step;
@@ -93,14 +94,17 @@ typedef struct ltap_plan {
     size_t n_features, n_nodes, max_operands;
     uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
     uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in */
+    uint64_t sink_bytes; /* the same of one feature, for a forward that hands features on */
 } ltap_plan;
 
 /* What a plan is made for. All borrowed for the call; graph, memory and packs for the plan's life.
  */
 typedef struct ltap_plan_request {
     const ltap_graph *graph;
-    const uint8_t *keep;       /* a flag a node */
-    const uint32_t *taps;      /* values handed out, in request order; then those looked at */
+    const ltap_graph *base; /* whose values packed weights belong to; graph, or what it is a copy of
+                               with the same numbers for the same values */
+    const uint8_t *keep;    /* a flag a node */
+    const uint32_t *taps;   /* values handed out, in request order; then those looked at */
     size_t n_taps, n_features; /* all; handed out */
     const ltap_look *looks;    /* in order of execution */
     size_t n_looks;

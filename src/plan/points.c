@@ -15,13 +15,6 @@ static bool is_needed(const ltap_getter *getter, uint32_t value)
     return producer != LTAP_NO_NODE && getter->keep_original[producer];
 }
 
-static bool is_weight(const ltap_getter *getter, uint32_t value)
-{
-    const ltap_value *v = ltap_graph_at(getter->model->graph, value);
-
-    return !v->is_input && v->producer == LTAP_NO_NODE;
-}
-
 /* What is inside a layer: a call's nodes, or the node itself. */
 static ltap_status take_inside(const ltap_getter *getter, const ltap_selection *selection,
                                ltap_arena *arena, ltap_point *point, ltap_error *error)
@@ -43,8 +36,8 @@ static ltap_status take_inside(const ltap_getter *getter, const ltap_selection *
     return LTAP_OK;
 }
 
-/* What a layer reads, as far as the request needs it: of a module what is made outside, of a node
- * all but weights. */
+/* What a layer reads, as far as the request needs it: of a module what is made outside; neither
+ * weights nor arithmetic on shapes. */
 static ltap_status take_inputs(const ltap_getter *getter, const ltap_selection *selection,
                                ltap_arena *arena, ltap_point *point, ltap_error *error)
 {
@@ -65,7 +58,7 @@ static ltap_status take_inputs(const ltap_getter *getter, const ltap_selection *
     LTAP_TRY(ltap_arena_take(arena, count, sizeof(uint32_t), &block, error));
     uint32_t *values = block;
     for (size_t i = 0; i < count; i++)
-        if (from[i] != LTAP_NO_VALUE && !is_weight(getter, from[i]) && is_needed(getter, from[i]))
+        if (from[i] != LTAP_NO_VALUE && model->layers->data[from[i]] && is_needed(getter, from[i]))
             values[point->n_values++] = from[i];
     point->values = values;
     return LTAP_OK;
@@ -168,10 +161,11 @@ static ltap_status refuse(const ltap_getter *getter, const char *selector, ltap_
 {
     const ltap_getter_layer *last = &getter->layers[getter->n_layers - 1];
 
-    return ltap_error_set(error, LTAP_ERROR_UNKNOWN_LAYER,
-                          "'%s' is not computed for what is asked for ('%s'%s); hook a layer that "
-                          "it depends on, or ask for this one as well",
-                          selector, last->layer, getter->n_layers > 1 ? " and others" : "");
+    return ltap_error_set(
+        error, LTAP_ERROR_UNKNOWN_LAYER,
+        "'%s' is not computed for what is asked for ('%s'%s); ask for it as well, "
+        "or take a layer before that",
+        selector, last->layer, getter->n_layers > 1 ? " and others" : "");
 }
 
 ltap_status ltap_points_find(const ltap_getter *getter, const char *selector, bool before,
@@ -193,26 +187,35 @@ done:
     return status;
 }
 
-bool ltap_point_same(const ltap_point *a, const ltap_point *b)
+bool ltap_point_meets(const ltap_point *a, const ltap_point *b)
 {
     return a->before == b->before && strcmp(a->layer, b->layer) == 0 &&
            strcmp(a->kind, b->kind) == 0;
 }
 
+bool ltap_point_same(const ltap_point *a, const ltap_point *b)
+{
+    return a->replaces == b->replaces && ltap_point_meets(a, b);
+}
+
 ltap_status ltap_point_copy(const ltap_point *point, ltap_arena *arena, ltap_point *copy,
                             ltap_error *error)
 {
-    void *values, *nodes;
+    void *values, *seen, *nodes;
 
     *copy = *point;
     LTAP_TRY(ltap_arena_text(arena, point->layer, strlen(point->layer), &copy->layer, error));
     LTAP_TRY(ltap_arena_take(arena, point->n_values, sizeof(uint32_t), &values, error));
+    LTAP_TRY(ltap_arena_take(arena, point->n_values, sizeof(uint32_t), &seen, error));
     LTAP_TRY(ltap_arena_take(arena, point->n_nodes, sizeof(uint32_t), &nodes, error));
-    if (point->n_values)
+    if (point->n_values) {
         memcpy(values, point->values, point->n_values * sizeof(uint32_t));
+        memcpy(seen, point->values, point->n_values * sizeof(uint32_t));
+    }
     if (point->n_nodes)
         memcpy(nodes, point->nodes, point->n_nodes * sizeof(uint32_t));
     copy->values = values;
+    copy->seen = seen;
     copy->nodes = nodes;
     return LTAP_OK;
 }

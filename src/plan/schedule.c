@@ -8,6 +8,7 @@
 
 #include "backends/layout.h"
 #include "base/error.h"
+#include "plan/rewire.h"
 
 #include <string.h>
 
@@ -45,7 +46,7 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
         uint32_t value = node->inputs[i];
         bool there = value != LTAP_NO_VALUE;
         schedule->identities[i] =
-            there && is_constant(schedule, value) ? ltap_graph_at(request->graph, value) : NULL;
+            there && is_constant(schedule, value) ? ltap_graph_at(request->base, value) : NULL;
         schedule->lies_last[i] = there && ltap_schedule_lies_last(schedule, value);
     }
     *query = (ltap_query){.node = node,
@@ -361,6 +362,8 @@ static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *
     LTAP_TRY(ltap_schedule_operands(schedule, 1, &step.operands, error));
     LTAP_TRY(
         ltap_schedule_lies(schedule, schedule->request->taps[feature], &step.operands[0], error));
+    if (step.operands[0].layout != LTAP_LAYOUT_PLAIN)
+        step.view_bytes = ltap_hook_view_bytes(&step.operands[0].tensor);
     return ltap_schedule_append(schedule, &step, error);
 }
 
@@ -368,17 +371,72 @@ static ltap_status add_hook(ltap_schedule *schedule, const ltap_look *look, ltap
 {
     ltap_step step = {
         .kind = LTAP_STEP_HOOK, .n_inputs = look->n_values, .point = look->point, .refusals = ""};
-    uint64_t bytes = 0;
 
     LTAP_TRY(ltap_schedule_operands(schedule, step.n_inputs, &step.operands, error));
     for (size_t i = 0; i < step.n_inputs; i++) {
         ltap_operand *operand = &step.operands[i];
         LTAP_TRY(ltap_schedule_lies(schedule, look->values[i], operand, error));
         if (operand->layout != LTAP_LAYOUT_PLAIN)
-            bytes += ltap_hook_view_bytes(&operand->tensor);
+            step.view_bytes += ltap_hook_view_bytes(&operand->tensor);
     }
-    if (bytes > schedule->plan->view_bytes)
-        schedule->plan->view_bytes = bytes;
+    return ltap_schedule_append(schedule, &step, error);
+}
+
+/* Whether a step may write over a value: nobody reads it any more, nor another by its bytes. */
+static bool is_free(const ltap_schedule *schedule, uint32_t value, uint32_t buffer)
+{
+    if (LTAP_VECTOR_AT(&schedule->plan->buffers, ltap_buffer, buffer)->kind != LTAP_BUFFER_ARENA)
+        return false;
+    for (size_t i = 0; i < schedule->request->graph->values.count; i++) {
+        const uint32_t *lies = schedule->places[i].buffer;
+        uint32_t readers = schedule->uses[i] - (i == value ? 1 : 0);
+        bool there = schedule->places[i].whole == buffer;
+        for (int k = 0; k < LTAP_LAYOUT_COUNT; k++)
+            there = there || lies[k] == buffer;
+        if (there && (readers || schedule->tapped[i]))
+            return false;
+    }
+    return true;
+}
+
+/* One value of a node at which it may be replaced: in place, or a copy. */
+static ltap_status add_replaced(ltap_schedule *schedule, const ltap_node *node, size_t index,
+                                ltap_step *step, ltap_error *error)
+{
+    ltap_operand *in = &step->operands[index], *out = &step->operands[step->n_inputs + index];
+    uint32_t value = node->outputs[index];
+
+    LTAP_TRY(ltap_schedule_lies(schedule, node->inputs[index], in, error));
+    if (in->step) {
+        in->layout = LTAP_LAYOUT_PLAIN;
+        in->offset = 0;
+        in->step = 0;
+        LTAP_TRY(ltap_schedule_obtain(schedule, in->value, in->layout, &in->buffer, error));
+    }
+    *out = *in;
+    out->value = value;
+    if (is_free(schedule, in->value, in->buffer))
+        ltap_schedule_settle(schedule, value, out->layout, out->buffer);
+    else
+        LTAP_TRY(ltap_schedule_make(schedule, value, out->layout, &out->buffer, error));
+    if (in->layout != LTAP_LAYOUT_PLAIN)
+        step->view_bytes += ltap_hook_view_bytes(&in->tensor);
+    return LTAP_OK;
+}
+
+static ltap_status add_replacing(ltap_schedule *schedule, const ltap_node *node, size_t point,
+                                 ltap_error *error)
+{
+    ltap_step step = {.kind = LTAP_STEP_HOOK,
+                      .n_inputs = node->n_inputs,
+                      .n_outputs = node->n_outputs,
+                      .point = point,
+                      .refusals = ""};
+
+    LTAP_TRY(
+        ltap_schedule_operands(schedule, step.n_inputs + step.n_outputs, &step.operands, error));
+    for (size_t i = 0; i < node->n_inputs; i++)
+        LTAP_TRY(add_replaced(schedule, node, i, &step, error));
     return ltap_schedule_append(schedule, &step, error);
 }
 
@@ -425,9 +483,13 @@ static ltap_status visit(ltap_schedule *schedule, const ltap_node *node, ltap_er
     }
     ltap_layout from, to;
     ltap_status status = LTAP_OK;
-    bool renaming = is_renaming(schedule, node, &from, &to);
-    schedule->plan->n_nodes += view || renaming ? 0 : 1;
-    if (renaming)
+    size_t point;
+    bool hook = ltap_rewire_is(node, &point);
+    bool renaming = !hook && is_renaming(schedule, node, &from, &to);
+    schedule->plan->n_nodes += view || renaming || hook ? 0 : 1;
+    if (hook)
+        status = add_replacing(schedule, node, point, error);
+    else if (renaming)
         add_renamed(schedule, node, from, to);
     else if (ltap_schedule_has_parts(schedule, node))
         status = ltap_schedule_add_parts(schedule, node, error);

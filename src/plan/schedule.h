@@ -36,6 +36,9 @@ bool ltap_schedule_neutral(const ltap_tensor *tensor);
 /* The buffer of a value in a layout, converting (a step) or computing a constant where needed. */
 ltap_status ltap_schedule_obtain(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
                                  uint32_t *buffer, ltap_error *error);
+/* A value lies in a buffer from here on. */
+void ltap_schedule_settle(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
+                          uint32_t buffer);
 /* A new arena buffer for a value that the next step makes. */
 ltap_status ltap_schedule_make(ltap_schedule *schedule, uint32_t value, ltap_layout layout,
                                uint32_t *buffer, ltap_error *error);

@@ -7,35 +7,12 @@
 #include "plan/watch.h"
 
 #include "base/error.h"
+#include "plan/rewire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_UNUSED = 8 };
-
-/* Node of the graph that runs for each node of the model; LTAP_NO_NODE: none. */
-static ltap_status map_nodes(const ltap_getter *getter, uint32_t **map, ltap_error *error)
-{
-    const ltap_graph *graph = getter->graph;
-    size_t n = getter->model->graph->nodes.count;
-    size_t n_between = getter->cut ? getter->cut->nodes.count : n;
-    void *block;
-
-    LTAP_TRY(ltap_memory_take_zeroed(getter->memory, n, sizeof(uint32_t), "a table of nodes",
-                                     &block, error));
-    *map = block;
-    for (size_t i = 0; i < n; i++)
-        (*map)[i] = LTAP_NO_NODE;
-    for (uint32_t i = 0; i < graph->nodes.count; i++) {
-        uint32_t origin = ltap_graph_node(graph, i)->origin;
-        if (origin >= n_between)
-            continue; /* made by a rewrite */
-        if (getter->cut)
-            origin = ltap_graph_node(getter->cut, origin)->origin;
-        (*map)[origin] = i;
-    }
-    return LTAP_OK;
-}
 
 /* The last node that makes one of a point's values; LTAP_NO_NODE: all are inputs. */
 static uint32_t last_producer(const ltap_graph *graph, const ltap_point *point)
@@ -43,16 +20,16 @@ static uint32_t last_producer(const ltap_graph *graph, const ltap_point *point)
     uint32_t last = LTAP_NO_NODE;
 
     for (size_t i = 0; i < point->n_values; i++) {
-        uint32_t producer = ltap_graph_at(graph, point->values[i])->producer;
+        uint32_t producer = ltap_graph_at(graph, point->seen[i])->producer;
         if (producer != LTAP_NO_NODE && (last == LTAP_NO_NODE || producer > last))
             last = producer;
     }
     return last;
 }
 
-static void place_look(const ltap_watch *watch, const ltap_graph *graph, const uint32_t *map,
-                       size_t index, ltap_look *look)
+static void place_look(const ltap_watch *watch, const uint32_t *map, size_t index, ltap_look *look)
 {
+    const ltap_graph *graph = watch->graph;
     const ltap_point *point = &watch->points[index];
     uint32_t made = last_producer(graph, point), first = LTAP_NO_NODE, any = LTAP_NO_NODE;
 
@@ -60,7 +37,7 @@ static void place_look(const ltap_watch *watch, const ltap_graph *graph, const u
                         .node = made,
                         .before = point->before,
                         .inside = point->n_nodes,
-                        .values = point->values,
+                        .values = point->seen,
                         .n_values = point->n_values};
     if (!point->before)
         return;
@@ -122,12 +99,42 @@ static ltap_status take_taps(const ltap_getter *getter, ltap_watch *watch, ltap_
     watch->taps = block;
     memcpy(watch->taps, getter->taps, getter->n_layers * sizeof(uint32_t));
     watch->n_taps = getter->n_layers;
+    return LTAP_OK;
+}
+
+/* What is computed for the request and what the points look at. */
+static ltap_status take_keep(const ltap_getter *getter, ltap_watch *watch, ltap_error *error)
+{
+    void *block;
+
+    watch->n_taps = getter->n_layers;
     for (size_t i = 0; i < watch->n_points; i++)
-        for (size_t k = 0; k < watch->points[i].n_values; k++)
-            watch->taps[watch->n_taps++] = watch->points[i].values[k];
-    LTAP_TRY(ltap_arena_take(&watch->arena, getter->graph->nodes.count, 1, &block, error));
+        for (size_t k = 0; !watch->points[i].woven && k < watch->points[i].n_values; k++)
+            watch->taps[watch->n_taps++] = watch->points[i].seen[k];
+    LTAP_TRY(ltap_arena_take(&watch->arena, watch->graph->nodes.count, 1, &block, error));
     watch->keep = block;
-    return ltap_prune(getter->graph, watch->taps, watch->n_taps, watch->keep, error);
+    return ltap_prune(watch->graph, watch->taps, watch->n_taps, watch->keep, error);
+}
+
+static ltap_status place_looks(const ltap_getter *getter, ltap_watch *watch, uint32_t **map,
+                               ltap_error *error)
+{
+    LTAP_TRY(take_keep(getter, watch, error));
+    LTAP_TRY(ltap_rewire_map(getter, watch->graph, map, error));
+    watch->n_looks = 0;
+    for (size_t i = 0; i < watch->n_points; i++)
+        if (!watch->points[i].woven)
+            place_look(watch, *map, i, &watch->looks[watch->n_looks++]);
+    qsort(watch->looks, watch->n_looks, sizeof(*watch->looks), by_place);
+    return LTAP_OK;
+}
+
+static bool any_replaces(const ltap_watch *watch)
+{
+    for (size_t i = 0; i < watch->n_points; i++)
+        if (watch->points[i].replaces)
+            return true;
+    return false;
 }
 
 static ltap_status fill(const ltap_getter *getter, const ltap_point *points, size_t n_points,
@@ -139,12 +146,17 @@ static ltap_status fill(const ltap_getter *getter, const ltap_point *points, siz
 
     LTAP_GO(take_points(watch, points, n_points, error));
     LTAP_GO(take_taps(getter, watch, error));
-    LTAP_GO(map_nodes(getter, &map, error));
     LTAP_GO(ltap_arena_take(&watch->arena, n_points, sizeof(ltap_look), &block, error));
     watch->looks = block;
-    for (size_t i = 0; i < n_points; i++)
-        place_look(watch, getter->graph, map, i, &watch->looks[i]);
-    qsort(watch->looks, n_points, sizeof(*watch->looks), by_place);
+    watch->graph = getter->graph;
+    LTAP_GO(place_looks(getter, watch, &map, error));
+    if (any_replaces(watch)) {
+        LTAP_GO(ltap_rewire(getter, watch, watch->looks, map, error));
+        watch->graph = watch->own;
+        ltap_memory_release(getter->memory, map);
+        map = NULL;
+        LTAP_GO(place_looks(getter, watch, &map, error));
+    }
 done:
     ltap_memory_release(getter->memory, map);
     return status;
@@ -170,6 +182,7 @@ ltap_status ltap_watch_new(const ltap_getter *getter, const ltap_point *points, 
 
 void ltap_watch_free(ltap_memory *memory, ltap_watch *watch)
 {
+    ltap_graph_free(watch->own);
     ltap_arena_clear(&watch->arena);
     ltap_memory_release(memory, watch);
 }

@@ -14,10 +14,13 @@ typedef struct ltap_watch {
     ltap_arena arena;
     ltap_point *points; /* copies, in the order of the hooks; the key */
     size_t n_points;
-    uint8_t *keep;  /* a flag a node of the getter's graph */
-    uint32_t *taps; /* the request's, then what the points look at */
+    const ltap_graph *graph; /* that runs: the getter's, or our own */
+    ltap_graph *own;         /* with points that replace; else NULL */
+    uint8_t *keep;           /* a flag a node of it */
+    uint32_t *taps;          /* the request's, then what the points look at */
     size_t n_taps;
-    ltap_look *looks; /* in order of execution */
+    ltap_look *looks; /* in order of execution: the points that are no nodes */
+    size_t n_looks;
 } ltap_watch;
 
 /* points: copied, different ones. watch: yours to give to ltap_watch_free. */

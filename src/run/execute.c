@@ -69,14 +69,49 @@ void ltap_run_copy_plain(const ltap_run *run, const ltap_operand *operand, const
     ltap_layout_convert(&operand->tensor, &from, &to, run->getter->threads);
 }
 
-static void do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
-                   ltap_features *features)
+ltap_status ltap_run_hand_on(const ltap_sink *sink, size_t index, const ltap_feature *feature,
+                             ltap_error *error)
+{
+    ltap_error said;
+
+    said.code = LTAP_OK;
+    ltap_status status = sink->take(sink->user, index, feature, &said);
+    if (status == LTAP_OK)
+        return LTAP_OK;
+    if (said.code == LTAP_OK)
+        return ltap_error_set(error, status, "the sink did not take '%s'", feature->name);
+    if (error)
+        *error = said;
+    return status;
+}
+
+/* Hands a feature to the sink: as it lies where that is plain, else from the view. */
+static ltap_status hand_on(ltap_run *run, const ltap_operand *from, void *data, size_t index,
+                           ltap_feature *feature, ltap_error *error)
+{
+    if (from->layout != LTAP_LAYOUT_PLAIN) {
+        ltap_run_copy_plain(run, from, data, run->view);
+        data = run->view;
+    }
+    feature->tensor.data = data;
+    feature->missing = 0;
+    ltap_status status = ltap_run_hand_on(run->sink, index, feature, error);
+    feature->tensor.data = NULL;
+    return status;
+}
+
+static ltap_status do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
+                          ltap_features *features, ltap_error *error)
 {
     const ltap_operand *from = &step->operands[0];
     ltap_feature *feature = &features->features[step->feature];
+    void *data = ltap_run_locate(run, plan, from);
 
-    ltap_run_copy_plain(run, from, ltap_run_locate(run, plan, from), feature->tensor.data);
+    if (run->sink)
+        return hand_on(run, from, data, step->feature, feature, error);
+    ltap_run_copy_plain(run, from, data, feature->tensor.data);
     feature->missing = 0;
+    return LTAP_OK;
 }
 
 static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
@@ -91,8 +126,7 @@ static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step
         do_convert(run, plan, step);
         return LTAP_OK;
     case LTAP_STEP_TAP:
-        do_tap(run, plan, step, features);
-        return LTAP_OK;
+        return do_tap(run, plan, step, features, error);
     case LTAP_STEP_HOOK:
         return ltap_run_hooks(run, plan, step, error);
     }
@@ -112,11 +146,25 @@ static ltap_status do_timed(ltap_run *run, const ltap_plan *plan, const ltap_ste
     return status;
 }
 
+/* Whether a step hands out what the step before it may have replaced, so that it was there when
+ * the forward was stopped. */
+static bool hands_out(const ltap_step *step, const ltap_step *hook)
+{
+    for (size_t i = 0; step->kind == LTAP_STEP_TAP && i < hook->n_outputs; i++)
+        if (hook->operands[hook->n_inputs + i].value == step->operands[0].value)
+            return true;
+    return false;
+}
+
 ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
                              ltap_error *error)
 {
-    for (size_t i = 0; i < plan->steps.count && !run->stopped; i++) {
+    const ltap_step *hook = NULL;
+
+    for (size_t i = 0; i < plan->steps.count; i++) {
         const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
+        if (run->stopped && !hands_out(step, hook))
+            return LTAP_OK;
         ltap_status status = run->profile.on ? do_timed(run, plan, step, features, error)
                                              : do_step(run, plan, step, features, error);
         if (status != LTAP_OK && step->node)
@@ -124,6 +172,7 @@ ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features
                                      ltap_node_text(run->getter->graph, step->node).text);
         if (status != LTAP_OK)
             return status;
+        hook = step->kind == LTAP_STEP_HOOK ? step : hook;
     }
     return LTAP_OK;
 }

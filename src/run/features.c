@@ -12,21 +12,35 @@ static ltap_status copy_text(ltap_arena *arena, const char *text, const char **c
     return ltap_arena_text(arena, text, strlen(text), copy, error);
 }
 
+/* Memory for all of them, one after the other. */
+static ltap_status take_data(ltap_features *made, ltap_error *error)
+{
+    uint64_t total = 0, end = 0;
+
+    for (size_t i = 0; i < made->count; i++)
+        if (!ltap_checked_round_up(ltap_tensor_bytes(&made->features[i].tensor), LTAP_ALIGNMENT,
+                                   &end) ||
+            !ltap_checked_add(total, end, &total))
+            return ltap_error_set(error, LTAP_ERROR_MEMORY, "the features are too large");
+    LTAP_TRY(ltap_memory_take(made->memory, total, "the features", &made->block, error));
+    char *next = made->block;
+    for (size_t i = 0; i < made->count; i++) {
+        ltap_tensor *tensor = &made->features[i].tensor;
+        tensor->data = next;
+        (void)ltap_checked_round_up(ltap_tensor_bytes(tensor), LTAP_ALIGNMENT, &end);
+        next += end;
+    }
+    return LTAP_OK;
+}
+
 static ltap_status fill(const ltap_getter *getter, const ltap_plan *plan, ltap_features *made,
                         ltap_error *error)
 {
-    uint64_t total = 0, end = 0;
     void *block;
 
     LTAP_TRY(ltap_arena_take(&made->arena, getter->n_layers, sizeof(ltap_feature), &block, error));
     made->features = block;
     made->count = getter->n_layers;
-    for (size_t i = 0; i < made->count; i++)
-        if (!ltap_checked_round_up(ltap_tensor_bytes(&plan->features[i]), LTAP_ALIGNMENT, &end) ||
-            !ltap_checked_add(total, end, &total))
-            return ltap_error_set(error, LTAP_ERROR_MEMORY, "the features are too large");
-    LTAP_TRY(ltap_memory_take(made->memory, total, "the features", &made->block, error));
-    char *next = made->block;
     for (size_t i = 0; i < made->count; i++) {
         ltap_feature *feature = &made->features[i];
         LTAP_TRY(copy_text(&made->arena, getter->layers[i].name, &feature->name, error));
@@ -34,15 +48,12 @@ static ltap_status fill(const ltap_getter *getter, const ltap_plan *plan, ltap_f
         LTAP_TRY(copy_text(&made->arena, getter->layers[i].kind, &feature->kind, error));
         feature->folded = getter->layers[i].folded;
         feature->tensor = plan->features[i];
-        feature->tensor.data = next;
         feature->missing = 1;
-        (void)ltap_checked_round_up(ltap_tensor_bytes(&feature->tensor), LTAP_ALIGNMENT, &end);
-        next += end;
     }
     return LTAP_OK;
 }
 
-ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan,
+ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan, bool with_data,
                               ltap_features **features, ltap_error *error)
 {
     void *block;
@@ -53,6 +64,8 @@ ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan,
     made->memory = ltap_memory_ref(getter->memory);
     ltap_arena_init(&made->arena, made->memory);
     ltap_status status = fill(getter, plan, made, error);
+    if (status == LTAP_OK && with_data)
+        status = take_data(made, error);
     if (status != LTAP_OK) {
         ltap_features_release(made);
         return status;

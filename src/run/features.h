@@ -14,8 +14,9 @@ struct ltap_features {
     const char *stopped; /* the layer whose hook ended the forward, or NULL */
 };
 
-/* Empty tensors of the plan's shapes under the getter's names. features: yours to release. */
-ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan,
+/* Empty tensors of the plan's shapes under the getter's names; or without data. features: yours to
+ * release. */
+ltap_status ltap_features_new(const ltap_getter *getter, const ltap_plan *plan, bool with_data,
                               ltap_features **features, ltap_error *error);
 /* What a forward that was stopped has not made loses its data. */
 ltap_status ltap_features_stop(ltap_features *features, const char *layer, ltap_error *error);

@@ -1,6 +1,7 @@
 /* Registration of hooks, and calling them; see hooks.h. */
 #include "run/hooks.h"
 
+#include "backends/layout.h"
 #include "base/error.h"
 #include "run/run.h"
 
@@ -41,7 +42,7 @@ void ltap_hooks_clear(ltap_hooks *hooks, ltap_getter *getter)
 }
 
 ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const ltap_hook *hook,
-                           uint64_t *number, ltap_error *error)
+                           ltap_hooked **added, ltap_error *error)
 {
     ltap_status status;
     void *block;
@@ -57,8 +58,8 @@ ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const l
                              &made->points, error));
     LTAP_GO(ltap_vector_push(&hooks->list, &made, error));
     made->number = ++hooks->n_given;
-    if (number)
-        *number = made->number;
+    made->what = "hook";
+    *added = made;
     hooks->changed = true;
     return LTAP_OK;
 done:
@@ -92,13 +93,21 @@ void ltap_hooks_remove(ltap_hooks *hooks, uint64_t number, bool busy)
         sweep(hooks);
 }
 
-static ltap_status find_point(ltap_hooks *hooks, const ltap_point *point, size_t *index,
-                              ltap_error *error)
+/* The place of a point among the different ones; it replaces where any of its hooks may. */
+static ltap_status find_point(ltap_hooks *hooks, const ltap_hooked *hooked, const ltap_point *point,
+                              size_t *index, ltap_error *error)
 {
-    for (*index = 0; *index < hooks->points.count; ++*index)
-        if (ltap_point_same(LTAP_VECTOR_AT(&hooks->points, ltap_point, *index), point))
-            return LTAP_OK;
-    return ltap_vector_push(&hooks->points, point, error);
+    ltap_point added = *point;
+
+    added.replaces = hooked->hook.replaces != 0;
+    for (*index = 0; *index < hooks->points.count; ++*index) {
+        ltap_point *other = LTAP_VECTOR_AT(&hooks->points, ltap_point, *index);
+        if (!ltap_point_meets(other, point))
+            continue;
+        other->replaces = other->replaces || added.replaces;
+        return LTAP_OK;
+    }
+    return ltap_vector_push(&hooks->points, &added, error);
 }
 
 static int by_point(const void *a, const void *b)
@@ -117,7 +126,7 @@ static ltap_status attach(ltap_hooks *hooks, ltap_error *error)
         const ltap_hooked *hooked = hooked_at(hooks, i);
         for (size_t k = 0; k < hooked->points.count; k++) {
             ltap_attached attached = {.hooked = hooked};
-            LTAP_TRY(find_point(hooks, LTAP_VECTOR_AT(&hooked->points, ltap_point, k),
+            LTAP_TRY(find_point(hooks, hooked, LTAP_VECTOR_AT(&hooked->points, ltap_point, k),
                                 &attached.point, error));
             LTAP_TRY(ltap_vector_push(&hooks->attached, &attached, error));
         }
@@ -165,13 +174,30 @@ static void describe(ltap_run *run, const ltap_step *step, ltap_hook_call *call)
                              .n_tensors = step->n_inputs};
 }
 
+/* The operand that holds what hooks see and may replace. */
+static const ltap_operand *operand_of(const ltap_step *step, size_t index)
+{
+    return &step->operands[step->n_outputs ? step->n_inputs + index : index];
+}
+
+/* Values that may be replaced get their own place, where it is not the one they lie in. */
+static void move_on(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
+{
+    for (size_t i = 0; i < step->n_outputs; i++) {
+        const ltap_operand *in = &step->operands[i], *out = operand_of(step, i);
+        if (in->buffer != out->buffer)
+            memcpy(ltap_run_locate(run, plan, out), ltap_run_locate(run, plan, in),
+                   (size_t)ltap_tensor_bytes(&in->tensor));
+    }
+}
+
 /* run->pointers: the data in plain layout; what lies in another is converted into the view. */
 static void bring(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
 {
     char *next = run->view;
 
     for (size_t i = 0; i < step->n_inputs; i++) {
-        const ltap_operand *operand = &step->operands[i];
+        const ltap_operand *operand = operand_of(step, i);
         run->pointers[i] = ltap_run_locate(run, plan, operand);
         if (operand->layout == LTAP_LAYOUT_PLAIN)
             continue;
@@ -181,19 +207,55 @@ static void bring(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
     }
 }
 
-static ltap_status fail(const ltap_hook_call *call, ltap_error *error)
+/* What was replaced in the view goes to where it is read. */
+static void take_back(ltap_run *run, const ltap_plan *plan, const ltap_step *step)
+{
+    for (size_t i = 0; i < step->n_outputs; i++) {
+        const ltap_operand *operand = operand_of(step, i);
+        const ltap_layout_side from = {run->pointers[i], LTAP_LAYOUT_PLAIN, 0};
+        const ltap_layout_side to = {ltap_run_locate(run, plan, operand), operand->layout, 0};
+        if (operand->layout != LTAP_LAYOUT_PLAIN)
+            ltap_layout_convert(&operand->tensor, &from, &to, run->getter->threads);
+    }
+}
+
+/* What a hook gave instead, into what the next one sees. */
+static ltap_status take_replaced(ltap_run *run, const ltap_step *step, const ltap_hook *hook,
+                                 const ltap_hook_call *call, ltap_error *error)
+{
+    if (!hook->replaces)
+        return ltap_error_set(error, LTAP_ERROR_HOOK,
+                              "the hook at '%s' was added to look, and replaced; set `replaces`",
+                              call->layer);
+    for (size_t i = 0; i < call->n_tensors; i++) {
+        const ltap_tensor *given = &call->tensors[i], *wanted = &step->operands[i].tensor;
+        if (given->dtype != wanted->dtype || !ltap_tensor_same_shape(given, wanted) || !given->data)
+            return ltap_error_set(error, LTAP_ERROR_HOOK,
+                                  "the hook at '%s' replaced %s by %s; type and shape must stay",
+                                  call->layer, ltap_tensor_text(wanted).text,
+                                  given->data ? ltap_tensor_text(given).text : "nothing");
+    }
+    for (size_t i = 0; i < call->n_tensors; i++)
+        if (call->tensors[i].data != run->pointers[i])
+            memmove(run->pointers[i], call->tensors[i].data,
+                    (size_t)ltap_tensor_bytes(&call->tensors[i]));
+    return LTAP_OK;
+}
+
+static ltap_status fail(const ltap_hooked *hooked, const ltap_hook_call *call, ltap_error *error)
 {
     if (call->error->code == LTAP_OK)
         return ltap_error_set(error, LTAP_ERROR_HOOK, "the hook at '%s' failed", call->layer);
     if (error)
         *error = *call->error;
-    return ltap_error_prefix(error, call->error->code, "the hook at '%s'", call->layer);
+    return ltap_error_prefix(error, call->error->code, "the %s at '%s'", hooked->what, call->layer);
 }
 
 /* One hook that wants the data. */
-static ltap_status call_back(ltap_run *run, const ltap_hook *hook, ltap_hook_call *call,
-                             ltap_error *error)
+static ltap_status call_back(ltap_run *run, const ltap_step *step, const ltap_hooked *hooked,
+                             ltap_hook_call *call, ltap_error *error)
 {
+    const ltap_hook *hook = &hooked->hook;
     ltap_error said = {.code = LTAP_OK, .offset = LTAP_NO_OFFSET};
 
     for (size_t i = 0; i < call->n_tensors; i++)
@@ -202,11 +264,14 @@ static ltap_status call_back(ltap_run *run, const ltap_hook *hook, ltap_hook_cal
     switch (hook->callback(hook->user, call)) {
     case LTAP_HOOK_CONTINUE:
         return LTAP_OK;
+    case LTAP_HOOK_REPLACED:
+        run->replaced = true;
+        return take_replaced(run, step, hook, call, error);
     case LTAP_HOOK_STOP:
         run->stopped = call->layer;
         return LTAP_OK;
     case LTAP_HOOK_FAILED:
-        return fail(call, error);
+        return fail(hooked, call, error);
     }
     return ltap_error_set(error, LTAP_ERROR_HOOK, "the hook at '%s' gave an answer that is none",
                           call->layer);
@@ -218,6 +283,8 @@ ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step
     const size_t *range = LTAP_VECTOR_AT(&run->hooks.first, size_t, step->point);
     bool there = false;
 
+    move_on(run, plan, step);
+    run->replaced = false;
     for (size_t i = range[0]; i < range[1] && !run->stopped; i++) {
         const ltap_hooked *hooked = LTAP_VECTOR_AT(&run->hooks.attached, ltap_attached, i)->hooked;
         ltap_hook_call call;
@@ -230,7 +297,9 @@ ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step
             bring(run, plan, step);
         there = true;
         describe(run, step, &call);
-        LTAP_TRY(call_back(run, &hooked->hook, &call, error));
+        LTAP_TRY(call_back(run, step, hooked, &call, error));
     }
+    if (run->replaced)
+        take_back(run, plan, step);
     return LTAP_OK;
 }

@@ -5,7 +5,8 @@
 #include "plan/watch.h"
 
 typedef struct ltap_hooked {
-    ltap_hook hook; /* layer is not kept */
+    ltap_hook hook;   /* layer is not kept */
+    const char *what; /* "hook", or what it is to the user */
     uint64_t number;
     bool removed;       /* not called any more; its memory goes when no forward is under way */
     ltap_arena arena;   /* of its points */
@@ -31,8 +32,9 @@ typedef struct ltap_hooks {
 
 void ltap_hooks_init(ltap_hooks *hooks, ltap_memory *memory);
 void ltap_hooks_clear(ltap_hooks *hooks, ltap_getter *getter);
+/* added: borrowed from the hooks. */
 ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const ltap_hook *hook,
-                           uint64_t *number, ltap_error *error);
+                           ltap_hooked **added, ltap_error *error);
 /* busy: a forward is under way. */
 void ltap_hooks_remove(ltap_hooks *hooks, uint64_t number, bool busy);
 /* Before a forward: watch, attached and first are about the list as it is. */

@@ -90,12 +90,16 @@ static ltap_status copy_text(ltap_profile *profile, const char *text, const char
 }
 
 static ltap_status name_layer(ltap_profile *profile, const ltap_getter *getter,
-                              const ltap_step *step, const char **layer, ltap_error *error)
+                              const ltap_plan *plan, const ltap_step *step, const char **layer,
+                              ltap_error *error)
 {
     const ltap_model *model = getter->model;
     const ltap_graph *graph = model->graph;
     uint32_t value = main_value(step);
     ltap_text text = {""};
+
+    if (step->kind == LTAP_STEP_HOOK)
+        return copy_text(profile, plan->watch->points[step->point].layer, layer, error);
 
     if (value != LTAP_NO_VALUE && value < graph->values.count) {
         uint32_t node = find_origin(graph, step->node, value);
@@ -141,10 +145,10 @@ static ltap_status name_kernel(ltap_profile *profile, const ltap_step *step, con
                      error);
 }
 
-static ltap_status describe(ltap_profile *profile, const ltap_getter *getter, const ltap_step *step,
-                            ltap_profile_step *line, ltap_error *error)
+static ltap_status describe(ltap_profile *profile, const ltap_getter *getter, const ltap_plan *plan,
+                            const ltap_step *step, ltap_profile_step *line, ltap_error *error)
 {
-    LTAP_TRY(name_layer(profile, getter, step, &line->layer, error));
+    LTAP_TRY(name_layer(profile, getter, plan, step, &line->layer, error));
     LTAP_TRY(name_operation(profile, step, &line->operation, error));
     LTAP_TRY(name_kernel(profile, step, &line->kernel, error));
     line->mult_adds = step->mult_adds;
@@ -172,7 +176,7 @@ static ltap_status begin(ltap_profile *profile, const ltap_getter *getter, const
     for (size_t i = 0; i < plan->n_inputs; i++)
         ((ltap_tensor *)inputs)[i] = plan->inputs[i];
     for (size_t i = 0; i < plan->steps.count; i++)
-        LTAP_TRY(describe(profile, getter, LTAP_VECTOR_AT(&plan->steps, ltap_step, i),
+        LTAP_TRY(describe(profile, getter, plan, LTAP_VECTOR_AT(&plan->steps, ltap_step, i),
                           (ltap_profile_step *)steps + i, error));
     profile->watch = plan->watch ? plan->watch->number : 0;
     profile->inputs = inputs;

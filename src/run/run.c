@@ -132,12 +132,15 @@ static ltap_status renew(ltap_run *run, void **block, uint64_t *have, uint64_t w
 
 static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error *error)
 {
+    uint64_t view_bytes = plan->view_bytes;
     void *block;
 
     LTAP_TRY(renew(run, &run->arena, &run->arena_bytes, plan->arena_bytes, "the arena", error));
     LTAP_TRY(renew(run, &run->scratch, &run->scratch_bytes, plan->scratch_bytes,
                    "the kernels' scratch memory", error));
-    LTAP_TRY(renew(run, &run->view, &run->view_bytes, plan->view_bytes, "what hooks see", error));
+    if (run->sink && plan->sink_bytes > view_bytes)
+        view_bytes = plan->sink_bytes;
+    LTAP_TRY(renew(run, &run->view, &run->view_bytes, view_bytes, "what hooks see", error));
     if (run->tensors && run->n_operands >= plan->max_operands)
         return LTAP_OK;
     ltap_memory_release(run->memory, run->tensors);
@@ -154,6 +157,15 @@ static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error 
     return LTAP_OK;
 }
 
+/* The sink hears of what a stopped forward has not made. */
+static ltap_status tell_missing(ltap_run *run, const ltap_features *features, ltap_error *error)
+{
+    for (size_t i = 0; run->stopped && i < features->count; i++)
+        if (features->features[i].missing)
+            LTAP_TRY(ltap_run_hand_on(run->sink, i, &features->features[i], error));
+    return LTAP_OK;
+}
+
 /* The steps of a plan, into new features. */
 static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **features,
                       ltap_error *error)
@@ -163,11 +175,13 @@ static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **feat
     LTAP_TRY(take_memory(run, plan, error));
     if (run->profile.on)
         LTAP_TRY(ltap_profile_prepare(&run->profile, run->getter, plan, error));
-    LTAP_TRY(ltap_features_new(run->getter, plan, &made, error));
+    LTAP_TRY(ltap_features_new(run->getter, plan, run->sink == NULL, &made, error));
     ltap_status status = ltap_run_execute(run, plan, made, error);
-    if (status == LTAP_OK && run->stopped)
+    if (status == LTAP_OK && run->sink)
+        status = tell_missing(run, made, error);
+    else if (status == LTAP_OK && run->stopped)
         status = ltap_features_stop(made, run->stopped, error);
-    if (status != LTAP_OK) {
+    if (status != LTAP_OK || run->sink) {
         ltap_features_release(made);
         return status;
     }
@@ -187,7 +201,7 @@ static ltap_status plan_and_go(ltap_run *run, ltap_features **features, ltap_err
 }
 
 ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
-                        ltap_features **features, ltap_error *error)
+                        const ltap_sink *sink, ltap_features **features, ltap_error *error)
 {
     if (run->busy)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
@@ -198,6 +212,7 @@ ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs
     ltap_pool *before = ltap_parallel_enter(run->pool);
     run->busy = true;
     run->stopped = NULL;
+    run->sink = sink;
     ltap_status status = plan_and_go(run, features, error);
     run->busy = false;
     ltap_parallel_enter(before);

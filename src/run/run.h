@@ -20,20 +20,26 @@ struct ltap_run {
     ltap_hooks hooks;
     void *view; /* what hooks see of values that do not lie in plain layout */
     uint64_t view_bytes;
-    bool busy;           /* a forward is under way */
-    const char *stopped; /* this forward's: the layer whose hook ended it; NULL: none */
-    ltap_pool *pool;     /* its threads, between forwards asleep; NULL: none */
+    bool busy;             /* a forward is under way */
+    bool replaced;         /* by a hook of this step */
+    const ltap_sink *sink; /* this forward's, or NULL */
+    const char *stopped;   /* this forward's: the layer whose hook ended it; NULL: none */
+    ltap_pool *pool;       /* its threads, between forwards asleep; NULL: none */
 };
 
 ltap_status ltap_run_make(ltap_getter *getter, ltap_run **run, ltap_error *error);
 void ltap_run_release(ltap_run *run);
+/* sink: NULL, or features go there and *features stays NULL. */
 ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
-                        ltap_features **features, ltap_error *error);
+                        const ltap_sink *sink, ltap_features **features, ltap_error *error);
 
 /* Does all steps of a plan; the run's memory is large enough. */
 ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
                              ltap_error *error);
 
+/* A feature to a sink; an error is set where the sink set none. */
+ltap_status ltap_run_hand_on(const ltap_sink *sink, size_t index, const ltap_feature *feature,
+                             ltap_error *error);
 /* Calls the hooks of a step. */
 ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
                            ltap_error *error);

@@ -136,6 +136,7 @@ static ltap_plan *make_plan(bench *b, const char *const *names, size_t count, bo
     memset(keep, 0, b->rewritten->nodes.count);
     assert_int_equal(ltap_prune(b->rewritten, taps, count, keep, NULL), LTAP_OK);
     ltap_plan_request request = {.graph = b->rewritten,
+                                 .base = b->rewritten,
                                  .keep = keep,
                                  .taps = taps,
                                  .n_taps = count,

@@ -37,7 +37,7 @@ static ltap_hook_answer look(void *user, ltap_hook_call *call)
 {
     size_t *seen = user;
     *seen += ltap_tensor_bytes(&call->tensors[0]);
-    return LTAP_HOOK_CONTINUE;
+    return call->side == LTAP_HOOK_BEFORE ? LTAP_HOOK_REPLACED : LTAP_HOOK_CONTINUE;
 }
 
 /* A first set of hooks, then another. */
@@ -45,7 +45,11 @@ static ltap_status hook(chain *made, const ltap_input *input, ltap_error *error)
 {
     static size_t seen;
     const ltap_hook hooks[] = {{.layer = "backbone.layer1.*.relu", .callback = look, .user = &seen},
-                               {.layer = "backbone.bn1", .callback = look, .user = &seen}};
+                               {.layer = "backbone.bn1",
+                                .side = LTAP_HOOK_BEFORE,
+                                .replaces = 1,
+                                .callback = look,
+                                .user = &seen}};
     uint64_t number = 0;
     ltap_status status = ltap_hook_add(made->run, &hooks[0], &number, error);
     if (status == LTAP_OK)
@@ -54,6 +58,9 @@ static ltap_status hook(chain *made, const ltap_input *input, ltap_error *error)
     made->features = NULL;
     if (status == LTAP_OK)
         status = ltap_hook_add(made->run, &hooks[1], NULL, error);
+    const ltap_intervention mean = {.layer = "backbone.conv1[:,3]", .kind = LTAP_SET_MEAN};
+    if (status == LTAP_OK)
+        status = ltap_intervention_add(made->run, &mean, NULL, error);
     ltap_hook_remove(made->run, number);
     return status;
 }

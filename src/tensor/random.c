@@ -1,10 +1,11 @@
 /* SplitMix64 (Steele, Lea, Flood 2014) and Marsaglia's polar method (1964), in IEEE doubles. The
  * logarithm is a series of our own, because the C library's may differ in its last bit from one
  * machine to the next; square roots are exact everywhere. */
-#include "cli/random.h"
+#include <layertap/random.h>
+
 #include <math.h>
 
-static uint64_t next_bits(cli_random *random)
+static uint64_t next_bits(ltap_random *random)
 {
     uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -29,12 +30,7 @@ static double logarithm(double x)
     return (double)e * 0.69314718055994531 + 2 * sum;
 }
 
-void cli_random_init(cli_random *random, uint64_t seed)
-{
-    *random = (cli_random){.state = seed};
-}
-
-double cli_random_normal(cli_random *random)
+double ltap_random_normal(ltap_random *random)
 {
     if (random->has_spare) {
         random->has_spare = 0;
