@@ -50,25 +50,6 @@ typedef struct walk {
     const int32_t *places;       /* of a narrow panel, otherwise NULL */
 } walk;
 
-/* Columns that do not exist must not be written: by way of a tile apart. */
-static void run_apart(const walk *w, ltap_tile_job *job, int64_t n_rows, ltap_tile tile)
-{
-    float apart[LTAP_TILE_ROWS * MOST_WIDTH];
-    float *dst = job->dst;
-    size_t bytes = (size_t)w->live * sizeof(float);
-
-    if (!job->start)
-        memset(apart, 0, sizeof apart);
-    for (int64_t r = 0; r < n_rows && !job->start; r++)
-        memcpy(apart + r * w->width, dst + r * job->stride, bytes);
-    ltap_tile_job other = *job;
-    other.dst = apart;
-    other.stride = w->width;
-    tile(&other);
-    for (int64_t r = 0; r < n_rows; r++)
-        memcpy(dst + r * job->stride, apart + r * w->width, bytes);
-}
-
 static void run_block(const walk *w, const part *p, int64_t block, ltap_tile_job *job)
 {
     const ltap_gemm *g = w->gemm;
@@ -80,10 +61,8 @@ static void run_block(const walk *w, const part *p, int64_t block, ltap_tile_job
 
     job->rows = g->pointers + g->panels->taps * begin + p->tap * n_rows;
     job->dst = g->dst + begin * g->stride + w->column;
-    if (w->live < w->width)
-        run_apart(w, job, n_rows, tile);
-    else
-        tile(job);
+    job->some = (int)(w->live % tiles->lanes);
+    tile(job);
 }
 
 /* All blocks go through a part while the next one is fetched, a share of it with each block. */

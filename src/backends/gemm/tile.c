@@ -26,9 +26,16 @@ LTAP_VECTOR_CONTRACT
 #define TILE_ROWS    12, 12, 6, 6
 #define TILE_NAME    "avx512"
 #define TILE_NARROW  12
+#define TILE_LOAD_SOME(src, n)                                                                     \
+    (TILE(vector)) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), src)
+#define TILE_STORE_SOME(dst, n, v)                                                                 \
+    _mm512_mask_storeu_ps(dst, (__mmask16)((1u << (n)) - 1), (__m512)(v))
 #define TILE_PERMUTE(v, places)                                                                    \
     (TILE(vector)) _mm512_permutexvar_ps(_mm512_loadu_si512(places), (__m512)(v))
 #include "backends/gemm/tile.inc"
+
+/* Eight of these from the n-th before the middle on mask n lanes. */
+static const int32_t some_lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 #define TILE(name)   name##_avx2
 #define TILE_TARGET  __attribute__((target("avx2,fma")))
@@ -37,6 +44,10 @@ LTAP_VECTOR_CONTRACT
 #define TILE_ROWS    12, 6, 3, 3
 #define TILE_NAME    "avx2"
 #define TILE_NARROW  6
+#define TILE_SOME(n)                                                                               \
+    _mm256_loadu_si256((const __m256i *)(const void *)(some_lanes + TILE_LANES - (n)))
+#define TILE_LOAD_SOME(src, n)     (TILE(vector)) _mm256_maskload_ps(src, TILE_SOME(n))
+#define TILE_STORE_SOME(dst, n, v) _mm256_maskstore_ps(dst, TILE_SOME(n), (__m256)(v))
 #define TILE_PERMUTE(v, places)                                                                    \
     (TILE(vector)) _mm256_permutevar8x32_ps(                                                       \
         (__m256)(v), _mm256_loadu_si256((const __m256i *)(const void *)(places)))

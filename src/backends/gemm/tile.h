@@ -12,6 +12,7 @@
 #ifndef LTAP_BACKENDS_GEMM_TILE_H
 #define LTAP_BACKENDS_GEMM_TILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LTAP_TILE_VECTORS = 4, LTAP_TILE_ROWS = 12 };
@@ -25,6 +26,7 @@ typedef struct ltap_tile_job {
     const float *start; /* what each row begins with; NULL: what dst holds */
     float *dst;
     int64_t stride; /* floats from one row of dst to the next */
+    int some;       /* columns of the last vector that exist, others are not touched; 0: all */
     /* Narrow tiles only, [depth][lanes]: at depth k, a lane multiplies the row's number first +
      * places[k][lane]. All are below the number of lanes; a row has that many from first on. */
     const int32_t *places;
