@@ -79,6 +79,50 @@ class SqueezeExcite(nn.Module):
         return x * self.gate(self.up(self.act(self.down(self.pool(x)))))
 
 
+class Recurrent(nn.Module):
+    def __init__(self, kind, width, hidden):
+        super().__init__()
+        self.rnn = kind(width, hidden, batch_first=True, bidirectional=hidden % 2 == 0)
+
+    def forward(self, x):
+        return self.rnn(x)[0]
+
+
+class Keep(nn.Module):
+    """Hands out what it was given, alone or beside something of its own."""
+
+    def __init__(self, act):
+        super().__init__()
+        self.act = act
+
+    def forward(self, x):
+        return x if self.act is None else (x, self.act(x))
+
+
+class Twice(nn.Module):
+    """Takes two values side by side through one module."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x, y):
+        return {"first": self.inner(x), "second": self.inner(y)}
+
+
+class Loop(nn.Module):
+    def __init__(self, inner, times, between):
+        super().__init__()
+        self.inner, self.times, self.between = inner, times, between
+
+    def forward(self, x):
+        for i in range(self.times):
+            x = self.inner(x)
+            if self.between and i + 1 < self.times:
+                x = torch.tanh(x)
+        return x
+
+
 def spatial(x):
     return x.dim() - 2
 
@@ -149,6 +193,8 @@ def pool(r, x):
     adaptive = ((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
                 (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d))
     size = r.choice([1, 1, 2] + [x.shape[-1] // k for k in (2, 3, 4) if x.shape[-1] % k == 0])
+    if any(s % size for s in x.shape[2:]):
+        size = 1  # what exporters know
     return r.choice(adaptive)[d](size)
 
 
@@ -168,6 +214,7 @@ def quiet(r, x):
     """Modules that hand out what they were given, or nearly so."""
     return r.choice((nn.Dropout, nn.Dropout, nn.Identity,
                      lambda: nn.Sequential(nn.Dropout(0.3)), nn.Sequential,
+                     lambda: Keep(None), lambda: Keep(nn.ReLU()), lambda: Keep(nn.Tanh()),
                      lambda: nn.Flatten(1) if x.dim() == 2 else nn.Dropout2d(0.2)))()
 
 
@@ -208,13 +255,19 @@ def encoder(r, x):
                                       activation=r.choice(("relu", "gelu")))
 
 
+def recurrent(r, x):
+    if x.dim() != 3:
+        return None
+    return Recurrent(r.choice((nn.LSTM, nn.GRU, nn.RNN)), x.shape[-1], r.choice((3, 4, 6)))
+
+
 def squeeze(r, x):
     return SqueezeExcite(x.shape[1]) if x.dim() == 4 else None
 
 
 MAKERS = ((convolution, 9), (batch_norm, 6), (activation, 9), (pool, 4), (other_norm, 3), (linear, 3),
           (upsample, 2), (transposed, 2), (quiet, 2), (shape_module, 2), (attention, 2),
-          (encoder, 1 if NEW else 0), (squeeze, 1))
+          (encoder, 1 if NEW else 0), (squeeze, 1), (recurrent, 2))
 WITH_CHANNELS = (convolution, transposed, pool, upsample)
 
 
@@ -270,6 +323,7 @@ def pairing(r, x):
 class Grower:
     def __init__(self, seed):
         self.r = random.Random(seed)
+        self.made = []  # modules that have a place
         torch.manual_seed(seed)
 
     def sane(self, values):
@@ -302,6 +356,7 @@ class Grower:
     def place(self, block, module):
         """Gives the module a home in the block: an attribute, a list, a dictionary, a holder."""
         kind = self.r.random()
+        self.made.append(module)
         if kind < 0.6:
             name = self.fresh_name(block)
             block.add_module(name, module)
@@ -311,6 +366,14 @@ class Grower:
                 block.add_module("items", nn.ModuleList())
             block.items.append(module)
             return "items.%d" % (len(block.items) - 1)
+        if kind < 0.79:
+            if not hasattr(block, "deep"):
+                block.add_module("deep", nn.ModuleDict({"a": nn.ModuleDict(), "b": nn.ModuleList()}))
+            if self.r.random() < 0.5:
+                block.deep["b"].append(module)
+                return "deep.b.%d" % (len(block.deep["b"]) - 1)
+            block.deep["a"]["relu%d" % len(block.deep["a"])] = module
+            return "deep.a.relu%d" % (len(block.deep["a"]) - 1)
         if kind < 0.88:
             if not hasattr(block, "table"):
                 block.add_module("table", nn.ModuleDict())
@@ -333,6 +396,15 @@ class Grower:
         except Exception:
             return None
         return made.eval() if made is not None else None
+
+    def tied(self, x):
+        """A Linear with the weight of another one."""
+        for module in self.made:
+            if isinstance(module, nn.Linear) and module.in_features == x.shape[-1]:
+                made = nn.Linear(module.in_features, module.out_features, bias=self.r.random() < 0.5)
+                made.weight = module.weight
+                return made
+        return None
 
     def sequential(self, x, depth):
         """A chain; now and then named, nested, or with one module twice."""
@@ -373,9 +445,20 @@ class Grower:
             result = self.attempt(function, [x, values[other]])
             return (function, [source, other], result) if result else None
         sources = [source]
-        if kind < 0.56:
+        if kind < 0.44 and self.made:
+            made = self.r.choice(self.made)  # under a second path
+        elif kind < 0.46:
+            made = self.module(x)
+            made = made and Loop(made, self.r.choice((2, 3)), self.r.random() < 0.5)
+        elif kind < 0.48:
+            sources.append(self.r.randrange(len(values)))
+            made = self.module(x)
+            made = made and Twice(made)
+        elif kind < 0.49:
+            made = self.tied(x)
+        elif kind < 0.58:
             made = self.sequential(x, depth)
-        elif kind < 0.66 and depth < 2:
+        elif kind < 0.68 and depth < 2:
             if self.r.random() < 0.3:
                 sources.append(self.r.randrange(len(values)))
             made = self.block([values[i] for i in sources], depth + 1)
@@ -406,7 +489,7 @@ class Grower:
             ends.append(self.r.choice(more))
         block.outputs = ends[::-1] if self.r.random() < 0.5 else ends
         if len(ends) > 1:
-            block.form = "dictionary" if depth == 0 and self.r.random() < 0.4 else "tuple"
+            block.form = "dictionary" if self.r.random() < 0.3 else "tuple"
         return block.eval()
 
 

@@ -36,6 +36,14 @@ static const source sources[] = {
     {"", "the names of weights", ltap_scopes_weights, ltap_tree_weights, false},
 };
 
+/* A module of torch.nn with one operation: what stands between two of that scope may stand between
+ * two calls. */
+static bool is_leaf(const ltap_scopes *scopes, uint32_t scope)
+{
+    const char *name = ltap_scopes_at(scopes, scope)->class_name;
+    return ltap_class_runs_once(name) && strcmp(name, "torch.nn.modules.container.Sequential") != 0;
+}
+
 /* Operations without a scope run where both neighbours in the order of execution run. */
 static void inherit(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes)
 {
@@ -46,6 +54,7 @@ static void inherit(const ltap_layers *layers, const ltap_flow *flow, ltap_scope
             before = *chain;
             continue;
         }
+        layers->inferred[flow->order[i]] = 1;
         size_t next = i + 1;
         while (next < flow->n_order && next < i + 16 &&
                scopes->chains[flow->order[next]].steps == NULL)
@@ -53,11 +62,13 @@ static void inherit(const ltap_layers *layers, const ltap_flow *flow, ltap_scope
         if (next >= flow->n_order || before.n_steps == 0)
             continue;
         const ltap_chain *after = &scopes->chains[flow->order[next]];
+        bool within = ltap_nodes_share_source(ltap_graph_node(layers->graph, flow->order[i - 1]),
+                                              ltap_graph_node(layers->graph, flow->order[next]));
         chain->steps = before.steps;
-        layers->inferred[flow->order[i]] = 1;
         while (chain->n_steps < before.n_steps && chain->n_steps < after->n_steps &&
                before.steps[chain->n_steps].scope == after->steps[chain->n_steps].scope &&
-               before.steps[chain->n_steps].turn == after->steps[chain->n_steps].turn)
+               before.steps[chain->n_steps].turn == after->steps[chain->n_steps].turn &&
+               (within || !is_leaf(scopes, before.steps[chain->n_steps].scope)))
             chain->n_steps++;
     }
 }

@@ -39,6 +39,7 @@ typedef struct ltap_module {
      * does. What is in doubt is refused, never guessed. */
     const char *doubt;
     size_t first_doubtful;
+    bool beside; /* its calls do the same side by side, and may be one that hands out all */
     uint64_t n_parameters; /* elements of the weights used inside, each weight once */
     /* The exporter folded a BatchNorm into this convolution: its own value is not in the file; the
      * call's output is the value after it. */
@@ -67,7 +68,7 @@ typedef struct ltap_layers {
  2 where it is known as that BatchNorm's */
     uint32_t *module_of_node; /* innermost module of each node, or LTAP_NO_MODULE */
     uint32_t *call_of_node;   /* which call of it */
-    uint8_t *inferred;        /* per node: 1 where its place is that of its neighbours */
+    uint8_t *inferred;        /* per node: 1 where the file does not say where it ran */
     const uint32_t *order;    /* nodes that compute data, as the tree has them */
     size_t n_order;
     ltap_map module_by_alias; /* scopes as the file writes them; LTAP_NO_MODULE: several */

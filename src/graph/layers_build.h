@@ -193,10 +193,14 @@ ltap_status ltap_tree_folded_ends(ltap_tree *tree, uint32_t call, const ltap_nod
 /* Whether the node, of the dynamo exporter, still is the operation that it came from: what was
  * merged has another's name, or reads further back than that one did. */
 bool ltap_node_is_as_written(const ltap_graph *graph, const ltap_node *node);
+/* Whether both are of one operation that was written as several. */
+bool ltap_nodes_share_source(const ltap_node *a, const ltap_node *b);
 /* How a node reads a value: as its operation was written to (or the file does not say); as
  * rewriting left it; or what is inside another operation, equal to a part of its own. */
 typedef enum ltap_use { LTAP_USE_WRITTEN, LTAP_USE_OTHER, LTAP_USE_WITHIN } ltap_use;
 ltap_use ltap_node_use(const ltap_graph *graph, const ltap_node *node, uint32_t value);
+/* Whether an operation before this one was merged with it. */
+bool ltap_node_was_merged(const ltap_graph *graph, const ltap_node *node);
 /* Whether rewriting put operations of others into this node, so that what it reads is not what its
  * module read. */
 bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node);

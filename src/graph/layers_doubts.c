@@ -114,6 +114,7 @@ ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error)
         const ltap_tree_call *call = ltap_tree_at(tree, c);
         ltap_module *module = ltap_layers_at(tree->layers, call->module);
         bool repeats = call->repeats == LTAP_REPEATS_IN_A_ROW && !settled[call->module];
+        module->beside |= call->repeats == LTAP_REPEATS_BESIDE && !settled[call->module];
         if (module->doubt != NULL || (!call->uneven && !repeats))
             continue;
         LTAP_TRY(ltap_arena_format(

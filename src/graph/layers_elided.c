@@ -65,6 +65,23 @@ static bool has_taken_over(const ltap_tree *tree, const ltap_module_call *call)
     return false;
 }
 
+/* Whether a call can be seen to begin with its first operation: with one that has no modules
+ * inside, or with children from number 0 on. What begins otherwise may have begun with a BatchNorm.
+ */
+static bool begins_plainly(const ltap_tree *tree, uint32_t parent, const ltap_module_call *call)
+{
+    uint32_t inner = tree->call_of[call->first], number;
+    for (; inner != LTAP_NO_CALL && inner != parent; inner = ltap_tree_at(tree, inner)->parent) {
+        const ltap_tree_call *around = ltap_tree_at(tree, ltap_tree_at(tree, inner)->parent);
+        const char *above = ltap_layers_at(tree->layers, around->module)->path;
+        const char *path = ltap_layers_at(tree->layers, ltap_tree_at(tree, inner)->module)->path;
+        if (ltap_tree_at(tree, inner)->parent != parent &&
+            (!ltap_name_number(above, path, &number) || number != 0))
+            return false;
+    }
+    return inner == parent;
+}
+
 static ltap_status add_elided(ltap_tree *tree, uint32_t parent, uint32_t number, uint32_t value,
                               const char *note, ltap_error *error)
 {
@@ -99,15 +116,18 @@ static ltap_status add_elided(ltap_tree *tree, uint32_t parent, uint32_t number,
     return LTAP_OK;
 }
 
-/* The numbers [from, to) are missing between a value's maker and what reads it. */
-static ltap_status fill_gap(ltap_tree *tree, uint32_t parent, uint32_t from, uint32_t to,
-                            uint32_t value, ltap_error *error)
+/* The numbers [from, next->number) are missing between a value's maker and what reads it. */
+static ltap_status fill_gap(ltap_tree *tree, uint32_t parent, uint32_t from, const child_call *next,
+                            ltap_error *error)
 {
+    uint32_t to = next->number, value = next->call->inputs[0];
     ltap_layers *layers = tree->layers;
     const ltap_value *v = ltap_graph_at(layers->graph, value);
     bool folded = v->producer != LTAP_NO_NODE && layers->folded_node[v->producer] == 1;
     const char *note;
     if (to <= from || to - from > MAX_GAP)
+        return LTAP_OK;
+    if (folded && !begins_plainly(tree, parent, next->call))
         return LTAP_OK;
     if (folded && to - from > 1)
         from = to - 1;
@@ -142,7 +162,7 @@ ltap_status ltap_tree_elided(ltap_tree *tree, ltap_error *error)
             if (i == 0 && at.number > 0)
                 next = at.number - 1;
             if (!has_taken_over(tree, at.call))
-                LTAP_GO(fill_gap(tree, c, next, at.number, at.call->inputs[0], error));
+                LTAP_GO(fill_gap(tree, c, next, &at, error));
             next = at.number + 1;
         }
     }

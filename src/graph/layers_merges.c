@@ -20,7 +20,7 @@ static bool rule_is_harmless(const char *rule, size_t bytes)
     return false;
 }
 
-static bool was_merged(const ltap_graph *graph, const ltap_node *node)
+bool ltap_node_was_merged(const ltap_graph *graph, const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
     while (rules != NULL && *rules != '\0') {
@@ -36,7 +36,8 @@ static bool was_merged(const ltap_graph *graph, const ltap_node *node)
 bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
-    return rules != NULL && (was_merged(graph, node) || strstr(rules, "FuseBatchNorm") != NULL);
+    return rules != NULL &&
+           (ltap_node_was_merged(graph, node) || strstr(rules, "FuseBatchNorm") != NULL);
 }
 
 typedef struct merge_state {
@@ -163,7 +164,7 @@ ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
     memset(block, 0xff, tree->layers->modules.count * sizeof(uint32_t));
     for (uint32_t place = 0; place < tree->flow->n_order; place++) {
         const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
-        if (!was_merged(graph, node))
+        if (!ltap_node_was_merged(graph, node))
             continue;
         bool activation = merged_activation(node);
         found.first = activation && found.count == 0 ? place : found.first;

@@ -35,6 +35,12 @@ bool ltap_node_is_as_written(const ltap_graph *graph, const ltap_node *node)
            names_at(first, ltap_graph_at(graph, node->inputs[0])->name);
 }
 
+bool ltap_nodes_share_source(const ltap_node *a, const ltap_node *b)
+{
+    const char *mine = ltap_node_property(a, source_key), *its = ltap_node_property(b, source_key);
+    return mine != NULL && its != NULL && strcmp(mine, its) == 0;
+}
+
 static bool mentions(const ltap_node *node, const char *name)
 {
     for (const char *p = arguments_of(node); p != NULL; p = strchr(p + 1, '%'))
@@ -59,13 +65,10 @@ static bool has_written_name(const ltap_graph *graph, const ltap_value *value)
 /* Whether the value lies inside one operation of those written. */
 static bool is_within(const ltap_graph *graph, const ltap_value *value)
 {
-    const char *source = ltap_node_property(ltap_graph_node(graph, value->producer), source_key);
-    for (size_t i = 0; i < value->n_consumers && i < MAX_READERS && source != NULL; i++) {
-        const char *its =
-            ltap_node_property(ltap_graph_node(graph, value->consumers[i]), source_key);
-        if (its != NULL && strcmp(its, source) == 0)
+    for (size_t i = 0; i < value->n_consumers && i < MAX_READERS; i++)
+        if (ltap_nodes_share_source(ltap_graph_node(graph, value->producer),
+                                    ltap_graph_node(graph, value->consumers[i])))
             return true;
-    }
     return false;
 }
 

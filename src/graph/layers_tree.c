@@ -10,6 +10,10 @@
 #include "base/error.h"
 #include <string.h>
 
+#define SCOPE_TOKEN 0x6a09e667f3bcc909u /* begins the hash of where an operation runs */
+#define ANY_TOKEN   0                   /* of an operation that was merged away */
+#define MAX_LENGTHS 16                  /* of sequences that are tried: the cost stays linear */
+
 static const ltap_step *step_at(const ltap_tree *tree, size_t place, uint32_t depth)
 {
     const ltap_chain *chain = ltap_tree_chain(tree, place);
@@ -60,20 +64,49 @@ static uint32_t period(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t d
     return shortest_period(tree, end - begin);
 }
 
+/* Whether n tokens are a whole number of a sequence shorter than that, where ANY_TOKEN is any. */
+static bool is_periodic(const uint64_t *tokens, uint64_t *sequence, uint32_t n)
+{
+    for (uint32_t length = 1, tried = 0; length <= n / 2 && tried < MAX_LENGTHS; length++) {
+        uint32_t i = 0;
+        if (n % length != 0)
+            continue;
+        tried++;
+        memcpy(sequence, tokens, length * sizeof *tokens);
+        for (; i < n; i++) {
+            uint64_t *known = &sequence[i % length];
+            if (*known == ANY_TOKEN)
+                *known = tokens[i];
+            else if (tokens[i] != ANY_TOKEN && tokens[i] != *known)
+                break;
+        }
+        if (i == n)
+            return true;
+    }
+    return false;
+}
+
 /* Whether the same modules run several times in the same order, whatever operations each wrote: one
- * may have been folded into another, merged, or written in another way for another shape. */
+ * may have been folded into another, merged with the one before it, or written in another way for
+ * another shape. */
 static bool runs_unevenly(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
 {
+    const ltap_graph *graph = tree->layers->graph;
+    uint64_t *tokens = tree->tokens, before = ANY_TOKEN;
     uint32_t n = 0;
     for (uint32_t i = begin; i < end; i++) {
         const ltap_chain *chain = ltap_tree_chain(tree, i);
-        uint64_t hash = chain->n_steps > depth + 1 ? 1 : tree->operators[i];
+        bool own = chain->n_steps <= depth + 1;
+        uint64_t hash = own ? tree->operators[i] : SCOPE_TOKEN;
         for (uint32_t d = depth + 1; d < chain->n_steps; d++)
             hash = mix(hash, chain->steps[d].scope);
-        if (n == 0 || hash != tree->tokens[n - 1] || chain->n_steps <= depth + 1)
-            tree->tokens[n++] = hash;
+        if (i > begin && ltap_node_was_merged(graph, ltap_graph_node(graph, tree->flow->order[i])))
+            tokens[n++] = ANY_TOKEN;
+        else if (hash == before && !own)
+            continue;
+        tokens[n++] = before = hash;
     }
-    return n > 1 && shortest_period(tree, n) < n;
+    return is_periodic(tokens, tokens + n, n);
 }
 
 static uint64_t pattern(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
@@ -196,7 +229,7 @@ static run_cut cut_uncounted(ltap_tree *tree, const ltap_tree_call *run)
         run->parent != LTAP_NO_CALL ? ltap_tree_at(tree, run->parent) : NULL;
     bool alone = around != NULL && around->end - around->begin == n;
     bool leaf = is_leaf(tree, run);
-    bool uneven = length == n && !leaf && runs_unevenly(tree, run->begin, run->end, run->depth);
+    bool uneven = length == n && runs_unevenly(tree, run->begin, run->end, run->depth);
     length = ltap_tree_whole_operations(tree, run->begin, run->end, length);
     if (length < n)
         return cut_repeats(tree, run, length);
@@ -387,7 +420,7 @@ ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
     ltap_arena *arena = tree->scopes->arena;
     size_t n = tree->flow->n_order + 1;
     void *block;
-    LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint64_t), &block, error));
+    LTAP_TRY(ltap_arena_take(arena, 4 * n, sizeof(uint64_t), &block, error));
     tree->tokens = block;
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint64_t), &block, error));
     tree->operators = block;

@@ -99,6 +99,15 @@ static void fill_nodes(filling *fill)
 /* How a value made inside is used outside by more than its shape, or handed out by the model. */
 typedef enum leaving { STAYS, MAY_LEAVE, LEAVES } leaving;
 
+/* Operations that hand on the very tensor that they were given, where it has their shape already.
+ * The TorchScript exporter then writes what they made wherever that tensor is read later. */
+static bool may_hand_on(const ltap_tree *tree, const ltap_value *value)
+{
+    return value->producer != LTAP_NO_NODE &&
+           strcmp(tree->layers->exporter, "TorchScript exporter") == 0 &&
+           strcmp(ltap_graph_node(tree->layers->graph, value->producer)->op_type, "Flatten") == 0;
+}
+
 static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
 {
     const ltap_graph *graph = tree->layers->graph;
@@ -110,20 +119,96 @@ static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_
             continue;
         ltap_use use = ltap_node_use(graph, ltap_graph_node(graph, v->consumers[i]), value);
         if (use != LTAP_USE_WITHIN)
-            most = use == LTAP_USE_WRITTEN ? LEAVES : MAY_LEAVE;
+            most = use == LTAP_USE_WRITTEN && !may_hand_on(tree, v) ? LEAVES : MAY_LEAVE;
     }
     return most;
 }
 
-/* Values of which rewriting made the only readers outside: nobody may have been handed them. */
+/* Values that are read outside, but maybe because they equal what was read there. */
 static void doubt_outputs(ltap_module_call *to, size_t n_doubtful, leaving last)
 {
-    static const char merged[] = "the exporter merged equal operations, and it cannot be told "
+    static const char merged[] = "exporters write one value for equal ones, and it cannot be told "
                                  "whether all that is read outside was handed out";
     if (n_doubtful > 0 && to->n_outputs > 1) {
         to->vague = merged;
         to->doubt = last == MAY_LEAVE ? merged : NULL;
     }
+}
+
+static bool is_inside(const ltap_tree_call *call, uint32_t place)
+{
+    return place != LTAP_NO_NODE && place >= call->begin && place < call->end;
+}
+
+static bool is_sequential(const ltap_tree *tree, uint32_t call)
+{
+    const char *name =
+        call != LTAP_NO_CALL
+            ? ltap_layers_at(tree->layers, ltap_tree_at(tree, call)->module)->class_name
+            : NULL;
+    return name != NULL && strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+}
+
+/* Whether all that reads what a node made runs in the call that begins at a place, right inside the
+ * same Sequential as another call: then the node is no end of that one, which hands out one value.
+ */
+static bool belongs_behind(const ltap_tree *tree, const ltap_tree_call *call, const ltap_node *node,
+                           uint32_t place)
+{
+    if (!is_sequential(tree, call->parent) || place >= ltap_tree_at(tree, call->parent)->end)
+        return false;
+    uint32_t next = tree->call_of[place];
+    while (next != LTAP_NO_CALL && ltap_tree_at(tree, next)->depth > call->depth)
+        next = ltap_tree_at(tree, next)->parent;
+    if (next == LTAP_NO_CALL || ltap_tree_at(tree, next)->parent != call->parent)
+        return false;
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const ltap_value *v = node->outputs[i] != LTAP_NO_VALUE
+                                  ? ltap_graph_at(tree->layers->graph, node->outputs[i])
+                                  : NULL;
+        if (v != NULL && v->is_output)
+            return false;
+        for (size_t c = 0; v != NULL && c < v->n_consumers; c++)
+            if (!is_inside(ltap_tree_at(tree, next), tree->flow->place[v->consumers[c]]))
+                return false;
+    }
+    return true;
+}
+
+static bool reads_from(const ltap_tree *tree, const ltap_tree_call *call, const ltap_node *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t producer = node->inputs[i] != LTAP_NO_VALUE
+                                ? ltap_graph_at(tree->layers->graph, node->inputs[i])->producer
+                                : LTAP_NO_NODE;
+        if (producer != LTAP_NO_NODE && is_inside(call, tree->flow->place[producer]))
+            return true;
+    }
+    return false;
+}
+
+/* An operation right behind a call of which the exporter did not write where it ran may have been
+ * the call's last. A module of torch.nn ends with its own. */
+static ltap_status doubt_end(filling *fill, uint32_t c, ltap_error *error)
+{
+    const ltap_tree *tree = fill->tree;
+    ltap_layers *layers = tree->layers;
+    const ltap_tree_call *call = ltap_tree_at(tree, c);
+    const char *class_name = ltap_layers_at(layers, call->module)->class_name;
+    bool sure = (ltap_class_runs_once(class_name) && !is_sequential(tree, c)) ||
+                strcmp(layers->exporter, "dynamo exporter") != 0;
+    for (uint32_t place = call->end; place < tree->flow->n_order && !sure; place++) {
+        const ltap_node *node = ltap_graph_node(layers->graph, tree->flow->order[place]);
+        if (!layers->inferred[node->index])
+            return LTAP_OK;
+        if (!reads_from(tree, call, node) || belongs_behind(tree, call, node, place + 1))
+            continue;
+        return ltap_arena_format(&layers->arena, &fill->calls[c]->doubt, error,
+                                 "the exporter did not write in which module %s '%s' ran, which "
+                                 "reads its value and may be its end",
+                                 node->op_type, node->name);
+    }
+    return LTAP_OK;
 }
 
 static ltap_status copy_list(ltap_tree *tree, const ltap_vector *list, const uint32_t **to,
@@ -164,7 +249,7 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
         LTAP_TRY(ltap_vector_push(list, &last, error));
     LTAP_TRY(copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error));
     doubt_outputs(fill->calls[c], n_doubtful, last_way);
-    return LTAP_OK;
+    return doubt_end(fill, c, error);
 }
 
 static bool made_inside(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)

@@ -95,6 +95,9 @@ ltap_status ltap_refuse_calls(const ltap_search *search, const ltap_module *modu
         LTAP_GO(ltap_text_format(&text, error, "%zu times; choose ", module->n_calls));
     LTAP_GO(list_calls(search, module, end, &text, error));
     LTAP_GO(ltap_text_format(&text, error, ", or say --calls first|last"));
+    if (module->beside)
+        LTAP_GO(ltap_text_format(&text, error,
+                                 "; these stand side by side and may be the outputs of one call"));
     status = ltap_error_set(error, LTAP_ERROR_AMBIGUOUS_LAYER, "%s", (const char *)text.data);
 done:
     ltap_vector_clear(&text);

@@ -104,6 +104,18 @@ static ltap_status hint_inside(const ltap_search *search, const char *name, ltap
     return LTAP_OK;
 }
 
+/* Whether the dynamo exporter merged activations in a row, of which each may be a module. */
+static bool has_merged_activations(const ltap_graph *graph)
+{
+    for (uint32_t n = 0; n < graph->nodes.count; n++) {
+        const char *rule =
+            ltap_node_property(ltap_graph_node(graph, n), "pkg.onnxscript.rewriter.rule_name");
+        if (rule != NULL && strstr(rule, "FuseSuccessive") != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* A numbered child that is not there: it may have been one that computes nothing. */
 static ltap_status hint_number(const ltap_search *search, const char *name, ltap_vector *text,
                                ltap_error *error)
@@ -113,9 +125,13 @@ static ltap_status hint_number(const ltap_search *search, const char *name, ltap
     const char *last = name + above + 1;
     if (around == NULL || last[0] == '\0' || strspn(last, "0123456789") != strlen(last))
         return LTAP_OK;
-    return ltap_text_format(text, error,
-                            "; modules that compute nothing (a Dropout, an Identity) leave nothing "
-                            "in a file");
+    return ltap_text_format(
+        text, error,
+        "; modules that compute nothing (a Dropout, an Identity)%s leave nothing "
+        "in a file",
+        has_merged_activations(search->layers->graph)
+            ? " and activations that were merged with the next one"
+            : "");
 }
 
 /* The exporter numbers what it writes under one name, calls as well as modules whose names end

@@ -49,6 +49,20 @@ static const layers_sketch again = {
     {"/s/s.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/s/s.2/Relu|Relu|a|b",
      "/s/s.0_1/Conv|Conv|b onnx::Conv_1 onnx::Conv_2|c", "/s/s.2_1/Relu|Relu|c|y"}};
 
+/* Two values side by side through one module, and activations that were merged. */
+static const layers_sketch beside = {"x z",
+                                     "y w v",
+                                     {"a|Neg|x|y|['', 'm', 'm.c', 'neg']",
+                                      "b|Neg|z|w|['', 'm', 'm.c', 'neg']",
+                                      "c|Relu|w|v|['', 's', 's.1', 'relu']||FuseSuccessiveRelu"}};
+
+/* "holder.fc" and then "fc", whose weight lost its name. */
+static const layers_sketch alike = {"x",
+                                    "y",
+                                    {"/fc/MatMul|MatMul|x onnx::MatMul_1|a",
+                                     "/fc/Add|Add|holder.fc.bias a|b", "/Relu|Relu|b|c",
+                                     "/fc_1/MatMul|MatMul|c onnx::MatMul_2|y"}};
+
 typedef struct select_case {
     const layers_sketch *sketch;
     const char *selector;
@@ -163,6 +177,16 @@ static const select_case refused[] = {
          "'layer1.0.relu' is called twice; choose 'layer1.0.relu#0' (after conv1; torchvision's "
          "reading) or 'layer1.0.relu#1' (after the addition; what a hook's dictionary ends "
          "with), or say --calls first|last"},
+    {&beside, "m", .status = AMBIGUOUS,
+     .message =
+         "'m' is called twice; choose 'm#0' (of the input 'x'; torchvision's reading) or 'm#1' "
+         "(of the input 'z'; what a hook's dictionary ends with), or say --calls first|last; "
+         "these stand side by side and may be the outputs of one call"},
+    {&beside, "s.0", .status = UNKNOWN,
+     .message = "modules that compute nothing (a Dropout, an Identity) and activations that were "
+                "merged with the next one leave nothing in a file"},
+    {&alike, "fc", .status = UNKNOWN,
+     .message = "the exporter numbers modules whose names end alike: 'fc_1' may be 'fc'"},
     {&net, "layer1.0.relu:in", .status = AMBIGUOUS, .message = "'layer1.0.relu#0:in'"},
     {&net, "conv1", .status = FOLDED,
      .message = "conv1's own value is not in net.onnx: the exporter folded a BatchNorm into it; "
