@@ -231,7 +231,7 @@ class Checker:
         answered, refused = [], []
         for each in wanted:
             message = self.refusal(path, files, each[0])
-            if message and "'module:%s'" % each[0].split(":out[")[0] in message:
+            if message and "'module:" in message:
                 each = ("module:" + each[0],) + each[1:]
                 message = self.refusal(path, files, each[0])
             path_of = self.truth.calls[each[1]].path
