@@ -182,6 +182,21 @@ static ltap_status print_json(const pruning *p, ltap_error *error)
                           error);
 }
 
+/* The backbone ends behind a BatchNormalization where that is computed as one with the layer. */
+static void note_moved_cut(const pruning *p)
+{
+    const char *asked = cli_arguments_value(p->arguments, "split");
+    const char *equals = asked ? strrchr(asked, '=') : NULL, *name = equals ? equals + 1 : asked;
+    for (size_t i = 0; asked && i < ltap_model_outputs_count(p->written[0]); i++)
+        if (strcmp(ltap_model_outputs_at(p->written[0], i)->name, name) == 0)
+            return;
+    if (asked)
+        cli_report_note(&p->talk,
+                        "'%.*s' and the BatchNormalization after it are computed as one: "
+                        "the cut is behind both",
+                        equals ? (int)(equals - asked) : (int)strlen(asked), asked);
+}
+
 static ltap_status report(pruning *p, ltap_error *error)
 {
     const ltap_model_options options = {.external_dir =
@@ -191,6 +206,8 @@ static ltap_status report(pruning *p, ltap_error *error)
         status = ltap_model_open(p->paths[i], &options, &p->written[i], error);
     if (status == LTAP_OK)
         status = p->talk.json ? print_json(p, error) : print_table(p, error);
+    if (status == LTAP_OK)
+        note_moved_cut(p);
     for (size_t i = 0; status == LTAP_OK && i < p->n_written; i++) {
         const ltap_pruned *pruned = &p->pruned[i];
         ltap_text bytes = cli_text_bytes(pruned->bytes), data = cli_text_bytes(pruned->data_bytes);
