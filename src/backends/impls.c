@@ -38,6 +38,9 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_split,
     &ltap_impl_simd_softmax,
     &ltap_impl_simd_layer_norm,
+    &ltap_impl_simd_conv_transpose,
+    &ltap_impl_simd_instance_norm,
+    &ltap_impl_simd_group_norm,
     LTAP_SIMD_REDUCTIONS(LISTED) LTAP_SIMD_POINTWISE(LISTED) NULL,
 };
 

@@ -36,7 +36,7 @@ static void split_padding(ltap_window *w, int axis, int64_t total, const char *m
     w->end[axis] = total - w->begin[axis];
 }
 
-static ltap_status read_window(const ltap_call *call, ltap_window *w, ltap_error *error)
+ltap_status ltap_window_read_transposed(const ltap_call *call, ltap_window *w, ltap_error *error)
 {
     const ltap_node *node = call->node;
     const ltap_tensor *x = &call->inputs[0];
@@ -80,7 +80,7 @@ static ltap_status transposed_shape(const ltap_call *call, ltap_error *error)
         LTAP_TRY(ltap_call_check_same(call, 0, i, error));
     }
     ltap_window window;
-    LTAP_TRY(read_window(call, &window, error));
+    LTAP_TRY(ltap_window_read_transposed(call, &window, error));
     int64_t groups = ltap_node_int(call->node, "group", 1);
     int64_t channels;
     if (groups < 1 || x->dims[1] != w->dims[0] || x->dims[1] % groups != 0 ||
@@ -178,7 +178,7 @@ static ltap_status transposed_reference(const ltap_call *call, ltap_error *error
     transposed c = {.x = &call->inputs[0], .w = &call->inputs[1], .y = &call->outputs[0]};
     c.number = ltap_number_find(c.x->dtype);
     c.b = ltap_call_has(call, 2) ? &call->inputs[2] : NULL;
-    LTAP_TRY(read_window(call, &c.window, error));
+    LTAP_TRY(ltap_window_read_transposed(call, &c.window, error));
     c.groups = ltap_node_int(call->node, "group", 1);
     c.in_channels = c.x->dims[1] / c.groups;
     c.out_channels = c.w->dims[1];

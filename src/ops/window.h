@@ -31,6 +31,11 @@ ltap_status ltap_window_read_sizes(const ltap_node *node, const ltap_tensor *x,
 ltap_status ltap_window_ints(const ltap_node *node, const char *name, int rank, int64_t least,
                              int64_t otherwise, int64_t *axes, ltap_error *error);
 
+/* Of a ConvTranspose: the convolution that it transposes, from its output (`in`) back to its input
+ * (`out`). */
+ltap_status ltap_window_read_transposed(const ltap_call *call, ltap_window *window,
+                                        ltap_error *error);
+
 /* Output indices of [*first, *last) for which window index k lies inside the input. */
 static inline void ltap_window_clip(const ltap_window *w, int axis, int64_t k, int64_t *first,
                                     int64_t *last)

@@ -324,6 +324,52 @@ void make_layer_norm(problem *p)
         problem_input(p, 1, x + 2, true);
 }
 
+void make_plane_norm(problem *p)
+{
+    int64_t groups = problem_draw(p, 1, 4), channels = groups * problem_draw(p, 1, 5);
+    const int64_t x[] = {problem_draw(p, 1, 3), channels, problem_draw(p, 1, 40),
+                         problem_draw(p, 2, 40), problem_draw(p, 1, 3)};
+    bool grouped = problem_draw(p, 0, 1) == 1;
+    p->node.op_type = grouped ? "GroupNormalization" : "InstanceNormalization";
+    problem_input(p, (int)problem_draw(p, 4, 5), x, false);
+    problem_input(p, 1, &channels, problem_draw(p, 0, 1) == 1);
+    problem_input(p, 1, &channels, true);
+    if (grouped)
+        problem_int(p, "num_groups", groups);
+}
+
+void make_conv_transpose(problem *p)
+{
+    int64_t groups = problem_draw(p, 0, 2) ? 1 : problem_draw(p, 1, 5),
+            rank = problem_draw(p, 1, 3);
+    int64_t x[5] = {problem_draw(p, 1, 3), groups * problem_draw(p, 1, 40)};
+    int64_t w[5] = {x[1], problem_draw(p, 1, 20)}, strides[3], dilations[3], pads[6];
+    const int64_t channels = groups * w[1];
+    p->node.op_type = "ConvTranspose";
+    for (int i = 0; i < rank; i++) {
+        x[2 + i] = problem_draw(p, 1, rank == 3 ? 6 : 14);
+        w[2 + i] = problem_draw(p, 1, 4);
+        strides[i] = problem_draw(p, 1, 3);
+        dilations[i] = problem_draw(p, 0, 3) ? 1 : 2;
+        pads[i] = problem_draw(p, 0, 1);
+        pads[rank + i] = problem_draw(p, 0, 1);
+    }
+    problem_input(p, (int)(2 + rank), x, false);
+    problem_input(p, (int)(2 + rank), w, problem_draw(p, 0, 7) > 0);
+    if (problem_draw(p, 0, 1))
+        problem_input(p, 1, &channels, true);
+    problem_int(p, "group", groups);
+    problem_ints(p, "strides", (size_t)rank, strides);
+    problem_ints(p, "dilations", (size_t)rank, dilations);
+    problem_ints(p, "pads", 2 * (size_t)rank, pads);
+}
+
+void make_global_max_pool(problem *p)
+{
+    make_global_average_pool(p);
+    p->node.op_type = "GlobalMaxPool";
+}
+
 void make_resize(problem *p)
 {
     static const char *const places[] = {"half_pixel", "align_corners", "asymmetric",

@@ -71,6 +71,9 @@ static const row_case cases[] = {
     {"simd:einsum", "Einsum", make_einsum, 2e-6, 25, true, true},
     {"simd:softmax", "Softmax", make_softmax, 1e-6, 40, true, true},
     {"simd:layer_norm", "LayerNormalization", make_layer_norm, 1e-5, 40, true, true},
+    {"simd:plane_norm", "GroupNormalization", make_plane_norm, 1e-5, 40, true, true},
+    {"simd:conv_transpose", "ConvTranspose", make_conv_transpose, 1e-5, 30, true, false},
+    {"simd:reduce", "GlobalMaxPool", make_global_max_pool, 0, 40, true, true},
     {"simd:resize", "Resize", make_resize, 1e-6, 20, true, true},
 };
 

@@ -1,4 +1,4 @@
-/* ReduceMean and its siblings over one run of axes: all of them seen as [outer, run, inner].
+/* ReduceMean, its siblings and GlobalMaxPool over one run of axes: seen as [outer, run, inner].
  *
  * The run is folded into eight partial results, element i into number i % 8, and these are added to
  * totals after so many rounds, so that errors stay small in long runs. With inner 1 the eight lie
@@ -46,7 +46,7 @@ static const struct row {
     {"ReduceMean", {SUM, true, false}},          {"ReduceSum", {SUM, false, false}},
     {"ReduceL1", {ABSOLUTE, false, false}},      {"ReduceL2", {SQUARE, false, true}},
     {"ReduceSumSquare", {SQUARE, false, false}}, {"ReduceMax", {MOST, false, false}},
-    {"ReduceMin", {LEAST, false, false}},
+    {"ReduceMin", {LEAST, false, false}},        {"GlobalMaxPool", {MOST, false, false}},
 };
 
 static reduction find_reduction(const char *op)
@@ -64,8 +64,10 @@ static void mark_axes(const ltap_query *query, bool *gone)
     uint64_t count = axes && axes->dtype != LTAP_UNDEFINED ? ltap_tensor_count(axes) : 0;
     int rank = query->inputs[0].rank;
 
+    int kept = strncmp(query->node->op_type, "Global", 6) == 0 ? 2 : 0;
+
     for (int i = 0; i < rank; i++)
-        gone[i] = count == 0;
+        gone[i] = count == 0 && i >= kept;
     for (uint64_t i = 0; i < count; i++) {
         int64_t axis = ltap_tensor_int(axes, i);
         gone[axis < 0 ? axis + rank : axis] = true;

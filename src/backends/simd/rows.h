@@ -19,6 +19,9 @@ extern const ltap_impl ltap_impl_simd_einsum;
 extern const ltap_impl ltap_impl_simd_matmul;
 extern const ltap_impl ltap_impl_simd_softmax;
 extern const ltap_impl ltap_impl_simd_layer_norm;
+extern const ltap_impl ltap_impl_simd_conv_transpose;
+extern const ltap_impl ltap_impl_simd_instance_norm;
+extern const ltap_impl ltap_impl_simd_group_norm;
 
 /* The operators of simd/pointwise.c: those of ltap_vector_functions. */
 #define LTAP_SIMD_POINTWISE(ROW)                                                                   \
@@ -49,7 +52,8 @@ extern const ltap_impl ltap_impl_simd_layer_norm;
     ROW(reduce_l2, "ReduceL2")                                                                     \
     ROW(reduce_sum_square, "ReduceSumSquare")                                                      \
     ROW(reduce_max, "ReduceMax")                                                                   \
-    ROW(reduce_min, "ReduceMin")
+    ROW(reduce_min, "ReduceMin")                                                                   \
+    ROW(global_max_pool, "GlobalMaxPool")
 #define LTAP_SIMD_DECLARE(id, operator) extern const ltap_impl ltap_impl_simd_##id;
 LTAP_SIMD_POINTWISE(LTAP_SIMD_DECLARE)
 LTAP_SIMD_REDUCTIONS(LTAP_SIMD_DECLARE)
