@@ -116,6 +116,32 @@ static int64_t block_length(const ltap_tensor *t, int64_t start)
     return left < LTAP_BLOCK ? left : LTAP_BLOCK;
 }
 
+/* Elements from here on that share a scale. */
+static int64_t alike(const grid *g, int64_t element, int64_t left)
+{
+    if (g->block == 0)
+        return left;
+    int64_t rest = g->inner - element % g->inner;
+    return g->by_place ? 1 : rest < left ? rest : left;
+}
+
+typedef struct step {
+    float scale, zero, low, high;
+} step;
+
+/* Rounds to even by what a float's last bit is worth there; far beyond the ends, that is no matter.
+ */
+static void quantize_run(const step *s, float *x, int64_t n)
+{
+    const float middle = 12582912.0f, most = 1048576.0f;
+    for (int64_t i = 0; i < n; i++) {
+        float steps = x[i] / s->scale;
+        steps = steps > -most ? (steps < most ? steps : most) : -most;
+        float level = steps + middle - middle + s->zero;
+        x[i] = level > s->low ? (level < s->high ? level : s->high) : s->low;
+    }
+}
+
 static void quantize_blocks(void *context, int64_t first, int64_t last)
 {
     const work *w = context;
@@ -125,11 +151,14 @@ static void quantize_blocks(void *context, int64_t first, int64_t last)
     for (int64_t start = first * LTAP_BLOCK; start < last * LTAP_BLOCK; start += LTAP_BLOCK) {
         int64_t n = block_length(x, start);
         ltap_load_floats(x->dtype, x->data, start, n, block);
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0, run; i < n; i += run) {
             int64_t at = scale_of(&w->grid, start + i);
-            float scale = (float)ltap_tensor_double(&call->inputs[1], (uint64_t)at);
-            float rounded = rintf(block[i] / scale) + zero_point(call, at);
-            block[i] = (float)ltap_quantized(rounded, y->dtype);
+            const step s = {.scale = (float)ltap_tensor_double(&call->inputs[1], (uint64_t)at),
+                            .zero = zero_point(call, at),
+                            .low = (float)ltap_quantized(-INFINITY, y->dtype),
+                            .high = (float)ltap_quantized(INFINITY, y->dtype)};
+            run = alike(&w->grid, start + i, n - i);
+            quantize_run(&s, block + i, run);
         }
         ltap_store_floats(y->dtype, y->data, start, n, block);
     }
@@ -144,10 +173,13 @@ static void dequantize_blocks(void *context, int64_t first, int64_t last)
     for (int64_t start = first * LTAP_BLOCK; start < last * LTAP_BLOCK; start += LTAP_BLOCK) {
         int64_t n = block_length(x, start);
         ltap_load_doubles(x->dtype, x->data, start, n, block);
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0, run; i < n; i += run) {
             int64_t at = scale_of(&w->grid, start + i);
-            block[i] = (block[i] - (double)zero_point(call, at)) *
-                       ltap_tensor_double(&call->inputs[1], (uint64_t)at);
+            double zero = (double)zero_point(call, at);
+            double scale = ltap_tensor_double(&call->inputs[1], (uint64_t)at);
+            run = alike(&w->grid, start + i, n - i);
+            for (int64_t k = i; k < i + run; k++)
+                block[k] = (block[k] - zero) * scale;
         }
         ltap_store_doubles(y->dtype, y->data, start, n, block);
     }

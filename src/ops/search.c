@@ -3,6 +3,7 @@
  * Elements of every type are compared through 64-bit keys in the same order, so there is one search
  * for all types. NaN counts as the most extreme, as in PyTorch.
  */
+#include "base/parallel.h"
 #include "ops/elements.h"
 #include "ops/rules.h"
 #include <math.h>
@@ -165,27 +166,64 @@ static void sort(item *items, int64_t n)
     }
 }
 
-static void top_k_row(const ltap_call *call, around a, int64_t row, bool largest, item *items)
+typedef struct top_k {
+    const ltap_call *call;
+    around around;
+    int64_t k;
+    bool largest;
+    item *items; /* k for each thread */
+} top_k;
+
+/* Keeps the first k of what has come so far, the last of them on top of the heap. */
+static void keep_first(const top_k *t, int64_t from, item *heap)
 {
-    const ltap_tensor *in = &call->inputs[0];
-    int64_t k = ltap_tensor_int(&call->inputs[1], 0), column = row % a.inner;
-    int64_t from = row / a.inner * a.length * a.inner + column;
-    int64_t to = row / a.inner * k * a.inner + column;
-    unsigned bytes = ltap_dtype_bits(in->dtype) / 8;
-    for (int64_t i = 0; i < a.length; i++) {
-        load_keys(in, from + i * a.inner, 1, INT64_MAX, &items[i].key);
-        items[i].key = largest ? ~items[i].key : items[i].key;
-        items[i].index = i;
+    const ltap_tensor *in = &t->call->inputs[0];
+    int64_t step = t->around.inner, keys[LTAP_BLOCK];
+    for (int64_t at = 0; at < t->around.length;) {
+        int64_t left = t->around.length - at, n = left < LTAP_BLOCK ? left : LTAP_BLOCK;
+        n = step == 1 ? n : 1;
+        load_keys(in, from + at * step, n, INT64_MAX, keys);
+        for (int64_t i = 0; i < n; i++, at++) {
+            item next = {t->largest ? ~keys[i] : keys[i], at};
+            if (at < t->k) {
+                heap[at] = next;
+                for (int64_t root = at == t->k - 1 ? t->k / 2 : 0; root-- > 0;)
+                    sift_down(heap, root, t->k);
+            } else if (is_less(next, heap[0])) {
+                heap[0] = next;
+                sift_down(heap, 0, t->k);
+            }
+        }
     }
-    sort(items, a.length);
-    for (int64_t i = 0; i < k; i++) {
-        int64_t at = to + i * a.inner;
+}
+
+static void top_k_row(const top_k *t, int64_t row, item *items)
+{
+    const ltap_call *call = t->call;
+    const ltap_tensor *in = &call->inputs[0];
+    int64_t inner = t->around.inner, column = row % inner;
+    int64_t from = row / inner * t->around.length * inner + column;
+    int64_t to = row / inner * t->k * inner + column;
+    unsigned bytes = ltap_dtype_bits(in->dtype) / 8;
+    keep_first(t, from, items);
+    sort(items, t->k);
+    for (int64_t i = 0; i < t->k; i++) {
+        int64_t at = to + i * inner;
         if (ltap_call_wants(call, 0))
             memcpy((char *)call->outputs[0].data + at * bytes,
-                   (const char *)in->data + (from + items[i].index * a.inner) * bytes, bytes);
+                   (const char *)in->data + (from + items[i].index * inner) * bytes, bytes);
         if (ltap_call_wants(call, 1))
             ((int64_t *)call->outputs[1].data)[at] = items[i].index;
     }
+}
+
+static void top_k_rows(void *context, int64_t first, int64_t last)
+{
+    const top_k *t = context;
+    int64_t rows = t->around.outer * t->around.inner;
+    for (int64_t thread = first; thread < last; thread++)
+        for (int64_t row = thread; row < rows; row += t->call->threads)
+            top_k_row(t, row, t->items + thread * t->k);
 }
 
 static ltap_status top_k_reference(const ltap_call *call, ltap_error *error)
@@ -193,12 +231,16 @@ static ltap_status top_k_reference(const ltap_call *call, ltap_error *error)
     int axis = 0;
     void *items;
     LTAP_TRY(read_axis(call, -1, &axis, error));
-    around a = split_at(&call->inputs[0], axis);
-    LTAP_TRY(ltap_memory_take(call->memory, (uint64_t)a.length * sizeof(item), "items for TopK",
-                              &items, error));
-    bool largest = ltap_node_int(call->node, "largest", 1) != 0;
-    for (int64_t row = 0; row < a.outer * a.inner; row++)
-        top_k_row(call, a, row, largest, items);
+    top_k t = {.call = call,
+               .around = split_at(&call->inputs[0], axis),
+               .k = ltap_tensor_int(&call->inputs[1], 0),
+               .largest = ltap_node_int(call->node, "largest", 1) != 0};
+    if (t.k == 0)
+        return LTAP_OK;
+    LTAP_TRY(ltap_memory_take(call->memory, (uint64_t)(t.k * call->threads) * sizeof(item),
+                              "items for TopK", &items, error));
+    t.items = items;
+    ltap_parallel_for(call->threads, call->threads, 1, top_k_rows, &t);
     ltap_memory_release(call->memory, items);
     return LTAP_OK;
 }
