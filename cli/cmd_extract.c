@@ -23,6 +23,10 @@ static ltap_status check_output(const cli_extraction *x, ltap_error *error)
     if (path && !path[0])
         return cli_error_set(error, LTAP_ERROR_ARGUMENT, "-o wants a name: -o features.npz");
     int is_stdout = path && strcmp(path, "-") == 0;
+    if (has(x, "stream") && has(x, "png"))
+        return cli_error_set(
+            error, LTAP_ERROR_ARGUMENT,
+            "--png makes pictures of whole features; it does not go with --stream");
     if (is_stdout && x->talk.json)
         return cli_error_set(error, LTAP_ERROR_ARGUMENT,
                              "--json and -o - both want standard output; give -o a file");
@@ -162,6 +166,8 @@ static ltap_status open_output(cli_extraction *x, size_t index, ltap_error *erro
         status = cli_error_memory(error);
     if (status == LTAP_OK)
         status = cli_output_init(&x->outputs[index], path, has(x, "force"), x->getter, error);
+    if (status == LTAP_OK && has(x, "stats"))
+        status = cli_output_summarise(&x->outputs[index], error);
     int dry = has(x, "dry-run") || has(x, "explain");
     if (status == LTAP_OK && path && index == 0)
         status = check_format(x, path, error);
@@ -201,8 +207,9 @@ static const char *find_cure(const cli_extraction *x, const cli_output *output,
     return is_whole ? NULL : "a larger --batch runs all rows at once";
 }
 
-static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_features *features,
-                        const cli_batch *batch, ltap_error *error)
+/* Before a forward's features are taken: do they fit what was there before? */
+static ltap_status prepare(cli_extraction *x, cli_output *output, const ltap_tensor *shapes,
+                           const cli_batch *batch, ltap_error *error)
 {
     int separate = has(x, "separate");
     const cli_feed *lead = cli_inputs_lead(x->inputs);
@@ -213,29 +220,100 @@ static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_featur
             item && item->kind != CLI_PICTURE && item->tensor.rank > 0 ? item->tensor.dims[0] : 1;
     const char *cure = find_cure(x, output, batch);
     ltap_status status = LTAP_OK;
-    if (cure && !output->began && cli_inputs_free_batch(x->inputs))
+    if (cure && !output->began && cli_inputs_free_batch(x->inputs) &&
+        (output->path || !has(x, "stats")))
         status = cli_follow_check(x->model.model, x->getter, batch, cure, error);
+    return status == LTAP_OK ? cli_output_prepare(output, shapes, batch, rows, cure, error)
+                             : status;
+}
+
+static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_features *features,
+                        const cli_batch *batch, ltap_error *error)
+{
+    size_t n = ltap_features_count(features);
+    ltap_tensor *shapes = calloc(n + 1, sizeof(*shapes));
+    ltap_status status = shapes ? LTAP_OK : cli_error_memory(error);
+    for (size_t i = 0; shapes && i < n; i++)
+        shapes[i] = ltap_features_at(features, i)->tensor;
     if (status == LTAP_OK)
-        status = cli_output_add(output, features, batch, rows, cure, error);
+        status = prepare(x, output, shapes, batch, error);
+    for (size_t i = 0; status == LTAP_OK && i < n; i++)
+        status = cli_output_append(output, i, &shapes[i], batch, error);
     if (status == LTAP_OK && x->pictures.folder)
         status = cli_pictures_add(&x->pictures, features, batch, error);
-    if (status == LTAP_OK && (separate ? batch->ends_item : batch->is_last))
-        status = cli_output_commit(output, error);
+    free(shapes);
     return status;
 }
 
-static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_error *error)
+static ltap_status run_whole(cli_extraction *x, cli_output *output, const cli_batch *batch,
+                             ltap_error *error)
 {
-    size_t index = has(x, "separate") ? batch->origins[0].item : 0;
     ltap_features *features = NULL;
     double began = cli_seconds();
     ltap_status status = ltap_run_forward(x->run, batch->inputs, batch->n_inputs, &features, error);
     double ran = cli_seconds();
     x->forward_seconds += ran - began;
     if (status == LTAP_OK && !cli_interrupt_seen())
-        status = keep(x, &x->outputs[index], features, batch, error);
+        status = keep(x, output, features, batch, error);
     x->write_seconds += cli_seconds() - ran;
     ltap_features_free(features);
+    return status;
+}
+
+typedef struct stream {
+    cli_extraction *x;
+    cli_output *output;
+    const cli_batch *batch;
+} stream;
+
+static ltap_status take_feature(void *user, size_t index, const ltap_feature *feature,
+                                ltap_error *error)
+{
+    const stream *s = user;
+    double began = cli_seconds();
+    ltap_status status = LTAP_OK;
+    if (!cli_interrupt_seen())
+        status = cli_output_append(s->output, index, &feature->tensor, s->batch, error);
+    s->x->write_seconds += cli_seconds() - began;
+    return status;
+}
+
+/* Each feature is appended as it comes; shapes are known before. */
+static ltap_status run_stream(cli_extraction *x, cli_output *output, const cli_batch *batch,
+                              ltap_error *error)
+{
+    stream s = {x, output, batch};
+    const ltap_sink sink = {.take = take_feature, .user = &s};
+    ltap_tensor *shapes = calloc(output->n_results + 1, sizeof(*shapes));
+    double began = cli_seconds(), written = x->write_seconds;
+    if (!shapes)
+        return cli_error_memory(error);
+    ltap_status status =
+        ltap_getter_shapes(x->getter, batch->tensors, batch->n_inputs, shapes, error);
+    if (status == LTAP_OK)
+        status = prepare(x, output, shapes, batch, error);
+    if (status == LTAP_OK)
+        status = ltap_run_stream(x->run, batch->inputs, batch->n_inputs, &sink, error);
+    x->forward_seconds += cli_seconds() - began - (x->write_seconds - written);
+    free(shapes);
+    return status;
+}
+
+/* --all asks for more than there may be room for; pictures are made of whole features. */
+static int streams(const cli_extraction *x)
+{
+    return !has(x, "png") && (has(x, "stream") || has(x, "stats") || has(x, "all"));
+}
+
+static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_error *error)
+{
+    int separate = has(x, "separate");
+    cli_output *output = &x->outputs[separate ? batch->origins[0].item : 0];
+    ltap_status status =
+        streams(x) ? run_stream(x, output, batch, error) : run_whole(x, output, batch, error);
+    if (status == LTAP_OK && (separate ? batch->ends_item : batch->is_last) &&
+        !cli_interrupt_seen())
+        status = cli_output_commit(output, error);
     return status;
 }
 

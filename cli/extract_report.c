@@ -1,6 +1,7 @@
 /* What an extraction tells at its end: the features as a table on standard output, or everything as
  * one JSON document; and a closing line on standard error. */
 #include "cli/extract.h"
+#include "cli/facts.h"
 #include "cli/json.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -187,6 +188,8 @@ static json_t *result_document(const cli_result *result, int ran)
                   result->layer->folded);
     if (document && result->layer->note[0])
         json_object_set_new(document, "note", cli_json_text(result->layer->note));
+    if (document && ran && result->summary)
+        cli_facts_document(result->summary, document);
     return document;
 }
 
@@ -257,7 +260,8 @@ ltap_status cli_extract_report(const cli_extraction *x, ltap_error *error)
 {
     if (x->talk.json)
         return cli_json_print(document(x, 1), error);
-    ltap_status status = print_table(x, error);
+    ltap_status status = cli_arguments_has(x->arguments, "stats") ? cli_facts_print(x, error)
+                                                                  : print_table(x, error);
     if (status == LTAP_OK)
         print_closing(x);
     return status;

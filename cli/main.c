@@ -65,6 +65,10 @@ static const cli_option extract_options[] = {
      "layer", "LAYER=zero, mean, scale:X, noise:X, x.npy; LAYER=INPUT"},
     {"patch", 0, "LAYER=INPUT", "give LAYER the value that it has for another input", "layer", ""},
     {"batch", 0, "N", "inputs that go through the network together (8)", NULL, NULL},
+    {"stream", 0, NULL, "write each feature as it is made, and keep none (--all does)", NULL,
+     "keep no feature; tell std, zeros, dead channels, histogram"},
+    {"stats", 0, NULL, "tell deviation, zeros, NaN, dead channels and a histogram of each layer",
+     NULL, ""},
     PICTURE_OPTIONS,
     {"png", 0, "DIR", "also pictures: the input, channels as grids, labels in colour", "folder",
      NULL},
@@ -200,12 +204,21 @@ static const char extract_details[] =
     "feature; for more, repeat. LAYER may end with a part, as numpy writes it: layer3[:,17], "
     "layer3[:,:,0:7,-1]; a module that is called several times is changed at each call, a pattern "
     "at each of its layers. zero; mean: each channel's mean over its positions, by itself for each "
-    "input, channels along AXIS (1; -1 for [N,L,C]); scale:X: times X; noise:X: plus X times "
+    "input, channels along AXIS (1, of three axes the last); scale:X: times X; noise:X: plus X times "
     "standard normal numbers, the same for each input, from SEED (0) and the layer's name; a file "
     "with one array: of the part's shape or the layer's, its first axis 1 for all inputs alike. "
     "--patch runs the network on INPUT (as for --input: a picture, x.npy, random:7) and gives LAYER "
     "the value it has there. Layers change in the order of execution, and one layer in the order "
     "typed. A file called zero is ./zero.\n"
+    "\n"
+    "--stream takes the memory of one forward and the largest feature, however many layers there are: "
+    "each is written as it is made. --all and --stats do so by themselves, unless --png wants whole "
+    "features.\n"
+    "\n"
+    "--stats tells of each layer, over all inputs and in one pass: standard deviation; share of "
+    "zeros; NaN and Inf; dead channels, which were 0 wherever they were looked at (channels are axis "
+    "1, of three axes the last), with the number of places; and a histogram of bins as wide as a "
+    "power of two. Without -o, layers may be of any sizes.\n"
     "\n"
     "--png writes DIR/cat.input.png, the picture as the network sees it; DIR/cat.NAME.png, the "
     "feature's channels as a grid; and for an output of the model with a class per channel, "
@@ -214,7 +227,9 @@ static const char extract_details[] =
     "JSON: {\"layertap\":1, \"model\", \"inputs\":[{\"file\", \"steps\":[]}], "
     "\"features\":[{\"name\", \"layer\", \"kind\", \"dtype\", \"shape\":[], \"bytes\", \"min\", "
     "\"max\", \"mean\", \"nan\", \"inf\", \"folded\"}], \"output\", \"timing_ms\"}, and where "
-    "layers are changed \"interventions\":[{\"layer\", \"set\" or \"patch\"}]; NaN and Inf are "
+    "layers are changed \"interventions\":[{\"layer\", \"set\" or \"patch\"}], and in features with --stats "
+    "\"std\", \"zeros\", \"channels\", \"dead\", \"probes\", \"histogram\":{\"first\", \"width\", "
+    "\"counts\":[]}; NaN and Inf are "
     "null. An error: {\"error\":{\"code\", \"message\"}}. Keys are only ever added.\n";
 
 static const char bench_details[] =

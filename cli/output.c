@@ -38,18 +38,20 @@ ltap_status cli_output_init(cli_output *output, char *path, int force, const lta
 void cli_output_clear(cli_output *output)
 {
     ltap_writer_close(output->writer);
+    for (size_t i = 0; i < output->n_results; i++)
+        ltap_summary_free(output->results[i].summary);
     free(output->results);
     free(output->path);
     *output = (cli_output){0};
 }
 
-static ltap_status begin(cli_output *output, const ltap_features *features, const int64_t *rows,
+static ltap_status begin(cli_output *output, const ltap_tensor *shapes, const int64_t *rows,
                          ltap_error *error)
 {
     output->began = 1;
     for (size_t i = 0; i < output->n_results; i++) {
         ltap_tensor *tensor = &output->results[i].tensor;
-        *tensor = ltap_features_at(features, i)->tensor;
+        *tensor = shapes[i];
         tensor->data = NULL;
         if (rows)
             tensor->dims[0] = *rows;
@@ -112,42 +114,52 @@ static void merge(ltap_stats *all, const ltap_stats *part)
     all->max = n > 0 && all->max > part->max ? all->max : part->max;
 }
 
-/* The rows that belong to inputs, without those that fill up a fixed batch. */
-static ltap_status append(cli_output *output, size_t index, ltap_tensor tensor, int64_t filled,
-                          ltap_error *error)
+ltap_status cli_output_summarise(cli_output *output, ltap_error *error)
 {
-    if (filled > 0)
-        tensor.dims[0] -= filled;
+    ltap_status status = LTAP_OK;
+    output->summarises = 1;
+    for (size_t i = 0; status == LTAP_OK && i < output->n_results; i++)
+        status = ltap_summary_new(NULL, &output->results[i].summary, error);
+    return status;
+}
+
+/* Only the rows that belong to inputs count, without those that fill up a fixed batch. */
+ltap_status cli_output_append(cli_output *output, size_t index, const ltap_tensor *tensor,
+                              const cli_batch *batch, ltap_error *error)
+{
+    cli_result *result = &output->results[index];
+    ltap_tensor rows = *tensor;
+    if (batch->filled > 0)
+        rows.dims[0] -= batch->filled;
     ltap_stats stats;
-    ltap_status status = ltap_tensor_stats(&tensor, &stats, error);
+    ltap_status status = ltap_tensor_stats(&rows, &stats, error);
     if (status == LTAP_OK)
-        merge(&output->results[index].stats, &stats);
-    else if (status != LTAP_ERROR_UNSUPPORTED)
+        merge(&result->stats, &stats);
+    if (status == LTAP_OK && result->summary)
+        status = ltap_summary_add(result->summary, &rows, error);
+    if (status != LTAP_OK && status != LTAP_ERROR_UNSUPPORTED)
         return status;
     if (!output->writer)
         return LTAP_OK;
-    return ltap_writer_append(output->writer, index, tensor.data, ltap_tensor_bytes(&tensor),
-                              error);
+    return ltap_writer_append(output->writer, index, rows.data, ltap_tensor_bytes(&rows), error);
 }
 
-ltap_status cli_output_add(cli_output *output, const ltap_features *features,
-                           const cli_batch *batch, int64_t rows, const char *cure,
-                           ltap_error *error)
+ltap_status cli_output_prepare(cli_output *output, const ltap_tensor *shapes,
+                               const cli_batch *batch, int64_t rows, const char *cure,
+                               ltap_error *error)
 {
-    int must_follow = cure || batch->filled > 0;
+    int only_told = output->summarises && !output->path;
+    int must_follow = (cure && !only_told) || batch->filled > 0;
     const char *advice = batch->filled > 0 ? "the model's batch is fixed: fill it" : cure;
     ltap_status status = LTAP_OK;
     for (size_t i = 0; status == LTAP_OK && must_follow && i < output->n_results; i++) {
-        const ltap_tensor *tensor = &ltap_features_at(features, i)->tensor;
-        status = check_follows(output->results[i].layer, tensor, batch->rows + batch->filled,
+        status = check_follows(output->results[i].layer, &shapes[i], batch->rows + batch->filled,
                                advice, error);
-        if (status == LTAP_OK && output->began)
-            status = check_same(&output->results[i], tensor, error);
+        if (status == LTAP_OK && output->began && !only_told)
+            status = check_same(&output->results[i], &shapes[i], error);
     }
     if (status == LTAP_OK && !output->began)
-        status = begin(output, features, must_follow ? &rows : NULL, error);
-    for (size_t i = 0; status == LTAP_OK && i < output->n_results; i++)
-        status = append(output, i, ltap_features_at(features, i)->tensor, batch->filled, error);
+        status = begin(output, shapes, must_follow ? &rows : NULL, error);
     return status;
 }
 

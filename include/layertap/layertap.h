@@ -15,6 +15,7 @@
  *   arrays.h    .npy, .npz and .safetensors in
  *   writer.h    .npy, .npz, .safetensors and folders out
  *   picture.h   pictures of features
+ *   summary.h   facts about a layer over many forwards: deviation, dead channels, histogram
  *   compare.h   how far two tensors are apart
  *   random.h    random numbers that are the same everywhere
  *   memory.h    your own allocator, limits
@@ -39,6 +40,7 @@
 #include <layertap/prune.h>
 #include <layertap/random.h>
 #include <layertap/run.h>
+#include <layertap/summary.h>
 #include <layertap/tensor.h>
 #include <layertap/writer.h>
 

@@ -47,7 +47,9 @@ static uint64_t stride_of(const ltap_tensor *tensor, int axis)
 
 static int channel_axis(const change *c, const ltap_tensor *tensor)
 {
-    return c->channels < 0 ? c->channels + tensor->rank : c->channels ? c->channels : 1;
+    if (!c->channels)
+        return tensor->rank == 3 ? 2 : 1;
+    return c->channels < 0 ? c->channels + tensor->rank : c->channels;
 }
 
 /* The mean that belongs to element i of a stretch. */
