@@ -5,10 +5,10 @@
 #include "base/parallel.h"
 
 /* CHUNK_BYTES: rows in and out that are worked on together; at least and at most so many rows.
- * LEAST_WORK: multiply-adds that are worth a thread. FEW_ROWS: of fewer for each thread, columns
- * are shared out. */
+ * POINTER_BYTES: pointers to what they see. LEAST_WORK: multiply-adds that are worth a thread.
+ * FEW_ROWS: of fewer for each thread, columns are shared out. */
 enum { CHUNK_BYTES = 384 << 10, CHUNK_LEAST = 48, CHUNK_MOST = 1024 };
-enum { LEAST_WORK = 300000, FEW_ROWS = 32 };
+enum { POINTER_BYTES = 8 << 20, LEAST_WORK = 300000, FEW_ROWS = 32 };
 
 void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_work *work)
 {
@@ -36,6 +36,9 @@ void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_wo
     work->chunk = CHUNK_BYTES / bytes < CHUNK_LEAST ? CHUNK_LEAST : CHUNK_BYTES / bytes;
     if (ltap_panels_bytes(&work->panels) > CHUNK_BYTES || work->chunk > CHUNK_MOST)
         work->chunk = CHUNK_MOST;
+    int64_t pointed = POINTER_BYTES / (int64_t)sizeof(float *) / size->taps;
+    if (work->chunk > pointed)
+        work->chunk = pointed < CHUNK_LEAST ? CHUNK_LEAST : pointed;
     work->chunk = work->chunk < size->rows ? work->chunk : size->rows;
     work->step = query->step ? query->step : columns;
     if (!work->by_panel && size->plane >= (int64_t)work->threads * FEW_ROWS)
