@@ -249,7 +249,7 @@ class Checker:
         """Bare names of modules that are called several times: refused, or chosen by --calls."""
         for name, count in self.truth.counts.items():
             calls = [i for i, c in enumerate(self.truth.calls) if c.path == name]
-            if count < 2 or name in self.truth.elsewhere | self.truth.merged or len(self.truth.calls[calls[0]].tensors) > 1:
+            if count < 2 or name in self.truth.elsewhere | self.truth.merged | self.truth.twins or len(self.truth.calls[calls[0]].tensors) > 1:
                 continue
             for which, index in (("first", calls[0]), ("last", calls[-1])):
                 arrays, message = self.tool.extract(path, files, [name], "--calls", which)

@@ -68,6 +68,13 @@ typedef struct ltap_tree_call {
     bool uneven; /* may be several that the exporter wrote differently */
 } ltap_tree_call;
 
+/* What a node was in PyTorch, as far as the file says. */
+typedef struct ltap_written {
+    uint64_t target;    /* which operation; else ONNX's operator */
+    uint32_t operation; /* equal for nodes in a row that are of one operation */
+    bool merged;        /* an operation before this one was merged with it */
+} ltap_written;
+
 typedef struct ltap_tree {
     ltap_layers *layers;
     const ltap_flow *flow;
@@ -76,7 +83,8 @@ typedef struct ltap_tree {
     ltap_vector first_calls; /* uint32_t: per module */
     uint32_t *call_of;       /* per place: the innermost call, or LTAP_NO_CALL */
     uint64_t *operators;     /* per place: which operator */
-    uint64_t *tokens;        /* scratch, per place */
+    ltap_written *written;   /* per place */
+    uint64_t *tokens;        /* scratch, four per place */
     uint32_t *borders;       /* scratch, per place */
 } ltap_tree;
 
@@ -160,6 +168,12 @@ bool ltap_tree_side_by_side(const ltap_tree *tree, uint32_t begin, uint32_t end,
 ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error);
 /* What a node is to the calls around it: where it runs below them, and its operator. */
 uint64_t ltap_tree_token(const ltap_tree *tree, size_t place, uint32_t depth);
+/* Fills tree->written. */
+ltap_status ltap_tree_look(ltap_tree *tree, ltap_error *error);
+/* Whether what runs in [begin, end) at a depth may be several calls that were written differently.
+ */
+bool ltap_tree_runs_unevenly(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth);
+uint64_t ltap_tree_mix(uint64_t hash, uint64_t more);
 /* Calls that cannot be told apart, once all are cut. */
 ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error);
 /* Numbered children as of a Sequential, and then others: the end of one module, and another one. */
@@ -195,6 +209,8 @@ ltap_status ltap_tree_folded_ends(ltap_tree *tree, uint32_t call, const ltap_nod
 bool ltap_node_is_as_written(const ltap_graph *graph, const ltap_node *node);
 /* Whether both are of one operation that was written as several. */
 bool ltap_nodes_share_source(const ltap_node *a, const ltap_node *b);
+/* What PyTorch calls the operation, "torch.ops.aten.relu.default"; else ONNX's operator. */
+const char *ltap_node_target(const ltap_node *node, size_t *bytes);
 /* How a node reads a value: as its operation was written to (or the file does not say); as
  * rewriting left it; or what is inside another operation, equal to a part of its own. */
 typedef enum ltap_use { LTAP_USE_WRITTEN, LTAP_USE_OTHER, LTAP_USE_WITHIN } ltap_use;

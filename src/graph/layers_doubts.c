@@ -98,6 +98,25 @@ static ltap_status doubt_strangers(ltap_tree *tree, ltap_error *error)
     return LTAP_OK;
 }
 
+/* Whether a call reads what another call of the same module made inside: equal operations are
+ * merged, and what is left of a call may look like a whole one. */
+static bool reads_own(const ltap_tree *tree, const ltap_tree_call *call)
+{
+    const ltap_graph *graph = tree->layers->graph;
+    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[call->begin]);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t producer = node->inputs[i] != LTAP_NO_VALUE
+                                ? ltap_graph_at(graph, node->inputs[i])->producer
+                                : LTAP_NO_NODE;
+        uint32_t place = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
+        uint32_t c = place != LTAP_NO_NODE ? tree->call_of[place] : LTAP_NO_CALL;
+        for (; c != LTAP_NO_CALL; c = ltap_tree_at(tree, c)->parent)
+            if (ltap_tree_at(tree, c)->module == call->module)
+                return true;
+    }
+    return false;
+}
+
 ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error)
 {
     void *block;
@@ -106,7 +125,8 @@ ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error)
     uint8_t *settled = block; /* per module: the same sequence runs once elsewhere */
     for (uint32_t c = 0; c < tree->calls.count; c++) {
         const ltap_tree_call *call = ltap_tree_at(tree, c), *first = first_call(tree, call);
-        bool once = call->repeats == LTAP_REPEATS_NOT || first->repeats == LTAP_REPEATS_NOT;
+        bool once = (call->repeats == LTAP_REPEATS_NOT && !reads_own(tree, call)) ||
+                    (first->repeats == LTAP_REPEATS_NOT && !reads_own(tree, first));
         if (call->pattern == first->pattern && once && call->repeats != first->repeats)
             settled[call->module] = 1;
     }

@@ -41,6 +41,16 @@ bool ltap_nodes_share_source(const ltap_node *a, const ltap_node *b)
     return mine != NULL && its != NULL && strcmp(mine, its) == 0;
 }
 
+const char *ltap_node_target(const ltap_node *node, size_t *bytes)
+{
+    static const char target[] = "[target=";
+    const char *source = ltap_node_property(node, source_key);
+    const char *at = source != NULL ? strstr(source, target) : NULL;
+    at = at != NULL ? at + strlen(target) : node->op_type;
+    *bytes = strcspn(at, "]");
+    return at;
+}
+
 static bool mentions(const ltap_node *node, const char *name)
 {
     for (const char *p = arguments_of(node); p != NULL; p = strchr(p + 1, '%'))

@@ -10,10 +10,6 @@
 #include "base/error.h"
 #include <string.h>
 
-#define SCOPE_TOKEN 0x6a09e667f3bcc909u /* begins the hash of where an operation runs */
-#define ANY_TOKEN   0                   /* of an operation that was merged away */
-#define MAX_LENGTHS 16                  /* of sequences that are tried: the cost stays linear */
-
 static const ltap_step *step_at(const ltap_tree *tree, size_t place, uint32_t depth)
 {
     const ltap_chain *chain = ltap_tree_chain(tree, place);
@@ -25,7 +21,7 @@ static const ltap_scope *scope_at(const ltap_tree *tree, size_t place, uint32_t 
     return ltap_scopes_at(tree->scopes, step_at(tree, place, depth)->scope);
 }
 
-static uint64_t mix(uint64_t hash, uint64_t more)
+uint64_t ltap_tree_mix(uint64_t hash, uint64_t more)
 {
     hash = (hash ^ more) * 0x9e3779b97f4a7c15u;
     return hash ^ hash >> 31;
@@ -36,7 +32,7 @@ uint64_t ltap_tree_token(const ltap_tree *tree, size_t place, uint32_t depth)
     const ltap_chain *chain = ltap_tree_chain(tree, place);
     uint64_t hash = tree->operators[place];
     for (uint32_t d = depth + 1; d < chain->n_steps; d++)
-        hash = mix(hash, chain->steps[d].scope);
+        hash = ltap_tree_mix(hash, chain->steps[d].scope);
     return hash;
 }
 
@@ -64,56 +60,11 @@ static uint32_t period(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t d
     return shortest_period(tree, end - begin);
 }
 
-/* Whether n tokens are a whole number of a sequence shorter than that, where ANY_TOKEN is any. */
-static bool is_periodic(const uint64_t *tokens, uint64_t *sequence, uint32_t n)
-{
-    for (uint32_t length = 1, tried = 0; length <= n / 2 && tried < MAX_LENGTHS; length++) {
-        uint32_t i = 0;
-        if (n % length != 0)
-            continue;
-        tried++;
-        memcpy(sequence, tokens, length * sizeof *tokens);
-        for (; i < n; i++) {
-            uint64_t *known = &sequence[i % length];
-            if (*known == ANY_TOKEN)
-                *known = tokens[i];
-            else if (tokens[i] != ANY_TOKEN && tokens[i] != *known)
-                break;
-        }
-        if (i == n)
-            return true;
-    }
-    return false;
-}
-
-/* Whether the same modules run several times in the same order, whatever operations each wrote: one
- * may have been folded into another, merged with the one before it, or written in another way for
- * another shape. */
-static bool runs_unevenly(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
-{
-    const ltap_graph *graph = tree->layers->graph;
-    uint64_t *tokens = tree->tokens, before = ANY_TOKEN;
-    uint32_t n = 0;
-    for (uint32_t i = begin; i < end; i++) {
-        const ltap_chain *chain = ltap_tree_chain(tree, i);
-        bool own = chain->n_steps <= depth + 1;
-        uint64_t hash = own ? tree->operators[i] : SCOPE_TOKEN;
-        for (uint32_t d = depth + 1; d < chain->n_steps; d++)
-            hash = mix(hash, chain->steps[d].scope);
-        if (i > begin && ltap_node_was_merged(graph, ltap_graph_node(graph, tree->flow->order[i])))
-            tokens[n++] = ANY_TOKEN;
-        else if (hash == before && !own)
-            continue;
-        tokens[n++] = before = hash;
-    }
-    return is_periodic(tokens, tokens + n, n);
-}
-
 static uint64_t pattern(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
 {
     uint64_t hash = 1;
     for (uint32_t i = begin; i < end; i++)
-        hash = mix(hash, ltap_tree_token(tree, i, depth));
+        hash = ltap_tree_mix(hash, ltap_tree_token(tree, i, depth));
     return hash;
 }
 
@@ -229,7 +180,7 @@ static run_cut cut_uncounted(ltap_tree *tree, const ltap_tree_call *run)
         run->parent != LTAP_NO_CALL ? ltap_tree_at(tree, run->parent) : NULL;
     bool alone = around != NULL && around->end - around->begin == n;
     bool leaf = is_leaf(tree, run);
-    bool uneven = length == n && runs_unevenly(tree, run->begin, run->end, run->depth);
+    bool uneven = length == n && ltap_tree_runs_unevenly(tree, run->begin, run->end, run->depth);
     length = ltap_tree_whole_operations(tree, run->begin, run->end, length);
     if (length < n)
         return cut_repeats(tree, run, length);
@@ -411,7 +362,7 @@ static void hash_operators(ltap_tree *tree)
         const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[i]);
         tree->operators[i] = 1;
         for (const char *p = node->op_type; *p != '\0'; p++)
-            tree->operators[i] = mix(tree->operators[i], (unsigned char)*p);
+            tree->operators[i] = ltap_tree_mix(tree->operators[i], (unsigned char)*p);
     }
 }
 
@@ -425,6 +376,7 @@ ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint64_t), &block, error));
     tree->operators = block;
     hash_operators(tree);
+    LTAP_TRY(ltap_tree_look(tree, error));
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint32_t), &block, error));
     tree->borders = block;
     LTAP_TRY(ltap_arena_take(arena, n, sizeof(uint32_t), &block, error));
