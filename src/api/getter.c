@@ -92,7 +92,8 @@ ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs,
     LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
     *estimate = (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs),
                                 .arena_bytes = plan->arena_bytes,
-                                .scratch_bytes = plan->scratch_bytes + plan->state_bytes,
+                                .scratch_bytes =
+                                    plan->scratch_bytes + plan->temporary_bytes + plan->state_bytes,
                                 .features_bytes = plan->features_bytes,
                                 .mult_adds = plan->mult_adds,
                                 .n_nodes = plan->n_nodes};

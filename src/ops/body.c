@@ -34,7 +34,10 @@ ltap_status ltap_body_init(ltap_body *body, const ltap_graph *graph, const ltap_
     *body = (ltap_body){.graph = graph,
                         .memory = call->memory ? call->memory : graph->memory,
                         .threads = call->threads > 0 ? call->threads : 1,
-                        .blind = !call->memory};
+                        .blind = !call->memory,
+                        .temporary = call->temporary};
+    body->held =
+        graph->values.count * sizeof(ltap_body_value) + largest_arity(graph) * sizeof(ltap_tensor);
     LTAP_TRY(ltap_memory_take_zeroed(body->memory, graph->values.count, sizeof(ltap_body_value),
                                      "the values of a body", &block, error));
     body->values = block;
@@ -80,6 +83,27 @@ static ltap_status take_block(ltap_body *body, ltap_body_value *value, ltap_erro
     return LTAP_OK;
 }
 
+/* A blind body counts what it would hold: all values of a run, and something else for now. */
+static void count_bytes(ltap_body *body, uint64_t bytes, uint64_t besides)
+{
+    if (!body->temporary)
+        return;
+    body->made += bytes + (bytes ? LTAP_ALIGNMENT : 0);
+    uint64_t all = body->held + body->made + besides;
+    if (all > *body->temporary)
+        *body->temporary = all;
+}
+
+uint64_t ltap_body_temporary(const ltap_call *call)
+{
+    uint64_t bytes = 0;
+    ltap_call asked = *call;
+    ltap_error ignored;
+    asked.memory = NULL;
+    asked.temporary = &bytes;
+    return call->node->op->shape(&asked, &ignored) == LTAP_OK ? bytes : 0;
+}
+
 /* The body's own weights: views into the file, or aligned copies. */
 static ltap_status take_constants(ltap_body *body, ltap_error *error)
 {
@@ -94,6 +118,7 @@ static ltap_status take_constants(ltap_body *body, ltap_error *error)
                                   value->missing ? value->missing : "a weight has no data");
         if (!value->unaligned)
             continue;
+        count_bytes(body, bytes, 0);
         LTAP_TRY(take_block(body, &body->values[i], error));
         memcpy(body->values[i].block, value->constant->data, (size_t)bytes);
     }
@@ -162,12 +187,18 @@ static ltap_status run_node(ltap_body *body, const ltap_node *node, ltap_error *
         call.outputs[i].data = NULL;
         if (node->outputs[i] != LTAP_NO_VALUE)
             body->values[node->outputs[i]].tensor = call.outputs[i];
+        if (node->outputs[i] != LTAP_NO_VALUE)
+            count_bytes(body, ltap_tensor_bytes(&call.outputs[i]), 0);
     }
+    if (body->temporary && node->op->temporary)
+        count_bytes(body, 0, node->op->temporary(&call));
     return can_compute(body, &call) ? compute(body, &call, error) : LTAP_OK;
 }
 
 ltap_status ltap_body_run(ltap_body *body, const ltap_call *call, ltap_error *error)
 {
+    body->made = 0;
+    count_bytes(body, 0, 0);
     LTAP_TRY(take_constants(body, error));
     take_captured(body, call);
     for (size_t i = 0; i < body->graph->nodes.count; i++)
@@ -211,4 +242,15 @@ void ltap_carried_clear(ltap_carried *carried, size_t count, ltap_memory *memory
     for (size_t i = 0; carried && i < count; i++)
         ltap_memory_release(memory, carried[i].block);
     ltap_memory_release(memory, carried);
+}
+
+uint64_t ltap_carried_bytes(const ltap_carried *carried, size_t count)
+{
+    uint64_t total = count * sizeof(*carried), most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = ltap_tensor_bytes(&carried[i].tensor) + LTAP_ALIGNMENT;
+        total += bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return total + most;
 }

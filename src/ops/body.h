@@ -18,6 +18,8 @@ typedef struct ltap_body {
     ltap_memory *memory;
     int threads;
     bool blind;              /* computes only what is small and needs no data of the inputs */
+    uint64_t *temporary;     /* of a blind one: where what running takes is put; NULL: nowhere */
+    uint64_t held, made;     /* bytes that are carried meanwhile; that a run has made so far */
     ltap_body_value *values; /* one a value of the graph */
     ltap_tensor *scratch;
 } ltap_body;
@@ -40,6 +42,9 @@ ltap_status ltap_body_run(ltap_body *body, const ltap_call *call, ltap_error *er
 /* Output `index` of the graph; borrowed until reset. */
 const ltap_tensor *ltap_body_output(const ltap_body *body, size_t index);
 
+/* For operators with bodies: what its shape rule says that running takes. */
+uint64_t ltap_body_temporary(const ltap_call *call);
+
 /* Copies what a body made into an output of the call, whose shape it must have. */
 ltap_status ltap_body_hand_out(const ltap_call *call, size_t index, const ltap_tensor *made,
                                ltap_error *error);
@@ -53,5 +58,7 @@ typedef struct ltap_carried {
 ltap_status ltap_carried_take(ltap_carried *carried, const ltap_tensor *tensor, ltap_memory *memory,
                               ltap_error *error);
 void ltap_carried_clear(ltap_carried *carried, size_t count, ltap_memory *memory);
+/* Bytes of all of them, one of them replaced. */
+uint64_t ltap_carried_bytes(const ltap_carried *carried, size_t count);
 
 #endif

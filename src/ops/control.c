@@ -126,11 +126,12 @@ typedef struct loop {
     ltap_body body;
     size_t n_carried, n_scanned;
     ltap_carried *carried;
-    int64_t trips;     /* -1: no limit */
-    int64_t iteration; /* how many are done */
-    bool goes_on;      /* as far as is known, one more is to come */
-    bool known;        /* so far, the end depends on no data */
-    uint8_t yes;       /* what the body is told: that it goes on */
+    uint64_t own_bytes; /* of the body's tables */
+    int64_t trips;      /* -1: no limit */
+    int64_t iteration;  /* how many are done */
+    bool goes_on;       /* as far as is known, one more is to come */
+    bool known;         /* so far, the end depends on no data */
+    uint8_t yes;        /* what the body is told: that it goes on */
 } loop;
 
 static bool has_own(const ltap_call *call, size_t input)
@@ -169,6 +170,7 @@ static ltap_status begin_loop(const ltap_call *call, loop *l, ltap_error *error)
     LTAP_TRY(check_loop(l, error));
     l->n_scanned = l->graph->outputs.count - 1 - l->n_carried;
     LTAP_TRY(ltap_body_init(&l->body, l->graph, call, error));
+    l->own_bytes = l->body.held;
     LTAP_TRY(ltap_memory_take_zeroed(l->body.memory, l->n_carried, sizeof(ltap_carried),
                                      "what a loop carries", &block, error));
     l->carried = block;
@@ -210,6 +212,7 @@ static ltap_status iterate(loop *l, ltap_error *error)
     ltap_body_set(&l->body, 1, &condition);
     for (size_t i = 0; i < l->n_carried; i++)
         ltap_body_set(&l->body, 2 + i, &l->carried[i].tensor);
+    l->body.held = l->own_bytes + ltap_carried_bytes(l->carried, l->n_carried);
     LTAP_TRY(ltap_body_run(&l->body, l->call, error));
     const ltap_tensor *go_on = ltap_body_output(&l->body, 0);
     if (go_on->dtype != LTAP_BOOL || ltap_tensor_count(go_on) != 1)
@@ -375,6 +378,7 @@ const ltap_op ltap_op_if_else = {
     .max_outputs = -1,
     .shape = if_shape,
     .reference = if_reference,
+    .temporary = ltap_body_temporary,
 };
 
 const ltap_op ltap_op_loop = {
@@ -386,4 +390,5 @@ const ltap_op ltap_op_loop = {
     .max_outputs = -1,
     .shape = loop_shape,
     .reference = loop_reference,
+    .temporary = ltap_body_temporary,
 };

@@ -183,6 +183,9 @@ static ltap_status stacked_shape(const scan *s, size_t index, ltap_error *error)
 
 static ltap_status find_shapes(scan *s, ltap_error *error)
 {
+    s->body.held += ltap_carried_bytes(s->states, s->n_states);
+    for (size_t i = 0; i < s->n_scanned; i++)
+        s->body.held += sizeof(ltap_tensor) + ltap_tensor_bytes(&s->slices[i]) + LTAP_ALIGNMENT;
     LTAP_TRY(run_step(s, 0, error));
     for (size_t i = 0; i < s->n_states; i++) {
         const ltap_tensor *t = &s->states[i].tensor;
@@ -257,4 +260,5 @@ const ltap_op ltap_op_scan = {
     .max_outputs = -1,
     .shape = scan_shape,
     .reference = scan_reference,
+    .temporary = ltap_body_temporary,
 };

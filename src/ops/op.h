@@ -19,6 +19,7 @@ typedef struct ltap_call {
     size_t n_outputs;
     ltap_memory *memory; /* for temporaries; NULL in shape rules */
     int threads;
+    uint64_t *temporary; /* where shape rules of bodies put what running takes; else NULL */
 } ltap_call;
 
 enum {
@@ -44,6 +45,9 @@ typedef struct ltap_op {
      * wanted has data NULL. Plain portable C, the oracle for every fast kernel. Errors: memory, and
      * LTAP_ERROR_FORMAT for data that cannot be computed with (an index out of range). */
     ltap_status (*reference)(const ltap_call *call, ltap_error *error);
+    /* Bytes that the reference takes of call->memory at a time, at the most; after shape, without
+     * data as there. NULL: none. */
+    uint64_t (*temporary)(const ltap_call *call);
     /* Multiply-adds; NULL: none worth counting. */
     uint64_t (*cost)(const ltap_call *call);
 } ltap_op;

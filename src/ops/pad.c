@@ -209,6 +209,15 @@ static ltap_status pad_reference(const ltap_call *call, ltap_error *error)
     return LTAP_OK;
 }
 
+static uint64_t pad_temporary(const ltap_call *call)
+{
+    const ltap_tensor *out = &call->outputs[0];
+    uint64_t total = 0;
+    for (int i = 0; i < out->rank && ltap_tensor_count(out) > 0; i++)
+        total += (uint64_t)out->dims[i];
+    return total * sizeof(int64_t);
+}
+
 const ltap_op ltap_op_pad = {
     .name = "Pad",
     .domain = "",
@@ -218,4 +227,5 @@ const ltap_op ltap_op_pad = {
     .max_outputs = 1,
     .shape = pad_shape,
     .reference = pad_reference,
+    .temporary = pad_temporary,
 };

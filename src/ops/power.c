@@ -90,6 +90,14 @@ static ltap_status pow_reference(const ltap_call *call, ltap_error *error)
     return LTAP_OK;
 }
 
+static uint64_t pow_temporary(const ltap_call *call)
+{
+    ltap_tensor exponent = call->inputs[1];
+    ltap_dtype base = call->inputs[0].dtype;
+    exponent.dtype = LTAP_TYPES_INT & LTAP_TYPE(base) ? LTAP_FLOAT64 : base;
+    return exponent.dtype == call->inputs[1].dtype ? 0 : ltap_tensor_bytes(&exponent);
+}
+
 const ltap_op ltap_op_pow = {
     .name = "Pow",
     .domain = "",
@@ -100,4 +108,5 @@ const ltap_op ltap_op_pow = {
     .flags = LTAP_OP_POINTWISE,
     .shape = pow_shape,
     .reference = pow_reference,
+    .temporary = pow_temporary,
 };

@@ -193,6 +193,14 @@ done:
     return status;
 }
 
+/* Both inputs and the sums, in float64. */
+static uint64_t temporary(const ltap_call *call, const form *f)
+{
+    return (ltap_tensor_count(&call->inputs[f->a]) + ltap_tensor_count(&call->inputs[f->b]) +
+            ltap_tensor_count(&call->outputs[0])) *
+           sizeof(double);
+}
+
 #define OPERATOR(id, onnx_name, f, least, most)                                                    \
     static ltap_status id##_shape(const ltap_call *call, ltap_error *error)                        \
     {                                                                                              \
@@ -202,6 +210,10 @@ done:
     {                                                                                              \
         return reference(call, &f, error);                                                         \
     }                                                                                              \
+    static uint64_t id##_temporary(const ltap_call *call)                                          \
+    {                                                                                              \
+        return temporary(call, &f);                                                                \
+    }                                                                                              \
     const ltap_op ltap_op_##id = {.name = onnx_name,                                               \
                                   .domain = "",                                                    \
                                   .min_inputs = least,                                             \
@@ -209,7 +221,8 @@ done:
                                   .min_outputs = 1,                                                \
                                   .max_outputs = 1,                                                \
                                   .shape = id##_shape,                                             \
-                                  .reference = id##_reference};
+                                  .reference = id##_reference,                                     \
+                                  .temporary = id##_temporary};
 
 OPERATOR(matmul_integer, "MatMulInteger", matmul_integer, 2, 4)
 OPERATOR(qlinear_matmul, "QLinearMatMul", matmul_linear, 8, 8)

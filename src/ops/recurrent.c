@@ -386,6 +386,19 @@ static ltap_status shape(const ltap_call *call, const cell *c, ltap_error *error
     return LTAP_OK;
 }
 
+static int64_t find_lane_size(const recurrent *net, const cell *c)
+{
+    return net->inputs + 2 * net->hidden + 2 * c->gates * net->hidden;
+}
+
+static uint64_t temporary(const ltap_call *call, const cell *c)
+{
+    recurrent net;
+    if (read_net(call, c, &net, NULL) != LTAP_OK)
+        return 0;
+    return (uint64_t)(net.directions * net.batch * find_lane_size(&net, c)) * sizeof(double);
+}
+
 static ltap_status reference(const ltap_call *call, const cell *c, ltap_error *error)
 {
     recurrent net;
@@ -397,7 +410,7 @@ static ltap_status reference(const ltap_call *call, const cell *c, ltap_error *e
             return ltap_error_set(error, LTAP_ERROR_FORMAT, "sequence length %lld of %lld steps",
                                   (long long)length, (long long)net.steps);
     }
-    net.lane_size = net.inputs + 2 * net.hidden + 2 * c->gates * net.hidden;
+    net.lane_size = find_lane_size(&net, c);
     LTAP_TRY(ltap_memory_take_zeroed(call->memory, (uint64_t)(net.directions * net.batch),
                                      (uint64_t)net.lane_size * sizeof(double), "gates", &memory,
                                      error));
@@ -416,6 +429,10 @@ static ltap_status reference(const ltap_call *call, const cell *c, ltap_error *e
     {                                                                                              \
         return reference(call, &id, error);                                                        \
     }                                                                                              \
+    static uint64_t id##_temporary(const ltap_call *call)                                          \
+    {                                                                                              \
+        return temporary(call, &id);                                                               \
+    }                                                                                              \
     const ltap_op ltap_op_##id = {.name = onnx_name,                                               \
                                   .domain = "",                                                    \
                                   .min_inputs = 3,                                                 \
@@ -423,7 +440,8 @@ static ltap_status reference(const ltap_call *call, const cell *c, ltap_error *e
                                   .min_outputs = 1,                                                \
                                   .max_outputs = most_outputs,                                     \
                                   .shape = id##_shape,                                             \
-                                  .reference = id##_reference};
+                                  .reference = id##_reference,                                     \
+                                  .temporary = id##_temporary};
 
 OPERATOR(rnn, "RNN", 6, 2)
 OPERATOR(gru, "GRU", 6, 2)

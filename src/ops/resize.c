@@ -178,6 +178,18 @@ static ltap_status resize_reference(const ltap_call *call, ltap_error *error)
     return LTAP_OK;
 }
 
+static uint64_t resize_temporary(const ltap_call *call)
+{
+    ltap_resize resize;
+    uint64_t entries = 0;
+    if (call->inputs[0].rank == 0 || ltap_tensor_count(&call->outputs[0]) == 0 ||
+        ltap_resize_read(call, &resize, NULL) != LTAP_OK)
+        return 0;
+    for (int axis = 0; axis < resize.rank; axis++)
+        entries += (uint64_t)(resize.out[axis] * ltap_resize_taps(&resize, axis));
+    return entries * (sizeof(int64_t) + sizeof(double));
+}
+
 const ltap_op ltap_op_resize = {
     .name = "Resize",
     .domain = "",
@@ -187,4 +199,5 @@ const ltap_op ltap_op_resize = {
     .max_outputs = 1,
     .shape = resize_shape,
     .reference = resize_reference,
+    .temporary = resize_temporary,
 };

@@ -245,6 +245,12 @@ static ltap_status top_k_reference(const ltap_call *call, ltap_error *error)
     return LTAP_OK;
 }
 
+static uint64_t top_k_temporary(const ltap_call *call)
+{
+    uint64_t threads = call->threads > 1 ? (uint64_t)call->threads : 1;
+    return (uint64_t)ltap_tensor_int(&call->inputs[1], 0) * threads * sizeof(item);
+}
+
 const ltap_op ltap_op_arg_max = {
     .name = "ArgMax",
     .domain = "",
@@ -276,4 +282,5 @@ const ltap_op ltap_op_top_k = {
     .max_outputs = 2,
     .shape = top_k_shape,
     .reference = top_k_reference,
+    .temporary = top_k_temporary,
 };

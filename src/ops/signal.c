@@ -199,6 +199,13 @@ static ltap_status dft_reference(const ltap_call *call, ltap_error *error)
     return run_transform(call, &f, error);
 }
 
+static uint64_t dft_temporary(const ltap_call *call)
+{
+    transform f;
+    int axis = 0;
+    return read_dft(call, &f, &axis, NULL) == LTAP_OK ? (uint64_t)f.n * 2 * sizeof(double) : 0;
+}
+
 /* signal [batch, length, 1 or 2], frame_step, window or none, frame_length or none */
 static ltap_status read_stft(const ltap_call *call, transform *f, ltap_error *error)
 {
@@ -247,6 +254,12 @@ static ltap_status stft_reference(const ltap_call *call, ltap_error *error)
     LTAP_TRY(read_stft(call, &f, error));
     f.y = &call->outputs[0];
     return run_transform(call, &f, error);
+}
+
+static uint64_t stft_temporary(const ltap_call *call)
+{
+    transform f;
+    return read_stft(call, &f, NULL) == LTAP_OK ? (uint64_t)f.n * 2 * sizeof(double) : 0;
 }
 
 /* bins of mel, length of the DFT, sample rate, lowest and highest frequency */
@@ -344,6 +357,7 @@ const ltap_op ltap_op_dft = {
     .max_outputs = 1,
     .shape = dft_shape,
     .reference = dft_reference,
+    .temporary = dft_temporary,
 };
 
 const ltap_op ltap_op_stft = {
@@ -355,6 +369,7 @@ const ltap_op ltap_op_stft = {
     .max_outputs = 1,
     .shape = stft_shape,
     .reference = stft_reference,
+    .temporary = stft_temporary,
 };
 
 const ltap_op ltap_op_mel_weight_matrix = {

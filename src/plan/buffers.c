@@ -75,6 +75,8 @@ ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step,
     uint64_t *most = step->kind == LTAP_STEP_TAP ? &plan->sink_bytes : &plan->view_bytes;
     if (step->view_bytes > *most)
         *most = step->view_bytes;
+    if (step->temporary_bytes > plan->temporary_bytes)
+        plan->temporary_bytes = step->temporary_bytes;
     plan->state_bytes += step->kernel.state_bytes;
     return ltap_vector_push(&plan->steps, step, error);
 }

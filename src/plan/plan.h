@@ -58,7 +58,7 @@ typedef struct ltap_step {
     size_t point;         /* HOOK: of the watch's; outputs: what may be replaced */
     uint64_t view_bytes;  /* HOOK, TAP: of what does not lie in plain layout */
     const char *refusals; /* why faster rows were not taken; "" */
-    uint64_t mult_adds;
+    uint64_t mult_adds, temporary_bytes;
 } ltap_step;
 
 /* A place between steps at which hooks are called. */
@@ -93,6 +93,7 @@ typedef struct ltap_plan {
     ltap_tensor *features;          /* shapes, one a return layer */
     size_t n_features, n_nodes, max_operands;
     uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
+    uint64_t temporary_bytes; /* most that the reference kernel of a step takes for itself */
     uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in */
     uint64_t sink_bytes; /* the same of one feature, for a forward that hands features on */
 } ltap_plan;

@@ -238,6 +238,9 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
         step.mult_adds = node->op->cost(&call);
     schedule->plan->mult_adds += step.mult_adds;
     LTAP_TRY(ltap_choose(schedule, &query, &choice, error));
+    call.threads = schedule->request->threads;
+    if (!choice.impl && node->op->temporary)
+        step.temporary_bytes = node->op->temporary(&call);
     query.layout = choice.out[0];
     if (choice.impl && choice.impl->chains)
         LTAP_TRY(ltap_chain_find(schedule, &query, &found, error));

@@ -4,6 +4,7 @@
  * nobody wants; and with every allocation failing once. Tensors lie in blocks of their exact size,
  * so that sanitizers see every step outside.
  */
+#include "base/memory.h"
 #include "ops/elements.h"
 #include "ops/number.h"
 #include "setting.h"
@@ -27,7 +28,7 @@ enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
 
 /* An allocator whose n-th allocation fails; n 0: none. */
 typedef struct failing {
-    size_t count, fails_at;
+    size_t count, fails_at, bytes, peak, first; /* first: of the account itself */
     long alive;
 } failing;
 
@@ -37,8 +38,12 @@ static void *failing_allocate(void *user, size_t bytes, size_t alignment)
     if (++f->count == f->fails_at)
         return NULL;
     void *block = aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-    if (block)
+    if (block) {
         f->alive++;
+        f->bytes += bytes;
+        f->peak = f->bytes > f->peak ? f->bytes : f->peak;
+        f->first = f->first ? f->first : bytes;
+    }
     return block;
 }
 
@@ -46,6 +51,7 @@ static void failing_release(void *user, void *block, size_t bytes)
 {
     failing *f = user;
     f->alive -= block != NULL;
+    f->bytes -= block ? bytes : 0;
     free(block);
 }
 
@@ -137,6 +143,31 @@ static void check_refusal(const op_case *test, ltap_status status, ltap_status e
         fail_msg("'%s' does not contain '%s'", error->message, test->message);
 }
 
+/* What the operator says that its kernel takes, against what it took, up to a header for each
+ * block. */
+static void check_temporary(trial *t)
+{
+    const ltap_op *op = t->set.node.op;
+    ltap_call call = t->set.call;
+    ltap_tensor inputs[CASE_TENSORS];
+    ltap_error error = {0};
+    t->allocator = (failing){0};
+    assert_int_equal(compute(t, 2, true, &error), LTAP_OK);
+    size_t took = t->allocator.peak - t->allocator.first;
+    size_t slack = LTAP_ALIGNMENT * (t->allocator.count - 1);
+    for (size_t i = 0; i < call.n_inputs; i++) {
+        inputs[i] = t->set.inputs[i];
+        if (!(t->set.test->constants & INPUT(i)))
+            inputs[i].data = NULL;
+    }
+    call.inputs = inputs;
+    call.threads = 2;
+    call.memory = NULL;
+    uint64_t said = op->temporary ? op->temporary(&call) : 0;
+    if (took > said + slack || said > took + slack)
+        fail_msg("took %zu bytes, said %llu", took, (unsigned long long)said);
+}
+
 static void check_results(trial *t)
 {
     ltap_error error = {0};
@@ -144,6 +175,7 @@ static void check_results(trial *t)
         check_output(&t->set, i);
     check_threads_agree(t);
     check_failing_memory(t);
+    check_temporary(t);
     t->allocator.fails_at = 0;
     assert_int_equal(compute(t, 1, false, &error), LTAP_OK);
 }
