@@ -90,6 +90,21 @@ static ltap_status parse_otherwise(const ltap_search *search, const char *base, 
     return LTAP_OK;
 }
 
+/* What an Identity hands on is the value before it: a pruned model's output `layer4` is the module
+ * of that name. */
+static uint32_t origin_of(const ltap_graph *graph, uint32_t value)
+{
+    for (size_t i = 0; i < graph->nodes.count; i++) {
+        uint32_t producer = ltap_graph_at(graph, value)->producer;
+        const ltap_node *node = producer == LTAP_NO_NODE ? NULL : ltap_graph_node(graph, producer);
+        if (!node || node->domain[0] || strcmp(node->op_type, "Identity") != 0 ||
+            node->n_inputs != 1 || node->inputs[0] == LTAP_NO_VALUE)
+            break;
+        value = node->inputs[0];
+    }
+    return value;
+}
+
 static ltap_status decide(const ltap_search *search, const char *selector,
                           const ltap_things *things, ltap_end end, ltap_selection *selection,
                           ltap_error *error)
@@ -102,8 +117,11 @@ static ltap_status decide(const ltap_search *search, const char *selector,
         ltap_status status = ltap_thing_value(search, &things->items[i], end, &other, NULL);
         if (status == LTAP_ERROR_MEMORY)
             return ltap_thing_value(search, &things->items[i], end, &other, error);
-        agree = status == LTAP_OK && (i == 0 || other.value == selection->value);
         if (i == 0)
+            *selection = other;
+        uint32_t origin = status == LTAP_OK ? origin_of(search->layers->graph, other.value) : 0;
+        agree = status == LTAP_OK && origin == origin_of(search->layers->graph, selection->value);
+        if (agree && selection->value != origin && other.value == origin)
             *selection = other;
     }
     return agree ? LTAP_OK : ltap_refuse_ambiguous(search, selector, things, end, error);

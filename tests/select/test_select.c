@@ -49,6 +49,12 @@ static const layers_sketch again = {
     {"/s/s.0/Conv|Conv|x onnx::Conv_1 onnx::Conv_2|a", "/s/s.2/Relu|Relu|a|b",
      "/s/s.0_1/Conv|Conv|b onnx::Conv_1 onnx::Conv_2|c", "/s/s.2_1/Relu|Relu|c|y"}};
 
+/* A pruned model, whose output has the name of the module that it is the value of. */
+static const layers_sketch pruned = {
+    "x",
+    "layer1",
+    {"/layer1/act/Relu|Relu|x|a", "/layer1/out/Neg|Neg|a|b", "layertap.layer1|Identity|b|layer1"}};
+
 /* Two values side by side through one module, and activations that were merged. */
 static const layers_sketch beside = {"x z",
                                      "y w v",
@@ -161,6 +167,8 @@ static const select_case answered[] = {
     {&dynamo, "stem.conv:folded", "getitem", "stem.conv:folded", "module", ANY, LTAP_OK, NULL},
     {&dynamo, "relu", "relu", "relu#0", "module", FIRST, LTAP_OK, NULL},
     {&dynamo, "module:relu", "relu_1", "relu#1", "module", LAST, LTAP_OK, NULL},
+    {&pruned, "layer1", "b", "layer1", "module", ANY, LTAP_OK, NULL},
+    {&pruned, "output:layer1", "layer1", "layer1", "output", ANY, LTAP_OK, NULL},
 };
 
 static const select_case refused[] = {
