@@ -117,6 +117,29 @@ static bool reads_own(const ltap_tree *tree, const ltap_tree_call *call)
     return false;
 }
 
+/* Calls side by side, or one that handles several things: in one place both readings name the same
+ * values, in several the numbers of calls differ. */
+static ltap_status doubt_groups(ltap_tree *tree, const uint8_t *settled, ltap_error *error)
+{
+    void *block;
+    LTAP_TRY(ltap_arena_take(tree->scopes->arena, tree->layers->modules.count + 1, sizeof(uint32_t),
+                             &block, error));
+    uint32_t *end = block; /* per module: of its last call */
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c), *first = first_call(tree, call);
+        ltap_module *module = ltap_layers_at(tree->layers, call->module);
+        bool apart = call != first && end[call->module] != call->begin;
+        end[call->module] = call->end;
+        module->beside |= call->repeats == LTAP_REPEATS_BESIDE && !settled[call->module];
+        if (module->beside && apart && module->doubt == NULL)
+            LTAP_TRY(ltap_arena_format(&tree->layers->arena, &module->doubt, error,
+                                       "the file does not show whether what '%s' does side by side "
+                                       "is one call or several",
+                                       module->path));
+    }
+    return LTAP_OK;
+}
+
 ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error)
 {
     void *block;
@@ -130,11 +153,11 @@ ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error)
         if (call->pattern == first->pattern && once && call->repeats != first->repeats)
             settled[call->module] = 1;
     }
+    LTAP_TRY(doubt_groups(tree, settled, error));
     for (uint32_t c = 0; c < tree->calls.count; c++) {
         const ltap_tree_call *call = ltap_tree_at(tree, c);
         ltap_module *module = ltap_layers_at(tree->layers, call->module);
         bool repeats = call->repeats == LTAP_REPEATS_IN_A_ROW && !settled[call->module];
-        module->beside |= call->repeats == LTAP_REPEATS_BESIDE && !settled[call->module];
         if (module->doubt != NULL || (!call->uneven && !repeats))
             continue;
         LTAP_TRY(ltap_arena_format(

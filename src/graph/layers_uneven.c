@@ -77,7 +77,8 @@ static bool goes_on(const ltap_tree *tree, uint32_t place, uint32_t depth, bool 
     return same && ltap_tree_chain(tree, place)->n_steps > depth + 1;
 }
 
-/* Tokens of what runs in [begin, end), one for each module inside or operation: how many. */
+/* Tokens of what is known to run in [begin, end), one for each module inside or operation: how
+ * many. */
 static uint32_t list_tokens(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth,
                             uint64_t *tokens)
 {
@@ -85,6 +86,8 @@ static uint32_t list_tokens(const ltap_tree *tree, uint32_t begin, uint32_t end,
     uint32_t n = 0;
     for (uint32_t i = begin; i < end; i++) {
         uint64_t hash = token_of(tree, i, depth);
+        if (tree->layers->inferred[node_at(tree, i)->index])
+            continue; /* put in by the exporter, who knows where */
         if (i > begin && tree->written[i].merged)
             tokens[n++] = ANY_TOKEN;
         else if (i > begin && goes_on(tree, i, depth, hash == before))

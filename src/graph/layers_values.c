@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include <string.h>
 
+#define MAX_READERS 64 /* that are looked at: the cost stays linear */
+
 /* Where the node stands when shape arithmetic is placed: beside the next operation on data. */
 static uint32_t anchor(const ltap_tree *tree, uint32_t node, uint32_t next_place)
 {
@@ -108,6 +110,22 @@ static bool may_hand_on(const ltap_tree *tree, const ltap_value *value)
            strcmp(ltap_graph_node(tree->layers->graph, value->producer)->op_type, "Flatten") == 0;
 }
 
+/* Whether an operation outside runs in a module that reads the value inside as well: what is left
+ * of a call of which the first operations were merged with equal ones. */
+static bool runs_inside_too(const ltap_tree *tree, const ltap_tree_call *call, const ltap_value *v,
+                            uint32_t outside)
+{
+    const uint32_t *module_of = tree->layers->module_of_node;
+    for (size_t i = 0; i < v->n_consumers && i < MAX_READERS; i++) {
+        uint32_t place = tree->flow->place[v->consumers[i]];
+        if (place != LTAP_NO_NODE && place >= call->begin && place < call->end &&
+            module_of[outside] != LTAP_NO_MODULE &&
+            module_of[v->consumers[i]] == module_of[outside])
+            return true;
+    }
+    return false;
+}
+
 static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
 {
     const ltap_graph *graph = tree->layers->graph;
@@ -118,8 +136,10 @@ static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_
         if (place == LTAP_NO_NODE || (place >= call->begin && place < call->end))
             continue;
         ltap_use use = ltap_node_use(graph, ltap_graph_node(graph, v->consumers[i]), value);
+        bool sure = use == LTAP_USE_WRITTEN && !may_hand_on(tree, v) &&
+                    !runs_inside_too(tree, call, v, v->consumers[i]);
         if (use != LTAP_USE_WITHIN)
-            most = use == LTAP_USE_WRITTEN && !may_hand_on(tree, v) ? LEAVES : MAY_LEAVE;
+            most = sure ? LEAVES : MAY_LEAVE;
     }
     return most;
 }
