@@ -413,23 +413,44 @@ typedef struct worker {
     int failures;
 } worker;
 
+static ltap_status count_feature(void *user, size_t index, const ltap_feature *feature,
+                                 ltap_error *error)
+{
+    (void)index;
+    (void)error;
+    *(size_t *)user += !feature->missing;
+    return LTAP_OK;
+}
+
+/* Looks, replaces (by the same), stops, hands on; in turn. */
+static void work_once(worker *self, ltap_run *run, int turn)
+{
+    static const ltap_hook_answer answers[] = {LTAP_HOOK_CONTINUE, LTAP_HOOK_REPLACED,
+                                               LTAP_HOOK_STOP};
+    witness w = {.expected = self->taps, .answer = answers[turn % 3]};
+    const ltap_hook hook = {
+        .layer = self->layers[turn % 2], .replaces = turn % 3 == 1, .callback = look, .user = &w};
+    size_t n_taken = 0;
+    const ltap_sink sink = {.take = count_feature, .user = &n_taken};
+    ltap_features *features = NULL;
+    uint64_t number = 0;
+    self->failures += ltap_hook_add(run, &hook, &number, NULL) != LTAP_OK;
+    self->failures += (turn < 6 ? ltap_run_forward(run, &input, 1, &features, NULL)
+                                : ltap_run_stream(run, &input, 1, &sink, NULL)) != LTAP_OK;
+    self->failures += w.n_calls != 1 || w.n_wrong != 0;
+    self->failures += turn >= 6 && n_taken != (turn % 3 == 2 ? 0 : 1);
+    ltap_features_free(features);
+    ltap_hook_remove(run, number);
+}
+
 static void *work(void *context)
 {
     worker *self = context;
     ltap_run *run;
     if (ltap_run_new(self->getter, &run, NULL) != LTAP_OK)
         return self->failures = 1, NULL;
-    for (int i = 0; i < 6; i++) {
-        witness w = {.expected = self->taps, .answer = i == 3 ? LTAP_HOOK_STOP : 0};
-        const ltap_hook hook = {.layer = self->layers[i % 2], .callback = look, .user = &w};
-        ltap_features *features = NULL;
-        uint64_t number = 0;
-        self->failures += ltap_hook_add(run, &hook, &number, NULL) != LTAP_OK;
-        self->failures += ltap_run_forward(run, &input, 1, &features, NULL) != LTAP_OK;
-        self->failures += w.n_calls != 1 || w.n_wrong != 0;
-        ltap_features_free(features);
-        ltap_hook_remove(run, number);
-    }
+    for (int turn = 0; turn < 12; turn++)
+        work_once(self, run, turn);
     ltap_run_free(run);
     return NULL;
 }
