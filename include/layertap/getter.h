@@ -88,7 +88,7 @@ LTAP_API int ltap_getter_keeps(const ltap_getter *getter, size_t layer_index);
 
 /* What a forward with these input shapes will take. Bytes; predicted before anything is run. */
 typedef struct ltap_estimate {
-    uint64_t packed_bytes;   /* weights in the kernels' own layout */
+    uint64_t packed_bytes;   /* weights in the kernels' own layout, and computed ones */
     uint64_t arena_bytes;    /* inner values */
     uint64_t scratch_bytes;  /* kernels' working memory */
     uint64_t features_bytes; /* the answer */

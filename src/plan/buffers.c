@@ -93,6 +93,7 @@ static ltap_status place_constant(ltap_schedule *schedule, uint32_t value, ltap_
                           .constant = known->tensor.data};
     if (known->block) {
         LTAP_TRY(ltap_vector_push(&schedule->plan->blocks, &known->block, error));
+        schedule->plan->constant_bytes += buffer.bytes;
         ltap_propagation_detach(&schedule->known, value);
     }
     LTAP_TRY(add_buffer(schedule, &buffer, &index, error));

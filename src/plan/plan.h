@@ -93,6 +93,8 @@ typedef struct ltap_plan {
     ltap_tensor *features;          /* shapes, one a return layer */
     size_t n_features, n_nodes, max_operands;
     uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
+    uint64_t constant_bytes;  /* computed weights and aligned copies that steps read */
+    uint64_t planning_bytes;  /* most that packed weights and computed constants took at once */
     uint64_t temporary_bytes; /* most that the reference kernel of a step takes for itself */
     uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in */
     uint64_t sink_bytes; /* the same of one feature, for a forward that hands features on */

@@ -82,6 +82,14 @@ static bool reads_shapes_only(const ltap_node *node)
            (strcmp(node->op_type, "Shape") == 0 || strcmp(node->op_type, "Size") == 0);
 }
 
+/* A constant has got memory of its own. */
+static void hold(ltap_propagation *propagation, const ltap_known *known)
+{
+    propagation->held += ltap_tensor_bytes(&known->tensor);
+    if (propagation->held > propagation->most_held)
+        propagation->most_held = propagation->held;
+}
+
 static ltap_status take_outputs(ltap_propagation *propagation, const ltap_node *node,
                                 ltap_error *error)
 {
@@ -94,6 +102,7 @@ static ltap_status take_outputs(ltap_propagation *propagation, const ltap_node *
         LTAP_TRY(ltap_memory_take(propagation->memory, ltap_tensor_bytes(&known->tensor),
                                   "a folded constant", &known->block, error));
         known->tensor.data = known->block;
+        hold(propagation, known);
     }
     return LTAP_OK;
 }
@@ -226,6 +235,7 @@ static ltap_status copy_constant(ltap_propagation *propagation, const ltap_value
     if (bytes)
         memcpy(known->block, value->constant->data, (size_t)bytes);
     known->tensor.data = known->block;
+    hold(propagation, known);
     return LTAP_OK;
 }
 
@@ -270,6 +280,7 @@ void ltap_propagation_drop(ltap_propagation *propagation, uint32_t value)
     if (!known->block)
         return;
     ltap_memory_release(propagation->memory, known->block);
+    propagation->held -= ltap_tensor_bytes(&known->tensor);
     known->block = NULL;
     known->tensor.data = NULL;
 }
@@ -278,6 +289,8 @@ void *ltap_propagation_detach(ltap_propagation *propagation, uint32_t value)
 {
     void *block = propagation->values[value].block;
 
+    if (block)
+        propagation->held -= ltap_tensor_bytes(&propagation->values[value].tensor);
     propagation->values[value].block = NULL;
     return block;
 }

@@ -22,7 +22,8 @@ typedef struct ltap_propagation {
     ltap_memory *memory;     /* borrowed */
     ltap_known *values;      /* one a value of the graph */
     int threads;
-    bool lenient; /* what cannot be told stays unknown instead of being an error */
+    uint64_t held, most_held; /* bytes of computed constants; the most since it was set */
+    bool lenient;             /* what cannot be told stays unknown instead of being an error */
 } ltap_propagation;
 
 /* inputs: shapes, one a graph input (dtype LTAP_UNDEFINED: not given). */

@@ -224,6 +224,17 @@ static ltap_status add_operands(ltap_schedule *schedule, const ltap_query *query
     return ltap_schedule_append(schedule, step, error);
 }
 
+/* While weights are packed, what they are computed from is there as well. */
+static void note_planning(ltap_schedule *schedule)
+{
+    ltap_plan *plan = schedule->plan;
+    uint64_t bytes = ltap_packs_bytes(schedule->request->packs) + plan->state_bytes +
+                     plan->constant_bytes + schedule->known.most_held;
+
+    if (bytes > plan->planning_bytes)
+        plan->planning_bytes = bytes;
+}
+
 static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, ltap_error *error)
 {
     ltap_step step = {.node = node, .n_inputs = node->n_inputs, .n_outputs = node->n_outputs};
@@ -232,6 +243,7 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     ltap_query query;
     ltap_call call;
 
+    schedule->known.most_held = schedule->known.held;
     LTAP_TRY(ltap_schedule_constants(schedule, node, error));
     make_query(schedule, node, &query, &call);
     if (node->op->cost)
@@ -249,6 +261,7 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     LTAP_TRY(
         ltap_schedule_operands(schedule, step.n_inputs + step.n_outputs, &step.operands, error));
     LTAP_TRY(prepare(schedule, &query, &choice, &step, error));
+    note_planning(schedule);
     ltap_status status = add_operands(schedule, &query, &choice, &found, &step, error);
     if (status != LTAP_OK && step.kernel.impl)
         step.kernel.impl->release(&step.kernel, schedule->plan->memory);

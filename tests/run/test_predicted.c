@@ -1,0 +1,77 @@
+/* What a getter says that a forward will take, against the growth of the account's peak. */
+#include <layertap/layertap.h>
+
+#include "support/fail_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+/* Tables and texts of a plan are not told. */
+enum { SLACK = 256 * 1024 };
+
+typedef struct request {
+    const char *name, *layer;
+    int64_t side;
+    int exact;
+    const char *backend;
+} request;
+
+static const request requests[] = {
+    {"the whole network", "output:0", 128, 0, NULL},
+    {"the whole network, exact", "output:0", 128, 1, NULL},
+    {"the whole network, plain kernels only", "output:0", 96, 0, "reference"},
+    {"an inner layer of a large picture", "backbone.layer1", 320, 0, NULL},
+    {"the first layer, exact", "backbone.conv1", 224, 1, NULL},
+    {"every ReLU", "op:Relu", 64, 0, NULL},
+};
+
+static void a_forward_takes_what_was_predicted(void **state)
+{
+    const request *r = *state;
+    const ltap_return_layer wanted = {r->layer, NULL};
+    const ltap_getter_options options = {.exact = r->exact, .backend = r->backend, .threads = 2};
+    ltap_input input = {NULL, {LTAP_FLOAT32, 4, {1, 3, r->side, r->side}, NULL}};
+    fail_alloc heap;
+    ltap_model *model;
+    ltap_getter *getter;
+    ltap_run *run;
+    ltap_features *features;
+    ltap_estimate estimate;
+    ltap_error error;
+
+    fail_alloc_init(&heap, 0);
+    const ltap_model_options heaped = {.allocator = &heap.allocator};
+    input.tensor.data = calloc((size_t)ltap_tensor_count(&input.tensor), sizeof(float));
+    assert_non_null(input.tensor.data);
+    assert_int_equal(ltap_model_open(TEST_MODEL, &heaped, &model, &error), LTAP_OK);
+    assert_int_equal(ltap_getter_new(model, &wanted, 1, &options, &getter, &error), LTAP_OK);
+    size_t before = heap.live_bytes;
+    heap.peak_bytes = before;
+    assert_int_equal(ltap_getter_estimate(getter, &input.tensor, 1, &estimate, &error), LTAP_OK);
+    assert_int_equal(ltap_run_new(getter, &run, &error), LTAP_OK);
+    assert_int_equal(ltap_run_forward(run, &input, 1, &features, &error), LTAP_OK);
+    uint64_t took = heap.peak_bytes - before;
+    if (estimate.total_bytes > took || took > estimate.total_bytes + SLACK)
+        fail_msg("predicted %llu bytes, took %llu", (unsigned long long)estimate.total_bytes,
+                 (unsigned long long)took);
+    ltap_features_free(features);
+    ltap_run_free(run);
+    ltap_getter_free(getter);
+    ltap_model_close(model);
+    free(input.tensor.data);
+    fail_alloc_check(&heap);
+}
+
+int main(void)
+{
+    enum { N = sizeof requests / sizeof requests[0] };
+    struct CMUnitTest tests[N];
+    for (size_t i = 0; i < N; i++)
+        tests[i] = (struct CMUnitTest){requests[i].name, a_forward_takes_what_was_predicted, NULL,
+                                       NULL, (void *)(uintptr_t)&requests[i]};
+    return _cmocka_run_group_tests("predicted memory", tests, N, NULL, NULL);
+}
