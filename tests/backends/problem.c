@@ -391,6 +391,17 @@ void make_resize(problem *p)
         (ltap_string){place, strlen(place)};
 }
 
+void make_resize_nearest(problem *p)
+{
+    static const char *const ways[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    const char *way = ways[problem_draw(p, 0, 3)];
+    make_resize(p);
+    for (size_t i = 0; i < p->node.n_attrs; i++)
+        if (strcmp(p->attrs[i].name, "mode") == 0)
+            p->attrs[i].u.s = (ltap_string){"nearest", 7};
+    add_attr(p, "nearest_mode", LTAP_ATTR_STRING)->u.s = (ltap_string){way, strlen(way)};
+}
+
 void make_batch_norm(problem *p)
 {
     const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 70), problem_draw(p, 1, 12),

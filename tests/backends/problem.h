@@ -70,6 +70,7 @@ PROBLEM_MAKER(plane_norm);
 PROBLEM_MAKER(conv_transpose);
 PROBLEM_MAKER(global_max_pool);
 PROBLEM_MAKER(resize);
+PROBLEM_MAKER(resize_nearest);
 PROBLEM_MAKER(slice);
 PROBLEM_MAKER(split);
 

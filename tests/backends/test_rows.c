@@ -75,6 +75,7 @@ static const row_case cases[] = {
     {"simd:conv_transpose", "ConvTranspose", make_conv_transpose, 1e-5, 30, true, false},
     {"simd:reduce", "GlobalMaxPool", make_global_max_pool, 0, 40, true, true},
     {"simd:resize", "Resize", make_resize, 1e-6, 20, true, true},
+    {"simd:resize", "Resize", make_resize_nearest, 0, 20, true, true},
 };
 
 static const ltap_impl *find_row(const char *name, const char *op)

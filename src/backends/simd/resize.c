@@ -1,4 +1,5 @@
-/* Linear Resize of height and width, channels last: four weighted pixels an output pixel.
+/* Resize of height and width. Linear: channels last, four weighted pixels an output pixel. Nearest:
+ * pixels copied as they lie, plain or channels last.
  *
  * The places and weights are the operator's own tables (ops/resize.h), so all coordinate modes are
  * those of the plain kernel; what is added here is the order of the loops: channels innermost.
@@ -17,6 +18,7 @@ enum { AXIS_H = 2, AXIS_W = 3, MAX_TAPS = 2 };
 typedef struct resizer {
     int64_t batch, channels, in_h, in_w, out_h, out_w;
     int threads;
+    bool nearest;
     ltap_taps h, w; /* tables lie behind this struct */
 } resizer;
 
@@ -49,8 +51,8 @@ static bool accepts(const ltap_query *query, ltap_why *why)
         return ltap_refuse(why, "constant or empty");
     if (read_query(query, &resize, NULL) != LTAP_OK)
         return ltap_refuse(why, "its attributes are not known before a run");
-    if (resize.nearest || resize.cubic || resize.antialias || resize.crops)
-        return ltap_refuse(why, "not plain linear interpolation");
+    if (resize.cubic || resize.antialias || resize.crops)
+        return ltap_refuse(why, "neither nearest nor plain linear interpolation");
     if (!resize.kept[0] || !resize.kept[1])
         return ltap_refuse(why, "resizes the batch or the channels");
     if (resize.kept[AXIS_H] || resize.kept[AXIS_W])
@@ -58,9 +60,15 @@ static bool accepts(const ltap_query *query, ltap_why *why)
     return true;
 }
 
+static bool is_nearest(const ltap_query *query)
+{
+    return strcmp(ltap_node_string(query->node, "mode", "nearest"), "nearest") == 0;
+}
+
 static void layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out)
 {
-    (void)query;
+    if (is_nearest(query) && !ltap_query_lies_last(query, 0))
+        return;
     in[0] = LTAP_LAYOUT_CHANNELS_LAST;
     out[0] = LTAP_LAYOUT_CHANNELS_LAST;
 }
@@ -84,7 +92,12 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
                        .in_w = in[AXIS_W],
                        .out_h = out[AXIS_H],
                        .out_w = out[AXIS_W],
+                       .nearest = resize.nearest != NULL,
                        .threads = query->threads};
+    if (query->layout == LTAP_LAYOUT_PLAIN) { /* each channel is an image of its own */
+        state->batch *= state->channels;
+        state->channels = 1;
+    }
     int64_t *indices = (int64_t *)(void *)(state + 1);
     double *weights = (double *)(void *)(indices + entries);
     state->h = (ltap_taps){out[AXIS_H], ltap_resize_taps(&resize, AXIS_H), indices, weights};
@@ -93,7 +106,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     state->w = (ltap_taps){out[AXIS_W], ltap_resize_taps(&resize, AXIS_W), indices, weights};
     kernel->state = state;
     kernel->state_bytes = bytes;
-    kernel->detail = "linear";
+    kernel->detail = state->nearest ? "nearest" : "linear";
     ltap_resize_fill(&resize, AXIS_H, &state->h);
     ltap_resize_fill(&resize, AXIS_W, &state->w);
     return LTAP_OK;
@@ -112,6 +125,31 @@ static void blend(const float *const *pixels, const float *weights, int64_t chan
     for (int64_t i = 0; i < channels; i++)
         dst[i] = weights[2] * (weights[0] * a[i] + weights[1] * b[i]) +
                  weights[3] * (weights[0] * c[i] + weights[1] * d[i]);
+}
+
+/* Rows that come from the same one are copied whole. */
+static void copy_rows(void *context, int64_t first, int64_t last)
+{
+    const job *work = context;
+    const resizer *z = work->state;
+    int64_t row_floats = z->in_w * z->channels, out_floats = z->out_w * z->channels;
+    const float *before = NULL;
+
+    for (int64_t row = first; row < last; row++) {
+        const float *src =
+            work->src + (row / z->out_h * z->in_h + z->h.indices[row % z->out_h]) * row_floats;
+        float *dst = work->dst + row * out_floats;
+        if (src == before)
+            memcpy(dst, dst - out_floats, (size_t)out_floats * sizeof(float));
+        else if (z->channels == 1)
+            for (int64_t o = 0; o < z->out_w; o++)
+                dst[o] = src[z->w.indices[o]];
+        else
+            for (int64_t o = 0; o < z->out_w; o++)
+                memcpy(dst + o * z->channels, src + z->w.indices[o] * z->channels,
+                       (size_t)z->channels * sizeof(float));
+        before = src;
+    }
 }
 
 static void resize_rows(void *context, int64_t first, int64_t last)
@@ -149,7 +187,9 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     (void)scratch;
     (void)error;
     if (outputs[0])
-        ltap_parallel_for(state->threads, state->batch * state->out_h, 1, resize_rows, &work);
+        ltap_parallel_for(state->threads, state->batch * state->out_h,
+                          state->nearest ? 8192 / (state->out_w * state->channels) + 1 : 1,
+                          state->nearest ? copy_rows : resize_rows, &work);
     return LTAP_OK;
 }
 
