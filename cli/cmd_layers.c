@@ -194,6 +194,8 @@ static ltap_status list_layers(listing *list, ltap_error *error)
         status = all_rows(list, error);
         return status == LTAP_OK ? print_names(list) : status;
     }
+    if (status == LTAP_OK && why && !why[0])
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--why '': it wants LAYER");
     if (status == LTAP_OK && why)
         return cli_layers_why(list, why, error);
     if (status == LTAP_OK)

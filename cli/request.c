@@ -72,7 +72,11 @@ static ltap_status add_from(cli_request *request, const char *path, ltap_error *
     for (; at && status == LTAP_OK; at = json_object_iter_next(document, at)) {
         layer = json_object_iter_key(at);
         name = json_object_iter_value(at);
-        if (!json_is_string(name) || json_string_length(name) == 0 || !layer[0])
+        if (!layer[0] || (json_is_string(name) && json_string_length(name) == 0))
+            status = cli_error_set(error, LTAP_ERROR_FORMAT,
+                                   "%s: \"%s\": \"%s\" has an empty name: {\"layer1\": \"feat1\"}",
+                                   path, layer, layer[0] ? "" : "...");
+        else if (!json_is_string(name))
             status = cli_error_set(error, LTAP_ERROR_FORMAT,
                                    "%s: the name for '%s' is not a string: {\"layer1\": \"feat1\"}",
                                    path, layer);

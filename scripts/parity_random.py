@@ -137,6 +137,13 @@ class Checker:
                 return 0.0
         return error
 
+    @staticmethod
+    def is_noise(ours, call, candidates):
+        """Rounding of what is 0 but for that: the mean of a normalised input."""
+        given = max([float(np.abs(g).max()) for g in call.given if g.size] + [0.0])
+        return any(ours.shape == c.shape and np.abs(ours - c).max() < 1e-6 * given
+                   for c in candidates if c.size)
+
     def compare(self, path, files, wanted, precise, modes=("fast", "exact")):
         """wanted: list of (selector, call index, candidates). Refusal message or None."""
         for mode in modes:
@@ -146,6 +153,8 @@ class Checker:
                 return refusal[1]
             for ours, (selector, index, candidates) in zip(arrays, wanted):
                 error = self.wrong(ours, candidates, mode, precise[index])
+                if self.is_noise(ours, self.truth.calls[index], candidates):
+                    error = 0.0
                 if error:
                     self.complain("WRONG", "%s (%s): off by %.2g, %s against %s" % (
                         selector, mode, error, ours.shape, [c.shape for c in candidates]))

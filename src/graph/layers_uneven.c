@@ -97,12 +97,12 @@ static uint32_t list_tokens(const ltap_tree *tree, uint32_t begin, uint32_t end,
     return n;
 }
 
-/* Whether the shorter list is the longer one with some left out, the last not. */
+/* Whether the shorter list is the longer one with some left out. */
 static bool is_part_of(const uint64_t *a, uint32_t n_a, const uint64_t *b, uint32_t n_b)
 {
     if (n_a > n_b)
         return is_part_of(b, n_b, a, n_a);
-    if (n_a == 0 || a[n_a - 1] != b[n_b - 1])
+    if (n_a == 0)
         return false;
     uint32_t i = 0;
     for (uint32_t k = 0; k < n_b && i < n_a; k++)

@@ -243,6 +243,49 @@ static ltap_status copy_list(ltap_tree *tree, const ltap_vector *list, const uin
     return LTAP_OK;
 }
 
+static bool is_recurrent(const ltap_node *node)
+{
+    return strcmp(node->op_type, "LSTM") == 0 || strcmp(node->op_type, "GRU") == 0 ||
+           strcmp(node->op_type, "RNN") == 0;
+}
+
+static bool is_transpose(const ltap_tree *tree, uint32_t place)
+{
+    const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+    return strcmp(node->op_type, "Transpose") == 0;
+}
+
+/* A recurrent module that gets the batch first turns what it is given, and turns what it hands out
+ * back. Where another one follows, exporters drop both turns: then the value is not in the file. */
+static ltap_status doubt_turns(filling *fill, uint32_t c, ltap_error *error)
+{
+    const ltap_tree *tree = fill->tree;
+    const ltap_tree_call *call = ltap_tree_at(tree, c);
+    ltap_module_call *to = fill->calls[c];
+    uint32_t last = to->n_outputs > 0 ? to->outputs[to->n_outputs - 1] : LTAP_NO_VALUE;
+    uint32_t maker =
+        last != LTAP_NO_VALUE ? ltap_graph_at(tree->layers->graph, last)->producer : LTAP_NO_NODE;
+    uint32_t place = maker != LTAP_NO_NODE ? tree->flow->place[maker] : LTAP_NO_NODE;
+    if (place == LTAP_NO_NODE || is_transpose(tree, place))
+        return LTAP_OK;
+    uint32_t begin = place, inner = tree->call_of[place];
+    bool recurrent = false;
+    while (begin > call->begin && tree->call_of[begin - 1] == inner)
+        begin--;
+    for (uint32_t at = begin; at <= place; at++) {
+        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[at]);
+        recurrent |= is_recurrent(node) && node->outputs[0] != LTAP_NO_VALUE &&
+                     ltap_graph_at(tree->layers->graph, node->outputs[0])->n_consumers > 0;
+    }
+    if (!recurrent || !is_transpose(tree, begin))
+        return LTAP_OK;
+    return ltap_arena_format(
+        &tree->layers->arena, &to->doubt, error,
+        "the exporter dropped the Transpose that it ends with, and '%s' is the "
+        "value before it",
+        ltap_graph_at(tree->layers->graph, last)->name);
+}
+
 static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, ltap_error *error)
 {
     ltap_tree *tree = fill->tree;
@@ -269,6 +312,7 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
         LTAP_TRY(ltap_vector_push(list, &last, error));
     LTAP_TRY(copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error));
     doubt_outputs(fill->calls[c], n_doubtful, last_way);
+    LTAP_TRY(doubt_turns(fill, c, error));
     return doubt_end(fill, c, error);
 }
 
