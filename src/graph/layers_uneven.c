@@ -144,9 +144,28 @@ static bool falls_apart(const ltap_tree *tree, uint32_t begin, uint32_t end, uin
     return false;
 }
 
+/* Whether a recurrent operation stands there again with the same weights: the Transposes between
+ * two calls are dropped, and what is left of each differs. */
+static bool recurs(const ltap_tree *tree, uint32_t begin, uint32_t end)
+{
+    uint32_t weights[MAX_LENGTHS], n = 0;
+    for (uint32_t at = begin; at < end && n < MAX_LENGTHS; at++) {
+        const ltap_node *node = node_at(tree, at);
+        bool recurrent = strcmp(node->op_type, "LSTM") == 0 || strcmp(node->op_type, "GRU") == 0 ||
+                         strcmp(node->op_type, "RNN") == 0;
+        if (!recurrent || node->n_inputs < 3)
+            continue;
+        for (uint32_t k = 0; k < n; k++)
+            if (weights[k] == node->inputs[2])
+                return true;
+        weights[n++] = node->inputs[2];
+    }
+    return false;
+}
+
 bool ltap_tree_runs_unevenly(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
 {
     uint32_t n = list_tokens(tree, begin, end, depth, tree->tokens);
-    return is_periodic(tree->tokens, tree->tokens + n, n) ||
+    return recurs(tree, begin, end) || is_periodic(tree->tokens, tree->tokens + n, n) ||
            falls_apart(tree, begin, end, depth, tree->tokens);
 }
