@@ -192,7 +192,7 @@ static ltap_status open_all(cli_bench *bench, ltap_error *error)
         status = cli_model_open(bench->arguments, &bench->model, error);
     bench->open_seconds = cli_seconds() - began;
     if (status == LTAP_OK && bench->request.n_layers == 0)
-        status = cli_request_add_outputs(&bench->request, bench->model.model, error);
+        status = cli_request_add_outputs(&bench->request, bench->model.model, 0, error);
     if (status == LTAP_OK)
         status = ltap_getter_new(bench->model.model, bench->request.layers, bench->request.n_layers,
                                  &options, &bench->getter, error);

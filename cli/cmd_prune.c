@@ -93,7 +93,7 @@ static ltap_status split(pruning *p, ltap_error *error)
                              "--split '%s': it wants LAYER or LAYER=NAME", text);
     ltap_status status = LTAP_OK;
     if (p->request.n_layers == 0)
-        status = cli_request_add_outputs(&p->request, p->model.model, error);
+        status = cli_request_add_outputs(&p->request, p->model.model, 1, error);
     char *layer = strndup(text, length);
     if (status == LTAP_OK && !layer)
         status = cli_error_memory(error);

@@ -17,19 +17,26 @@ static int is_separate(const cli_extraction *x)
 
 /* --- table ----------------------------------------------------------------------------------- */
 
+/* "layer4@gap@l2" */
+static void write_layer(const ltap_getter_layer *layer, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s", layer->layer, layer->reduce[0] ? "@" : "", layer->reduce);
+}
+
 static ltap_status add_result(cli_table *table, const cli_output *output, size_t index,
                               const char *file, ltap_error *error)
 {
     const cli_result *result = &output->results[index];
     ltap_text shape = ltap_shape_text(&result->tensor), min = cli_text_number(result->stats.min),
               max = cli_text_number(result->stats.max), mean = cli_text_number(result->stats.mean);
-    char strange[64] = "";
+    char strange[64] = "", layer[512];
+    write_layer(result->layer, layer, sizeof(layer));
     if (result->stats.n_nan > 0 || result->stats.n_inf > 0)
         snprintf(strange, sizeof(strange), "%llu NaN, %llu Inf",
                  (unsigned long long)result->stats.n_nan, (unsigned long long)result->stats.n_inf);
     const char *cells[] = {file ? file : "",
                            result->layer->name,
-                           result->layer->layer,
+                           layer,
                            ltap_dtype_name(result->tensor.dtype),
                            shape.text,
                            min.text,
@@ -186,6 +193,8 @@ static json_t *result_document(const cli_result *result, int ran)
                   ran ? json_integer((json_int_t)stats->n_nan) : json_null(), "inf",
                   ran ? json_integer((json_int_t)stats->n_inf) : json_null(), "folded",
                   result->layer->folded);
+    if (document && result->layer->reduce[0])
+        json_object_set_new(document, "reduce", cli_json_text(result->layer->reduce));
     if (document && result->layer->note[0])
         json_object_set_new(document, "note", cli_json_text(result->layer->note));
     if (document && ran && result->summary)
@@ -288,8 +297,10 @@ static ltap_status print_shapes(const cli_extraction *x, ltap_error *error)
         const cli_result *result = &x->outputs[0].results[i];
         ltap_text shape = ltap_shape_text(&result->tensor);
         ltap_text bytes = cli_text_bytes(ltap_tensor_bytes(&result->tensor));
-        const char *cells[] = {result->layer->name, result->layer->layer,
-                               ltap_dtype_name(result->tensor.dtype), shape.text, bytes.text};
+        char layer[512];
+        write_layer(result->layer, layer, sizeof(layer));
+        const char *cells[] = {result->layer->name, layer, ltap_dtype_name(result->tensor.dtype),
+                               shape.text, bytes.text};
         status = cli_table_add(table, cells, error);
     }
     if (status == LTAP_OK)

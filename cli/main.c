@@ -44,8 +44,8 @@ static const cli_option layers_options[] = {
 };
 
 static const cli_option extract_options[] = {
-    {"return", 'r', "LAYER[=NAME]", "a layer, and the name to give its output; for more, repeat",
-     "layer", NULL},
+    {"return", 'r', "LAYER[=NAME][@R]",
+     "a layer, its output's name, what to make of it; for more, repeat", "layer", NULL},
     {"layers-from", 0, "FILE", "the same from JSON, in its order: {\"layer1\": \"feat1\"}", "file",
      NULL},
     {"all", 0, NULL, "every layer that has a value of its own in the file", NULL, NULL},
@@ -180,6 +180,11 @@ static const char extract_details[] =
     "of the file; NAME is the key in OUT. A pattern (layer1.*.relu, **.conv1, op:Conv) gives several, "
     "named by their paths; layer1[-1] is a child. The text is split at its last \"=\". A JSON file for "
     "--layers-from needs no quoting at all.\n"
+    "\n"
+    "Reductions, before all is stored: -r layer4=feat@gap@l2. @gap: mean over all axes from "
+    "the third on; @max: largest; @flatten: [N,C*H*W]; @cls: first of tokens [N,T,D]; @l2: length 1 "
+    "along the second axis; @topk:N: along the last, and NAME.indices; @half: float16. \"@@\" in a NAME "
+    "is \"@\"; in JSON, {\"name\": \"feat1\", \"reduce\": \"gap@l2\"}.\n"
     "\n"
     "INPUT is a JPEG, PNG or WebP picture, an array (.npy), arrays by input name (.npz, "
     ".safetensors), or \"-\", any of these on standard input. Several inputs go through in batches, and the rows of "
@@ -318,7 +323,7 @@ static int generate(const cli_arguments *arguments)
 const cli_command cli_commands[] = {
     {"layers", "MODEL [LAYER...]", "The layers of a model, with shapes and costs.", layers_details,
      layers_options, COUNT(layers_options), cli_layers_run, false},
-    {"extract", "MODEL -r LAYER[=NAME]... [INPUT...] [-o OUT]",
+    {"extract", "MODEL -r LAYER[=NAME][@R]... [INPUT...] [-o OUT]",
      "Runs what the layers need, and writes their outputs under your names.", extract_details,
      extract_options, COUNT(extract_options), cli_extract_run, false},
     {"prune", "MODEL -r LAYER[=NAME]... [--from LAYER[=NAME]]... -o OUT.onnx",

@@ -28,19 +28,21 @@ static ltap_status add(cli_request *request, const char *layer, size_t length, c
     return LTAP_OK;
 }
 
-static ltap_status add_typed(cli_request *request, const char *text, ltap_error *error)
+/* LAYER[=NAME][@REDUCTION...]; a layer whose name holds '@' is told from reductions by "=NAME". */
+static ltap_status add_typed(cli_request *request, const char *text, int reduces, ltap_error *error)
 {
-    const char *equals = strrchr(text, '=');
-    if (strchr(text, '@'))
+    const char *equals = strrchr(text, '='), *at = strchr(equals ? equals : text, '@');
+    const char *name = equals ? equals + 1 : at;
+    if (!text[0] || equals == text || at == text || (equals && !equals[1]))
         return cli_error_set(error, LTAP_ERROR_ARGUMENT,
-                             "-r %s: reductions (@...) are not there yet; a layer whose name holds "
-                             "'@' can be asked for with --layers-from",
-                             text);
-    if (!text[0] || equals == text || (equals && !equals[1]))
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "-r '%s': it wants LAYER or LAYER=NAME",
-                             text);
-    size_t length = equals ? (size_t)(equals - text) : strlen(text);
-    return add(request, text, length, equals ? equals + 1 : NULL, error);
+                             "-r '%s': it wants LAYER, LAYER=NAME or LAYER=NAME@REDUCTION", text);
+    if (at && !reduces)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "-r %s: reductions (%s) are for 'extract' and 'bench' alone; a layer "
+                             "whose name holds '@' wants a name: -r LAYER=NAME",
+                             text, at);
+    size_t length = equals ? (size_t)(equals - text) : at ? (size_t)(at - text) : strlen(text);
+    return add(request, text, length, name, error);
 }
 
 static ltap_status load_json(const char *path, json_t **document, ltap_error *error)
@@ -59,7 +61,57 @@ static ltap_status load_json(const char *path, json_t **document, ltap_error *er
                          where.column, where.text);
 }
 
-static ltap_status add_from(cli_request *request, const char *path, ltap_error *error)
+/* A name as it is, for the library: every '@' twice. Then reductions, which may be NULL. */
+static char *quote(const char *name, const char *reduce)
+{
+    size_t length = 0, rest = reduce ? strlen(reduce) : 0;
+    char *text = malloc(2 * strlen(name) + rest + 2);
+    for (; text && *name; name++) {
+        text[length++] = *name;
+        if (*name == '@')
+            text[length++] = '@';
+    }
+    if (text && reduce)
+        text[length++] = '@';
+    if (text && reduce)
+        memcpy(text + length, reduce, rest);
+    if (text)
+        text[length + rest] = 0;
+    return text;
+}
+
+/* {"layer1": "feat1"}, or with reductions {"layer1": {"name": "feat1", "reduce": "gap@l2"}}. */
+static ltap_status add_entry(cli_request *request, const char *layer, const json_t *value,
+                             int reduces, ltap_error *error)
+{
+    const char *name =
+        json_string_value(json_is_string(value) ? value : json_object_get(value, "name"));
+    const char *reduce = json_string_value(json_object_get(value, "reduce"));
+    if (!layer[0] || (name && !name[0]) || (!name && !(reduces && reduce)))
+        return LTAP_ERROR_FORMAT;
+    if (!reduces)
+        return add(request, layer, strlen(layer), name, error);
+    char *text = quote(name ? name : "", reduce);
+    ltap_status status =
+        text ? add(request, layer, strlen(layer), text, error) : cli_error_memory(error);
+    free(text);
+    return status;
+}
+
+static ltap_status refuse_entry(const char *path, const char *layer, const json_t *value,
+                                int reduces, ltap_error *error)
+{
+    if (json_is_string(value))
+        return cli_error_set(error, LTAP_ERROR_FORMAT,
+                             "%s: \"%s\": \"\" has an empty name: {\"layer1\": \"feat1\"}", path,
+                             layer);
+    return cli_error_set(
+        error, LTAP_ERROR_FORMAT,
+        "%s: the name for '%s' is not a string: {\"layer1\": \"feat1\"}%s", path, layer,
+        reduces ? ", or {\"layer1\": {\"name\": \"feat1\", \"reduce\": \"gap@l2\"}}" : "");
+}
+
+static ltap_status add_from(cli_request *request, const char *path, int reduces, ltap_error *error)
 {
     json_t *document = NULL;
     ltap_status status = load_json(path, &document, error);
@@ -67,24 +119,30 @@ static ltap_status add_from(cli_request *request, const char *path, ltap_error *
         status = cli_error_set(error, LTAP_ERROR_FORMAT,
                                "%s: it wants one object of names: {\"layer1\": \"feat1\"}", path);
     const char *layer;
-    json_t *name;
     void *at = status == LTAP_OK ? json_object_iter(document) : NULL;
     for (; at && status == LTAP_OK; at = json_object_iter_next(document, at)) {
         layer = json_object_iter_key(at);
-        name = json_object_iter_value(at);
-        if (!layer[0] || (json_is_string(name) && json_string_length(name) == 0))
-            status = cli_error_set(error, LTAP_ERROR_FORMAT,
-                                   "%s: \"%s\": \"%s\" has an empty name: {\"layer1\": \"feat1\"}",
-                                   path, layer, layer[0] ? "" : "...");
-        else if (!json_is_string(name))
-            status = cli_error_set(error, LTAP_ERROR_FORMAT,
-                                   "%s: the name for '%s' is not a string: {\"layer1\": \"feat1\"}",
-                                   path, layer);
+        if (!layer[0])
+            status =
+                cli_error_set(error, LTAP_ERROR_FORMAT,
+                              "%s: \"\": \"...\" has an empty name: {\"layer1\": \"feat1\"}", path);
         else
-            status = add(request, layer, strlen(layer), json_string_value(name), error);
+            status = add_entry(request, layer, json_object_iter_value(at), reduces, error);
+        if (status == LTAP_ERROR_FORMAT && layer[0])
+            status = refuse_entry(path, layer, json_object_iter_value(at), reduces, error);
     }
     json_decref(document);
     return status;
+}
+
+/* The name without reductions; "@@" is left to the library. */
+static size_t name_of(const ltap_return_layer *layer, const char **name)
+{
+    size_t length = layer->name ? strcspn(layer->name, "@") : 0;
+    *name = length > 0 ? layer->name : layer->layer;
+    return length > 0 && layer->name[length] && layer->name[length + 1] == '@'
+               ? strlen(layer->name)
+               : (length > 0 ? length : strlen(layer->layer));
 }
 
 /* Two outputs cannot have one name; the library would say so too, after loading the model. */
@@ -94,12 +152,13 @@ static ltap_status check_names(const cli_request *request, ltap_error *error)
         const ltap_return_layer *a = &request->layers[i];
         for (size_t k = 0; k < i; k++) {
             const ltap_return_layer *b = &request->layers[k];
-            const char *name = a->name ? a->name : a->layer;
-            if (strcmp(name, b->name ? b->name : b->layer) == 0)
+            const char *name, *other;
+            size_t length = name_of(a, &name);
+            if (length == name_of(b, &other) && memcmp(name, other, length) == 0)
                 return cli_error_set(
                     error, LTAP_ERROR_ARGUMENT,
-                    "two outputs are called '%s'; give one another name: -r %s=NAME", name,
-                    a->layer);
+                    "two outputs are called '%.*s'; give one another name: -r %s=NAME", (int)length,
+                    name, a->layer);
         }
     }
     return LTAP_OK;
@@ -137,12 +196,14 @@ ltap_status cli_request_read(const cli_arguments *arguments, cli_request *reques
 {
     *request = (cli_request){0};
     ltap_status status = LTAP_OK;
+    const char *command = arguments->command->name;
+    int reduces = strcmp(command, "extract") == 0 || strcmp(command, "bench") == 0;
     for (size_t i = 0; status == LTAP_OK && i < arguments->n_given; i++) {
         const cli_given *given = &arguments->given[i];
         if (strcmp(given->option->name, "return") == 0)
-            status = add_typed(request, given->value, error);
+            status = add_typed(request, given->value, reduces, error);
         else if (strcmp(given->option->name, "layers-from") == 0)
-            status = add_from(request, given->value, error);
+            status = add_from(request, given->value, reduces, error);
         else if (strcmp(given->option->name, "from") == 0)
             status = add_start(request, given->value,
                                strcmp(arguments->command->name, "extract") == 0, error);
@@ -181,7 +242,7 @@ ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_opti
     return status;
 }
 
-ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model,
+ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model, int literal,
                                     ltap_error *error)
 {
     ltap_status status = LTAP_OK;
@@ -191,7 +252,8 @@ ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *mode
         int length = asprintf(&selector, "output:%s", name);
         if (length < 0)
             return cli_error_memory(error);
-        status = add(request, selector, (size_t)length, name, error);
+        int plain = literal || !strchr(name, '@');
+        status = add(request, selector, (size_t)length, plain ? name : NULL, error);
         free(selector);
     }
     return status;

@@ -25,7 +25,7 @@ LTAP_MUST_USE ltap_status cli_request_add_all(cli_request *request, const ltap_m
                                               const cli_talk *talk, ltap_error *error);
 /* All outputs of the model, under their names. */
 LTAP_MUST_USE ltap_status cli_request_add_outputs(cli_request *request, const ltap_model *model,
-                                                  ltap_error *error);
+                                                  int literal, ltap_error *error);
 /* --calls alone. */
 LTAP_MUST_USE ltap_status cli_request_calls(const cli_arguments *arguments, ltap_calls *calls,
                                             ltap_error *error);

@@ -9,6 +9,24 @@
  * several features, each named by its own path, so that a getter may have more layers than were
  * given. A name that could mean two values is refused with the candidates; a name that is close to
  * a real one is refused with that.
+ *
+ * Reductions stand behind the name, "feat@gap@l2", and are done from left to right before the
+ * feature is stored, so that a large map is never kept. With [N,C,...] for the axes, as PyTorch has
+ * them:
+ *
+ *     @gap      mean over all axes from 2 on: [N,C]
+ *     @max      largest over all axes from 2 on: [N,C] (amax)
+ *     @flatten  all axes from 1 on become one: [N,C*H*W] (flatten(1))
+ *     @cls      the first of tokens [N,T,D]: [N,D]
+ *     @l2       divided by the length along axis 1, at least 1e-12 (normalize)
+ *     @topk:N   the N largest along the last axis, the largest first, NaN before all, of equals the
+ *               first; and a feature "NAME.indices" with their places, int64, behind the others of
+ *               its layer (@topk-indices:N gives the places alone)
+ *     @half     float16, rounded to nearest even
+ *
+ * Only @flatten and @cls take what is not floating-point. Sums are in double, and every result is
+ * rounded once. What a reduction does not take is refused where shapes are known: in
+ * ltap_getter_estimate, ltap_getter_shapes, ltap_run_forward.
  */
 #ifndef LAYERTAP_GETTER_H
 #define LAYERTAP_GETTER_H
@@ -23,8 +41,9 @@ typedef struct ltap_getter ltap_getter;
 
 typedef struct ltap_return_layer {
     const char *layer; /* selector */
-    const char *name;  /* key in the features; NULL: the selector as typed, or the paths of what a
-                          pattern stands for */
+    const char *name;  /* key in the features, then reductions: "feat", "feat@gap"; NULL, or "@gap"
+                          alone: the selector as typed, or the paths of what a pattern stands for.
+                          "@@" stands for '@' */
 } ltap_return_layer;
 
 /* Which call a module's bare name means when it is called several times. */
@@ -48,10 +67,11 @@ typedef struct ltap_getter_options {
 
 /* Resolves the names, prunes the network to what they need.
  *
- * layers: copied, at least one; output names must differ. options: may be NULL. getter: yours to
- * free; it keeps the model alive. Weights are packed by the first plan that needs them.
- * Errors: unknown, ambiguous and folded layers; an operator on the way that layertap does not have
- * (LTAP_ERROR_UNSUPPORTED, all of them listed); a layer to start at that nothing depends on. */
+ * layers: copied, at least one; output names must differ, those of indices too. options: may be
+ * NULL. getter: yours to free; it keeps the model alive. Weights are packed by the first plan that
+ * needs them. Errors: unknown, ambiguous and folded layers; unknown reductions; an operator on the
+ * way that layertap does not have (LTAP_ERROR_UNSUPPORTED, all of them listed); a layer to start at
+ * that nothing depends on. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_getter_new(const ltap_model *model,
                                                    const ltap_return_layer *layers, size_t n_layers,
                                                    const ltap_getter_options *options,
@@ -67,6 +87,7 @@ typedef struct ltap_getter_layer {
     const char *note;  /* "" or a remark (several outputs, a BatchNorm folded in, ...) */
     const char *value; /* the file's own name of the tensor */
     int folded;        /* 1: the value after what the exporter folded in */
+    const char *reduce; /* "" or reductions: "gap@l2" */
 } ltap_getter_layer;
 LTAP_API size_t ltap_getter_layers_count(const ltap_getter *getter);
 LTAP_API const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *getter, size_t index);

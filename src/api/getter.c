@@ -90,13 +90,14 @@ ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs,
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "ltap_getter_estimate: an argument is NULL");
     LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
-    *estimate = (ltap_estimate){
-        .packed_bytes = ltap_packs_bytes(getter->packs) + plan->constant_bytes,
-        .arena_bytes = plan->arena_bytes,
-        .scratch_bytes = plan->scratch_bytes + plan->temporary_bytes + plan->state_bytes,
-        .features_bytes = plan->features_bytes,
-        .mult_adds = plan->mult_adds,
-        .n_nodes = plan->n_nodes};
+    *estimate =
+        (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs) + plan->constant_bytes,
+                        .arena_bytes = plan->arena_bytes,
+                        .scratch_bytes = plan->scratch_bytes + plan->temporary_bytes +
+                                         plan->state_bytes + plan->view_bytes,
+                        .features_bytes = plan->features_bytes,
+                        .mult_adds = plan->mult_adds,
+                        .n_nodes = plan->n_nodes};
     uint64_t planning = plan->planning_bytes;
     ltap_getter_return(getter, plan);
     estimate->total_bytes = estimate->packed_bytes + estimate->arena_bytes +

@@ -65,16 +65,21 @@ ltap_status ltap_getter_resolve(ltap_getter *getter, const ltap_return_layer *as
     layer->note = selection.note ? selection.note : "";
     layer->value = ltap_graph_at(model->graph, selection.value)->name;
     layer->folded = selection.folded;
+    layer->reduce = "";
     *value = selection.value;
     return LTAP_OK;
 }
 
-static ltap_status resolve(ltap_getter *getter, const ltap_return_layer *layers, ltap_calls calls,
+static ltap_status resolve(ltap_getter *getter, const ltap_wanted *wanted, ltap_calls calls,
                            ltap_error *error)
 {
-    for (size_t i = 0; i < getter->n_layers; i++)
-        LTAP_TRY(ltap_getter_resolve(getter, &layers[i], calls, &getter->layers[i],
+    for (size_t i = 0; i < getter->n_layers; i++) {
+        LTAP_TRY(ltap_getter_resolve(getter, &wanted[i].layer, calls, &getter->layers[i],
                                      &getter->taps[i], error));
+        getter->reduces[i] = wanted[i].reduce;
+        getter->reduces[i].layer = getter->layers[i].layer;
+        getter->layers[i].reduce = wanted[i].reduce.text;
+    }
     return check_unique(getter, error);
 }
 
@@ -171,6 +176,8 @@ static ltap_status take_tables(ltap_getter *getter, ltap_error *error)
     getter->layers = block;
     LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_layers, sizeof(uint32_t), &block, error));
     getter->taps = block;
+    LTAP_TRY(ltap_arena_take(&getter->arena, getter->n_layers, sizeof(ltap_reduce), &block, error));
+    getter->reduces = block;
     LTAP_TRY(ltap_arena_take(&getter->arena, model->graph->nodes.count, 1, &block, error));
     getter->keep_original = block;
     LTAP_TRY(ltap_arena_take(&getter->arena, getter->graph->nodes.count, 1, &block, error));
@@ -203,21 +210,21 @@ static ltap_status fill(ltap_getter *getter, const ltap_return_layer *given, siz
                         const ltap_getter_options *options, ltap_error *error)
 {
     ltap_status status;
-    ltap_vector layers;
+    ltap_vector wanted;
 
-    ltap_vector_init(&layers, getter->memory, sizeof(ltap_return_layer));
+    ltap_vector_init(&wanted, getter->memory, sizeof(ltap_wanted));
     LTAP_GO(take_options(getter, options, error));
     LTAP_GO(ltap_packs_new(getter->memory, &getter->packs, error));
-    LTAP_GO(ltap_request_expand(getter->model, given, n_given, options->calls, &getter->arena,
-                                &layers, error));
-    getter->n_layers = layers.count;
+    LTAP_GO(ltap_request_expand(getter->model, given, n_given, options->calls, !getter->runs,
+                                &getter->arena, &wanted, error));
+    getter->n_layers = wanted.count;
     LTAP_GO(ltap_starts_take(getter, options, error));
     LTAP_GO(take_tables(getter, error));
-    LTAP_GO(resolve(getter, layers.data, options->calls, error));
+    LTAP_GO(resolve(getter, wanted.data, options->calls, error));
     LTAP_GO(prune(getter, error));
     LTAP_GO(find_inputs(getter, error));
 done:
-    ltap_vector_clear(&layers);
+    ltap_vector_clear(&wanted);
     return status;
 }
 
@@ -324,6 +331,7 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
                                  .taps = watch ? watch->taps : getter->taps,
                                  .n_taps = watch ? watch->n_taps : getter->n_layers,
                                  .n_features = getter->n_layers,
+                                 .reduces = getter->reduces,
                                  .looks = watch ? watch->looks : NULL,
                                  .n_looks = watch ? watch->n_looks : 0,
                                  .input_values = getter->input_values,

@@ -22,6 +22,7 @@ struct ltap_getter {
     ltap_arena arena;
     ltap_getter_layer *layers; /* as understood */
     uint32_t *taps;            /* their values */
+    ltap_reduce *reduces;      /* what is made of those */
     size_t n_layers;
     uint8_t *keep;          /* a flag a node of graph */
     uint8_t *keep_original; /* a flag a node of model->graph */

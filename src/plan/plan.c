@@ -157,8 +157,11 @@ static ltap_status keep_shapes(ltap_schedule *schedule, ltap_error *error)
     plan->features = tensors;
     plan->n_features = request->n_features;
     for (size_t i = 0; i < request->n_features; i++) {
-        plan->features[i] = schedule->known.values[request->taps[i]].tensor;
+        const ltap_tensor *whole = &schedule->known.values[request->taps[i]].tensor;
+        plan->features[i] = *whole;
         plan->features[i].data = NULL;
+        if (request->reduces)
+            LTAP_TRY(ltap_reduce_shape(&request->reduces[i], whole, &plan->features[i], error));
         plan->features_bytes += ltap_tensor_bytes(&plan->features[i]);
     }
     return LTAP_OK;

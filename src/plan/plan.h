@@ -9,6 +9,7 @@
 
 #include "backends/impl.h"
 #include "plan/propagate.h"
+#include "plan/reduce.h"
 #include <layertap/getter.h>
 
 #define LTAP_NO_BUFFER UINT32_MAX
@@ -42,7 +43,7 @@ typedef enum ltap_step_kind {
     LTAP_STEP_KERNEL,    /* a fast row */
     LTAP_STEP_REFERENCE, /* the operator's plain kernel */
     LTAP_STEP_CONVERT,   /* one layout to another */
-    LTAP_STEP_TAP,       /* hands a value out, in plain layout */
+    LTAP_STEP_TAP,       /* hands a value out in plain layout, or what is made of it */
     LTAP_STEP_HOOK       /* calls hooks, which see its inputs in plain layout */
 } ltap_step_kind;
 
@@ -54,10 +55,11 @@ typedef struct ltap_step {
     ltap_kernel kernel;     /* KERNEL */
     ltap_operand *operands; /* inputs, then outputs */
     size_t n_inputs, n_outputs;
-    size_t feature;       /* TAP: which one */
-    size_t point;         /* HOOK: of the watch's; outputs: what may be replaced */
-    uint64_t view_bytes;  /* HOOK, TAP: of what does not lie in plain layout */
-    const char *refusals; /* why faster rows were not taken; "" */
+    size_t feature;            /* TAP: which one */
+    const ltap_reduce *reduce; /* TAP: what is made of it; NULL: nothing */
+    size_t point;              /* HOOK: of the watch's; outputs: what may be replaced */
+    uint64_t view_bytes;       /* HOOK, TAP: of what does not lie in plain layout, or is reduced */
+    const char *refusals;      /* why faster rows were not taken; "" */
     uint64_t mult_adds, temporary_bytes;
 } ltap_step;
 
@@ -96,7 +98,8 @@ typedef struct ltap_plan {
     uint64_t constant_bytes;  /* computed weights and aligned copies that steps read */
     uint64_t planning_bytes;  /* most that packed weights and computed constants took at once */
     uint64_t temporary_bytes; /* most that the reference kernel of a step takes for itself */
-    uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in */
+    uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in, or
+                            that lies between the reductions of one tap */
     uint64_t sink_bytes; /* the same of one feature, for a forward that hands features on */
 } ltap_plan;
 
@@ -108,8 +111,9 @@ typedef struct ltap_plan_request {
                                with the same numbers for the same values */
     const uint8_t *keep;    /* a flag a node */
     const uint32_t *taps;   /* values handed out, in request order; then those looked at */
-    size_t n_taps, n_features; /* all; handed out */
-    const ltap_look *looks;    /* in order of execution */
+    size_t n_taps, n_features;  /* all; handed out */
+    const ltap_reduce *reduces; /* one a feature; NULL: none */
+    const ltap_look *looks;     /* in order of execution */
     size_t n_looks;
     const uint32_t *input_values; /* the inputs that are needed, in order */
     const ltap_tensor *inputs;    /* their shapes */

@@ -371,14 +371,31 @@ static void add_renamed(ltap_schedule *schedule, const ltap_node *node, ltap_lay
         place->buffer[!to] = source->buffer[from];
 }
 
+/* Room between the reductions; and for the result, where it is handed on. */
+static void set_reduce(ltap_schedule *schedule, const ltap_reduce *reduce, ltap_step *step)
+{
+    ltap_plan *plan = schedule->plan;
+    const ltap_operand *from = &step->operands[0];
+    ltap_seen seen = ltap_reduce_see(&from->tensor, from->layout, from->step);
+    uint64_t bytes = ltap_reduce_scratch(reduce, &seen);
+
+    step->reduce = reduce;
+    step->view_bytes = bytes + ltap_hook_view_bytes(&plan->features[step->feature]);
+    if (bytes > plan->view_bytes)
+        plan->view_bytes = bytes;
+}
+
 static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *error)
 {
     ltap_step step = {.kind = LTAP_STEP_TAP, .n_inputs = 1, .feature = feature, .refusals = ""};
+    const ltap_reduce *reduces = schedule->request->reduces;
 
     LTAP_TRY(ltap_schedule_operands(schedule, 1, &step.operands, error));
     LTAP_TRY(
         ltap_schedule_lies(schedule, schedule->request->taps[feature], &step.operands[0], error));
-    if (step.operands[0].layout != LTAP_LAYOUT_PLAIN)
+    if (reduces && reduces[feature].n_links)
+        set_reduce(schedule, &reduces[feature], &step);
+    else if (step.operands[0].layout != LTAP_LAYOUT_PLAIN)
         step.view_bytes = ltap_hook_view_bytes(&step.operands[0].tensor);
     return ltap_schedule_append(schedule, &step, error);
 }

@@ -85,33 +85,41 @@ ltap_status ltap_run_hand_on(const ltap_sink *sink, size_t index, const ltap_fea
     return status;
 }
 
-/* Hands a feature to the sink: as it lies where that is plain, else from the view. */
-static ltap_status hand_on(ltap_run *run, const ltap_operand *from, void *data, size_t index,
-                           ltap_feature *feature, ltap_error *error)
+static void reduce(ltap_run *run, const ltap_step *step, void *data, const ltap_tensor *made,
+                   void *dst)
 {
-    if (from->layout != LTAP_LAYOUT_PLAIN) {
-        ltap_run_copy_plain(run, from, data, run->view);
-        data = run->view;
-    }
-    feature->tensor.data = data;
-    feature->missing = 0;
-    ltap_status status = ltap_run_hand_on(run->sink, index, feature, error);
-    feature->tensor.data = NULL;
-    return status;
+    const ltap_operand *from = &step->operands[0];
+    ltap_seen seen = ltap_reduce_see(&from->tensor, from->layout, from->step);
+    char *between = run->view;
+
+    seen.tensor.data = data;
+    if (dst == run->view)
+        between += ltap_hook_view_bytes(made);
+    ltap_reduce_run(step->reduce, &seen, dst, between, run->getter->threads);
 }
 
+/* A feature goes to the sink as it lies where that is plain, else from the view. */
 static ltap_status do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
                           ltap_features *features, ltap_error *error)
 {
     const ltap_operand *from = &step->operands[0];
     ltap_feature *feature = &features->features[step->feature];
     void *data = ltap_run_locate(run, plan, from);
+    void *dst = run->sink ? run->view : feature->tensor.data;
 
-    if (run->sink)
-        return hand_on(run, from, data, step->feature, feature, error);
-    ltap_run_copy_plain(run, from, data, feature->tensor.data);
+    if (step->reduce)
+        reduce(run, step, data, &feature->tensor, dst);
+    else if (!run->sink || from->layout != LTAP_LAYOUT_PLAIN)
+        ltap_run_copy_plain(run, from, data, dst);
+    else
+        dst = data;
     feature->missing = 0;
-    return LTAP_OK;
+    if (!run->sink)
+        return LTAP_OK;
+    feature->tensor.data = dst;
+    ltap_status status = ltap_run_hand_on(run->sink, step->feature, feature, error);
+    feature->tensor.data = NULL;
+    return status;
 }
 
 static ltap_status do_step(ltap_run *run, const ltap_plan *plan, const ltap_step *step,

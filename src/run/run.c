@@ -140,7 +140,8 @@ static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error 
                    "the kernels' scratch memory", error));
     if (run->sink && plan->sink_bytes > view_bytes)
         view_bytes = plan->sink_bytes;
-    LTAP_TRY(renew(run, &run->view, &run->view_bytes, view_bytes, "what hooks see", error));
+    LTAP_TRY(
+        renew(run, &run->view, &run->view_bytes, view_bytes, "what hooks and taps see", error));
     if (run->tensors && run->n_operands >= plan->max_operands)
         return LTAP_OK;
     ltap_memory_release(run->memory, run->tensors);

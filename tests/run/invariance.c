@@ -2,10 +2,11 @@
  * models, each feature compared with the bits that it has when it is asked for alone.
  *
  * usage: invariance [--requests N] [--seed S] [--side N] MODEL...
- * Layers are the model's listed ones, every value that a node makes, inputs, and some weights; with
- * hooks that look at others, whose bits are compared as well. Free sizes: the first is the batch, 1
- * to 3; others N. One or two threads, fast or exact. Prints each difference with the seed that
- * repeats it, and a line a model; ends with 1 where something differs.
+ * Layers are the model's listed ones, every value that a node makes, inputs, and some weights; some
+ * reduced, kept or streamed; with hooks that look at others, whose bits are compared as well. Free
+ * sizes: the first is the batch, 1 to 3; others N. One or two threads, fast or exact. Prints each
+ * difference with the seed that repeats it, and a line a model; ends with 1 where something
+ * differs.
  */
 #include <layertap/layertap.h>
 
@@ -28,6 +29,7 @@ typedef struct network {
     ltap_model *model;
     const char *path;
     char (*names)[NAME_BYTES];
+    const char **reduces; /* "" or what is made of it: "@gap" */
     size_t n_names;
     digest *solo; /* N_SETTINGS a name */
     ltap_input inputs[MAX_BATCH][MAX_INPUTS];
@@ -50,6 +52,8 @@ typedef struct asked {
     size_t taps[MAX_TAPS], n_taps; /* the network's names */
     watcher watchers[MAX_HOOKS];
     size_t n_watchers;
+    bool streams;
+    digest got[MAX_TAPS]; /* what each tap gave */
 } asked;
 
 static uint64_t state;
@@ -85,22 +89,29 @@ static bool same(const digest *a, const digest *b)
 
 /* --- a model, its names, its inputs ---------------------------------------------------------- */
 
-static void add_name(network *net, const char *prefix, const char *name)
+static void add_name(network *net, const char *prefix, const char *name, const char *reduce)
 {
-    if (net->n_names < MAX_NAMES)
-        snprintf(net->names[net->n_names++], NAME_BYTES, "%s%s", prefix, name);
+    if (net->n_names == MAX_NAMES)
+        return;
+    snprintf(net->names[net->n_names], NAME_BYTES, "%s%s", prefix, name);
+    net->reduces[net->n_names++] = reduce;
 }
 
 static void add_names(network *net)
 {
+    static const char *const reduces[] = {"@gap", "@max@half", "@l2", "@topk:2", "@flatten"};
     size_t n_values = ltap_model_values_count(net->model), n_weights = 0;
-    for (size_t i = 0; i < ltap_model_layers_count(net->model); i++)
-        add_name(net, "", ltap_model_layers_at(net->model, i)->name);
+    for (size_t i = 0; i < ltap_model_layers_count(net->model); i++) {
+        const char *name = ltap_model_layers_at(net->model, i)->name;
+        add_name(net, "", name, "");
+        if (i % 3 == 0)
+            add_name(net, "", name, reduces[i / 3 % 5]);
+    }
     for (size_t i = 0; i < n_values; i++) {
         ltap_value_info info;
         ltap_model_values_at(net->model, i, &info);
         if (strcmp(info.type, "weight") != 0 || n_weights++ < N_WEIGHTS)
-            add_name(net, "value:", info.name);
+            add_name(net, "value:", info.name, "");
     }
 }
 
@@ -158,18 +169,43 @@ static void watch(const network *net, ltap_run *run, asked *request)
     }
 }
 
-static ltap_status forward(const network *net, asked *request, ltap_features **features,
-                           ltap_error *error)
+/* Features are called by their places; "3.indices" is left out. */
+static ltap_status take(void *user, size_t index, const ltap_feature *feature, ltap_error *error)
+{
+    asked *request = user;
+    char *end;
+    unsigned long tap = strtoul(feature->name, &end, 10);
+    (void)index;
+    (void)error;
+    if (!*end)
+        request->got[tap] = digest_of(&feature->tensor);
+    return LTAP_OK;
+}
+
+static ltap_status run_once(const network *net, asked *request, ltap_run *run, ltap_error *error)
+{
+    const ltap_input *inputs = net->inputs[request->how.batch - 1];
+    const ltap_sink sink = {take, request};
+    ltap_features *features = NULL;
+    if (request->streams)
+        return ltap_run_stream(run, inputs, net->n_inputs, &sink, error);
+    ltap_status status = ltap_run_forward(run, inputs, net->n_inputs, &features, error);
+    for (size_t i = 0; status == LTAP_OK && i < ltap_features_count(features); i++)
+        status = take(request, i, ltap_features_at(features, i), error);
+    ltap_features_free(features);
+    return status;
+}
+
+static ltap_status forward(const network *net, asked *request, ltap_error *error)
 {
     ltap_return_layer layers[MAX_TAPS];
     char keys[MAX_TAPS][24];
-    const setting *how = &request->how;
     const ltap_getter_options options = {
-        .exact = how->exact, .threads = how->threads, .calls = LTAP_CALLS_LAST};
+        .exact = request->how.exact, .threads = request->how.threads, .calls = LTAP_CALLS_LAST};
     ltap_getter *getter = NULL;
     ltap_run *run = NULL;
     for (size_t i = 0; i < request->n_taps; i++) {
-        snprintf(keys[i], sizeof(keys[i]), "%zu", i);
+        snprintf(keys[i], sizeof(keys[i]), "%zu%s", i, net->reduces[request->taps[i]]);
         layers[i] = (ltap_return_layer){net->names[request->taps[i]], keys[i]};
     }
     ltap_status status =
@@ -179,7 +215,7 @@ static ltap_status forward(const network *net, asked *request, ltap_features **f
     if (status == LTAP_OK)
         watch(net, run, request);
     if (status == LTAP_OK)
-        status = ltap_run_forward(run, net->inputs[how->batch - 1], net->n_inputs, features, error);
+        status = run_once(net, request, run, error);
     ltap_run_free(run);
     ltap_getter_free(getter);
     return status;
@@ -190,15 +226,13 @@ static const digest *alone(network *net, const setting *how, size_t name)
     size_t index = ((size_t)how->batch - 1) * 4 + (size_t)(how->threads - 1) * 2;
     digest *made = &net->solo[name * N_SETTINGS + index + (size_t)how->exact];
     asked request = {.how = *how, .taps = {name}, .n_taps = 1};
-    ltap_features *features = NULL;
     ltap_error error;
     if (made->known)
         return made;
-    if (forward(net, &request, &features, &error) != LTAP_OK)
+    if (forward(net, &request, &error) != LTAP_OK)
         *made = (digest){.known = true, .refused = true};
     else
-        *made = digest_of(&ltap_features_at(features, 0)->tensor);
-    ltap_features_free(features);
+        *made = request.got[0];
     return made;
 }
 
@@ -212,9 +246,9 @@ static void check(network *net, const setting *how, size_t name, const digest *g
     if (!want->refused && same(got, want))
         return;
     net->n_different++;
-    printf("%s: '%s' %s other bits than alone (batch %d, %d threads, %s; --seed %llu)\n", net->path,
-           net->names[name], hooked ? "is seen with" : "has", how->batch, how->threads,
-           how->exact ? "exact" : "fast", (unsigned long long)net->seed);
+    printf("%s: '%s'%s %s other bits than alone (batch %d, %d threads, %s; --seed %llu)\n",
+           net->path, net->names[name], net->reduces[name], hooked ? "is seen with" : "has",
+           how->batch, how->threads, how->exact ? "exact" : "fast", (unsigned long long)net->seed);
 }
 
 /* Neighbours share kernels: half of what is asked for is near one place. */
@@ -236,6 +270,7 @@ static void draw_request(network *net, asked *request)
             request->taps[request->n_taps++] = name;
     }
     request->n_watchers = below(MAX_HOOKS + 1);
+    request->streams = below(2);
     for (size_t i = 0; i < request->n_watchers; i++)
         request->watchers[i].name = draw_name(net, near);
 }
@@ -243,27 +278,24 @@ static void draw_request(network *net, asked *request)
 static void check_request(network *net, uint64_t seed)
 {
     asked request = {.n_taps = 0};
-    ltap_features *features = NULL;
     ltap_error error;
     state = net->seed = seed;
     draw_request(net, &request);
     if (!request.n_taps)
         return;
-    if (forward(net, &request, &features, &error) != LTAP_OK) {
+    if (forward(net, &request, &error) != LTAP_OK) {
         net->n_different++;
         printf("%s: --seed %llu: %s\n", net->path, (unsigned long long)seed, error.message);
         return;
     }
-    for (size_t i = 0; i < request.n_taps; i++) {
-        const digest got = digest_of(&ltap_features_at(features, i)->tensor);
-        check(net, &request.how, request.taps[i], &got, false);
-    }
+    for (size_t i = 0; i < request.n_taps; i++)
+        check(net, &request.how, request.taps[i], &request.got[i], false);
     for (size_t i = 0; i < request.n_watchers; i++) {
         const watcher *self = &request.watchers[i];
-        if (self->seen.known && !alone(net, &request.how, self->name)->refused)
+        bool whole = !net->reduces[self->name][0];
+        if (whole && self->seen.known && !alone(net, &request.how, self->name)->refused)
             check(net, &request.how, self->name, &self->seen, true);
     }
-    ltap_features_free(features);
 }
 
 /* Every request has a seed of its own: the first one's repeats it. */
@@ -276,6 +308,7 @@ static bool check_model(const char *path, long n_requests, uint64_t seed, int si
         return false;
     }
     net.names = calloc(MAX_NAMES, sizeof(*net.names));
+    net.reduces = calloc(MAX_NAMES, sizeof(*net.reduces));
     state = 1;
     add_names(&net);
     make_inputs(&net, side);
@@ -292,6 +325,7 @@ static bool check_model(const char *path, long n_requests, uint64_t seed, int si
             free(net.inputs[batch][i].tensor.data);
     free(net.solo);
     free(net.names);
+    free(net.reduces);
     ltap_model_close(net.model);
     return net.n_different == 0 && net.n_compared > 0;
 }

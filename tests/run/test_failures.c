@@ -16,7 +16,8 @@
 
 enum { SIDE = 24, N_THREADS = 4, N_FORWARDS = 6 };
 
-static const ltap_return_layer wanted[] = {{"backbone.layer1", "one"}, {"backbone.conv1", NULL}};
+static const ltap_return_layer wanted[] = {{"backbone.layer1", "one@max@topk:2"},
+                                           {"backbone.conv1", NULL}};
 
 typedef struct chain {
     ltap_model *model;
