@@ -5,7 +5,7 @@
 #include <string.h>
 
 static float pixels[1 * 3 * 64 * 64];
-static const ltap_tensor image = {LTAP_FLOAT32, 4, {1, 3, 64, 64}, pixels};
+static ltap_input chained[4] = {{"image", {LTAP_FLOAT32, 4, {1, 3, 64, 64}, pixels}}};
 
 static ltap_status forward(const char *path, const ltap_input *inputs, size_t n_inputs,
                            ltap_features **features, ltap_error *error)
@@ -32,7 +32,6 @@ int main(int argc, char **argv)
 {
     const ltap_return_layer layers[] = {{"output:0", "segmentation"}};
     const ltap_prune_options options = {.force = 1};
-    ltap_input inputs[4] = {{"image", image}};
     ltap_features *f[3] = {NULL}; /* of the whole, of the backbone, of the head */
     ltap_model *model = NULL;
     ltap_error error = {LTAP_OK, 0, "usage: chain MODEL LAYER BACKBONE HEAD"};
@@ -42,13 +41,13 @@ int main(int argc, char **argv)
         pixels[i] = (float)(i * 7919 % 1000) / 500 - 1;
     const ltap_split split = {{argv[2], NULL}, layers, 1, LTAP_CALLS_REFUSE, argv[3], argv[4]};
     int failed = ltap_model_split(model, &split, &options, NULL, &error) != LTAP_OK ||
-                 forward(argv[1], inputs, 1, &f[0], &error) != LTAP_OK ||
-                 forward(argv[3], inputs, 1, &f[1], &error) != LTAP_OK;
+                 forward(argv[1], chained, 1, &f[0], &error) != LTAP_OK ||
+                 forward(argv[3], chained, 1, &f[1], &error) != LTAP_OK;
     size_t n = failed ? 0 : ltap_features_count(f[1]);
     for (size_t i = 0; i < n; i++)
-        inputs[i + 1] =
+        chained[i + 1] =
             (ltap_input){ltap_features_at(f[1], i)->name, ltap_features_at(f[1], i)->tensor};
-    if (failed || forward(argv[4], inputs, n + 1, &f[2], &error) != LTAP_OK)
+    if (failed || forward(argv[4], chained, n + 1, &f[2], &error) != LTAP_OK)
         return fprintf(stderr, "%s\n", error.message), 1;
     const ltap_feature *a = ltap_features_at(f[0], 0), *b = ltap_features_at(f[2], 0);
     int same = memcmp(a->tensor.data, b->tensor.data, ltap_tensor_bytes(&a->tensor)) == 0;

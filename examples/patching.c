@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 enum { SIDE = 128, PLANE = SIDE * SIDE };
-
 static float pixels[3 * PLANE], mirrored[3 * PLANE];
 
 static int load(const char *path, ltap_error *error)

@@ -1,5 +1,4 @@
-/* The three ways to an inner value that PyTorch's users know: a hook; a wrapper that returns
- * (output, inner); a forward of one's own, in two parts. usage: three_ways MODEL LAYER */
+/* PyTorch's three ways to inner values: hook, wrapper, two parts. usage: three_ways MODEL LAYER */
 #include <layertap/layertap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +13,9 @@ static ltap_hook_answer keep(void *user, ltap_hook_call *call)
     return LTAP_HOOK_CONTINUE;
 }
 
-/* The last of n layers; from: an inner layer to start at, whose value is the second input. */
-static const ltap_tensor *forward(const ltap_model *model, const ltap_return_layer *layers,
-                                  size_t n, const ltap_return_layer *from, const ltap_hook *hook)
+/* The features of n layers; from: an inner layer to start at, whose value is the second input. */
+static ltap_features *forward(const ltap_model *model, const ltap_return_layer *layers, size_t n,
+                              const ltap_return_layer *from, const ltap_hook *hook)
 {
     const ltap_getter_options options = {.from = from, .n_from = from ? 1 : 0};
     ltap_features *features;
@@ -30,7 +29,7 @@ static const ltap_tensor *forward(const ltap_model *model, const ltap_return_lay
         fprintf(stderr, "%s\n", error.message), exit(1);
     ltap_run_free(run);
     ltap_getter_free(getter);
-    return &ltap_features_at(features, n - 1)->tensor; /* features stay until the program's end */
+    return features;
 }
 
 int main(int argc, char **argv)
@@ -42,16 +41,19 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(pixels) / sizeof(pixels[0]); i++)
         pixels[i] = (float)(i * 7919 % 1000) / 500 - 1;
     const ltap_return_layer both[] = {{"output:0", "output"}, {argv[2], "inner"}};
-    const ltap_tensor *inner = forward(model, both, 2, NULL, NULL);
+    ltap_features *wrapped = forward(model, both, 2, NULL, NULL);
+    const ltap_tensor *inner = &ltap_features_at(wrapped, 1)->tensor;
     void *seen = malloc(ltap_tensor_bytes(inner));
     const ltap_hook hook = {.layer = argv[2], .callback = keep, .user = seen};
-    const ltap_tensor *output = forward(model, both, 1, NULL, &hook);
-    inputs[1] = (ltap_input){"inner", *forward(model, both + 1, 1, NULL, NULL)};
-    const ltap_tensor *end = forward(model, both, 1, both + 1, NULL);
+    ltap_features *whole = forward(model, both, 1, NULL, &hook);
+    const ltap_tensor *output = &ltap_features_at(whole, 0)->tensor;
+    inputs[1] = (ltap_input){"inner", *inner};
+    ltap_features *end = forward(model, both, 1, both + 1, NULL);
     printf("inner %s, output %s\n", ltap_shape_text(inner).text, ltap_shape_text(output).text);
-    printf("hook and wrapper agree: %s\n",
-           memcmp(seen, inner->data, ltap_tensor_bytes(inner)) ? "no" : "yes");
-    printf("whole and two parts agree: %s\n",
-           memcmp(output->data, end->data, ltap_tensor_bytes(output)) ? "no" : "yes");
+    const void *parts = ltap_features_at(end, 0)->tensor.data;
+    printf("hook and wrapper agree: %s\nwhole and two parts agree: %s\n",
+           memcmp(seen, inner->data, ltap_tensor_bytes(inner)) ? "no" : "yes",
+           memcmp(output->data, parts, ltap_tensor_bytes(output)) ? "no" : "yes");
+    ltap_features_free(wrapped), ltap_features_free(whole), ltap_features_free(end);
     return free(seen), ltap_model_close(model), 0;
 }

@@ -149,7 +149,7 @@ static void check_temporary(trial *t)
 {
     const ltap_op *op = t->set.node.op;
     ltap_call call = t->set.call;
-    ltap_tensor inputs[CASE_TENSORS];
+    ltap_tensor inputs[CASE_TENSORS], outputs[CASE_TENSORS];
     ltap_error error = {0};
     t->allocator = (failing){0};
     assert_int_equal(compute(t, 2, true, &error), LTAP_OK);
@@ -160,7 +160,12 @@ static void check_temporary(trial *t)
         if (!(t->set.test->constants & INPUT(i)))
             inputs[i].data = NULL;
     }
+    for (size_t i = 0; i < call.n_outputs; i++) {
+        outputs[i] = t->set.outputs[i];
+        outputs[i].data = NULL;
+    }
     call.inputs = inputs;
+    call.outputs = outputs;
     call.threads = 2;
     call.memory = NULL;
     uint64_t said = op->temporary ? op->temporary(&call) : 0;
