@@ -128,8 +128,17 @@ static bool normalises(const ltap_graph *graph, const ltap_module *module)
     return false;
 }
 
-/* A BatchNorm inside a module whose calls are in doubt may have run once more, in a call that was
- * folded: the exporter numbers calls after folding. */
+/* Whether each of several calls is a BatchNorm alone. */
+static bool normalises_several_times(const ltap_graph *graph, const ltap_module *module)
+{
+    for (size_t c = 0; c < module->n_calls; c++)
+        if (module->calls[c].n_nodes != 1)
+            return false;
+    return module->n_calls > 1 && normalises(graph, module);
+}
+
+/* A BatchNorm that is called several times, or inside a module whose calls are in doubt, may have
+ * run once more, in a call that was folded: the exporter numbers calls after folding. */
 static ltap_status doubt_folded_calls(ltap_layers *layers, ltap_error *error)
 {
     bool any = false;
@@ -137,15 +146,21 @@ static ltap_status doubt_folded_calls(ltap_layers *layers, ltap_error *error)
         any |= layers->folded_node[n] != 0;
     for (uint32_t m = 0; any && m < layers->modules.count; m++) {
         ltap_module *module = ltap_layers_at(layers, m);
-        if (module->doubt != NULL || module->parent == LTAP_NO_MODULE ||
-            ltap_layers_at(layers, module->parent)->doubt == NULL ||
-            !normalises(layers->graph, module))
+        if (module->doubt != NULL || module->parent == LTAP_NO_MODULE)
             continue;
-        LTAP_TRY(ltap_arena_format(
-            &layers->arena, &module->doubt, error,
-            "'%s' around it may be called several times, and the exporter may have folded a call of "
-            "'%s' into a convolution",
-            ltap_layers_at(layers, module->parent)->path, module->path));
+        const ltap_module *around = ltap_layers_at(layers, module->parent);
+        if (around->doubt != NULL && normalises(layers->graph, module))
+            LTAP_TRY(ltap_arena_format(
+                &layers->arena, &module->doubt, error,
+                "'%s' around it may be called several times, and the exporter may have folded a "
+                "call of '%s' into a convolution",
+                around->path, module->path));
+        else if (normalises_several_times(layers->graph, module))
+            LTAP_TRY(ltap_arena_format(
+                &layers->arena, &module->doubt, error,
+                "it is called several times, and the exporter may have folded a call of '%s' into a "
+                "convolution",
+                module->path));
     }
     return LTAP_OK;
 }
