@@ -137,37 +137,46 @@ static bool normalises_several_times(const ltap_graph *graph, const ltap_module 
     return module->n_calls > 1 && normalises(graph, module);
 }
 
-static bool runs_in(const ltap_module *module, uint32_t node)
+static bool runs_inside(const ltap_layers *layers, uint32_t node, uint32_t module)
 {
-    for (size_t c = 0; c < module->n_calls; c++)
-        for (size_t i = 0; i < module->calls[c].n_nodes; i++)
-            if (module->calls[c].nodes[i] == node)
-                return true;
-    return false;
+    uint32_t m = layers->module_of_node[node];
+    while (m != LTAP_NO_MODULE && m != module)
+        m = ltap_layers_at(layers, m)->parent;
+    return m != LTAP_NO_MODULE;
+}
+
+/* The BatchNorm that a module's first call ends with and that no module inside does; or none. */
+static uint32_t own_norm(const ltap_layers *layers, uint32_t m)
+{
+    const ltap_module *module = ltap_layers_at(layers, m);
+    if (module->n_calls == 0 || module->calls[0].n_nodes == 0)
+        return LTAP_NO_NODE;
+    uint32_t last = module->calls[0].nodes[module->calls[0].n_nodes - 1];
+    bool own = layers->module_of_node[last] == m &&
+               strcmp(ltap_graph_node(layers->graph, last)->op_type, "BatchNormalization") == 0;
+    return own ? last : LTAP_NO_NODE;
 }
 
 /* Whether the module around a BatchNorm begins with what a folded convolution made, and nothing but
  * a few operations on it comes before the BatchNorm: the fold may have been its first call. */
-static bool follows_fold(const ltap_layers *layers, const ltap_module *around,
-                         const ltap_module *norm)
+static bool follows_fold(const ltap_layers *layers, uint32_t m)
 {
     enum { MOST = 4 };
-    uint32_t node = norm->n_calls > 0 ? norm->calls[0].nodes[norm->calls[0].n_nodes - 1] : 0;
-    for (int step = 0; norm->n_calls > 0 && step < MOST; step++) {
+    uint32_t node = own_norm(layers, m), around = ltap_layers_at(layers, m)->parent;
+    for (int step = 0; node != LTAP_NO_NODE && step < MOST; step++) {
         const ltap_node *reader = ltap_graph_node(layers->graph, node);
         if (reader->n_inputs == 0 || reader->inputs[0] == LTAP_NO_VALUE)
             return false;
         node = ltap_graph_at(layers->graph, reader->inputs[0])->producer;
-        if (node == LTAP_NO_NODE)
-            return false;
-        if (!runs_in(around, node))
+        if (node != LTAP_NO_NODE && !runs_inside(layers, node, around))
             return layers->folded_node[node] != 0;
     }
     return false;
 }
 
-/* A BatchNorm that is called several times, or inside a module whose calls are in doubt, may have
- * run once more, in a call that was folded: the exporter numbers calls after folding. */
+/* A BatchNorm that is called several times, that follows a fold, or that is inside a module whose
+ * calls are in doubt, may have run once more, in a call that was folded: the exporter numbers calls
+ * after folding. */
 static ltap_status doubt_folded_calls(ltap_layers *layers, ltap_error *error)
 {
     bool any = false;
@@ -184,8 +193,7 @@ static ltap_status doubt_folded_calls(ltap_layers *layers, ltap_error *error)
                 "'%s' around it may be called several times, and the exporter may have folded a "
                 "call of '%s' into a convolution",
                 around->path, module->path));
-        else if (normalises_several_times(layers->graph, module) ||
-                 (normalises(layers->graph, module) && follows_fold(layers, around, module)))
+        else if (normalises_several_times(layers->graph, module) || follows_fold(layers, m))
             LTAP_TRY(ltap_arena_format(
                 &layers->arena, &module->doubt, error,
                 "the exporter may have folded a call of '%s' into a convolution before it",
