@@ -137,6 +137,9 @@ struct ltap_impl {
     void (*release)(ltap_kernel *kernel, ltap_memory *memory);
 };
 
+/* The release of rows whose state is one block. */
+void ltap_kernel_release(ltap_kernel *kernel, ltap_memory *memory);
+
 /* Rows in order; NULL-terminated. */
 const ltap_impl *const *ltap_impls(void);
 

@@ -48,3 +48,9 @@ const ltap_impl *const *ltap_impls(void)
 {
     return rows;
 }
+
+void ltap_kernel_release(ltap_kernel *kernel, ltap_memory *memory)
+{
+    ltap_memory_release(memory, kernel->state);
+    kernel->state = NULL;
+}

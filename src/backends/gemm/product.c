@@ -113,7 +113,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->detail = s->work.panels.tiles->name;
 done:
     if (status != LTAP_OK)
-        ltap_gemm_release(kernel, query->memory);
+        ltap_kernel_release(kernel, query->memory);
     return status;
 }
 
@@ -156,7 +156,7 @@ const ltap_impl ltap_gemm_product = {
     .accepts = gemm_accepts,
     .prepare = prepare,
     .run = run,
-    .release = ltap_gemm_release,
+    .release = ltap_kernel_release,
 };
 
 const ltap_impl ltap_gemm_matmul = {
@@ -166,5 +166,5 @@ const ltap_impl ltap_gemm_matmul = {
     .accepts = matmul_accepts,
     .prepare = prepare,
     .run = run,
-    .release = ltap_gemm_release,
+    .release = ltap_kernel_release,
 };

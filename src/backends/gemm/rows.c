@@ -33,9 +33,3 @@ void ltap_gemm_layouts(const ltap_query *query, ltap_layout *in, ltap_layout *ou
     (void)query;
     in[0] = out[0] = LTAP_LAYOUT_CHANNELS_LAST;
 }
-
-void ltap_gemm_release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-    kernel->state = NULL;
-}

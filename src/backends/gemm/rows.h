@@ -19,7 +19,5 @@ bool ltap_gemm_is_flat(const ltap_window *window);
 bool ltap_gemm_has_bias(const ltap_query *query);
 /* Channels last in and out. */
 void ltap_gemm_layouts(const ltap_query *query, ltap_layout *in, ltap_layout *out);
-/* The release of rows whose state is one block. */
-void ltap_gemm_release(ltap_kernel *kernel, ltap_memory *memory);
 
 #endif

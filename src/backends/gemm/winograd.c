@@ -253,7 +253,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->detail = s->panels.tiles->name;
 done:
     if (status != LTAP_OK)
-        ltap_gemm_release(kernel, query->memory);
+        ltap_kernel_release(kernel, query->memory);
     return status;
 }
 
@@ -408,5 +408,5 @@ const ltap_impl ltap_gemm_winograd = {
     .layouts = ltap_gemm_layouts,
     .prepare = prepare,
     .run = run,
-    .release = ltap_gemm_release,
+    .release = ltap_kernel_release,
 };

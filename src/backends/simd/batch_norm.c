@@ -100,11 +100,6 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     return LTAP_OK;
 }
 
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-}
-
 const ltap_impl ltap_impl_simd_batch_norm = {
     .op = "BatchNormalization",
     .name = "simd:batch_norm",
@@ -113,5 +108,5 @@ const ltap_impl ltap_impl_simd_batch_norm = {
     .layouts = layouts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_kernel_release,
 };

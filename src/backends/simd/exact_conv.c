@@ -298,11 +298,6 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     return LTAP_OK;
 }
 
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-}
-
 const ltap_impl ltap_impl_simd_exact_conv = {
     .op = "Conv",
     .name = "simd:exact_conv",
@@ -310,5 +305,5 @@ const ltap_impl ltap_impl_simd_exact_conv = {
     .layouts = layouts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_kernel_release,
 };

@@ -53,11 +53,6 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     return LTAP_OK;
 }
 
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-}
-
 #define ROW(id, operator)                                                                          \
     const ltap_impl ltap_impl_simd_##id = {                                                        \
         .op = operator,                                                                            \
@@ -67,6 +62,6 @@ static void release(ltap_kernel *kernel, ltap_memory *memory)
         .accepts = accepts,                                                                        \
         .prepare = prepare,                                                                        \
         .run = run,                                                                                \
-        .release = release,                                                                        \
+        .release = ltap_kernel_release,                                                            \
     };
 LTAP_SIMD_POINTWISE(ROW)

@@ -209,16 +209,11 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     return LTAP_OK;
 }
 
-static void release(ltap_kernel *kernel, ltap_memory *memory)
-{
-    ltap_memory_release(memory, kernel->state);
-}
-
 const ltap_impl ltap_impl_simd_conv_transpose = {
     .op = "ConvTranspose",
     .name = "simd:conv_transpose",
     .accepts = accepts,
     .prepare = prepare,
     .run = run,
-    .release = release,
+    .release = ltap_kernel_release,
 };
