@@ -9,6 +9,8 @@
 #include "backends/impl.h"
 
 #define ANSWER_TENSORS 12
+/* Floats that a question leaves between pixels. */
+#define ANSWER_GAP 3
 
 typedef struct question {
     const ltap_node *node;
@@ -16,6 +18,9 @@ typedef struct question {
     const ltap_tensor *outputs; /* as the shape rule says */
     unsigned constants, wanted; /* bit i: input i is; output i is wanted */
     bool exact, last;           /* last: inputs lie channels last where that exists */
+    const ltap_link *link;      /* NULL, or a node that the row does after its own */
+    bool kept;                  /* what is before the link is handed out as well */
+    bool apart;                 /* pixels of output 0 lie apart, where the row can do that */
     int threads;
     ltap_memory *memory;
 } question;
@@ -26,8 +31,11 @@ typedef struct answer {
     ltap_status status;           /* of the run */
     ltap_error error;             /* of the run */
     void *blocks[ANSWER_TENSORS]; /* the wanted outputs, plain; NULL where the run failed */
+    void *kept;                   /* what is before the link, where that was asked for */
 } answer;
 
+/* Asks only; why: of a refusal. */
+bool answer_accepts(const ltap_impl *row, const question *asked, ltap_why *why);
 /* Yours to clear. */
 void answer_find(const ltap_impl *row, const question *asked, answer *found);
 void answer_clear(answer *found);

@@ -4,6 +4,7 @@
  * in exact mode its bits must not depend on the number of threads nor on the rest of the batch.
  * Seeds are in the failure messages.
  */
+#include "answer.h"
 #include "backends/impl.h"
 #include "backends/layout.h"
 #include "backends/simd/links.h"
@@ -87,16 +88,6 @@ static const ltap_impl *find_row(const char *name, const char *op)
     return NULL;
 }
 
-/* A row asked about a problem. */
-typedef struct question {
-    ltap_tensor inputs[PROBLEM_TENSORS];  /* without the data of what is not constant */
-    ltap_tensor outputs[PROBLEM_OUTPUTS]; /* without data */
-    const void *identities[PROBLEM_TENSORS];
-    bool lies_last[PROBLEM_TENSORS];
-    ltap_packs *packs;
-    ltap_query query;
-} question;
-
 /* What is asked of a row beside the problem. */
 typedef struct mode {
     bool exact, relu; /* relu: followed by one */
@@ -106,107 +97,19 @@ typedef struct mode {
     bool apart; /* its pixels are written further apart */
 } mode;
 
-static void ask(const problem *p, mode m, ltap_memory *memory, question *q)
+static question ask(const problem *p, mode m, ltap_memory *memory)
 {
-    memset(q, 0, sizeof *q);
-    assert_int_equal(ltap_packs_new(memory, &q->packs, NULL), LTAP_OK);
-    for (size_t i = 0; i < p->node.n_inputs; i++) {
-        bool constant = p->constants >> i & 1;
-        q->inputs[i] = p->inputs[i];
-        q->inputs[i].data = constant ? p->inputs[i].data : NULL;
-        q->identities[i] = q->inputs[i].data;
-        q->lies_last[i] = m.last && ltap_layout_applies(p->inputs[i].rank) && !constant;
-    }
-    for (size_t i = 0; i < p->node.n_outputs; i++) {
-        q->outputs[i] = p->outputs[i];
-        q->outputs[i].data = NULL;
-    }
-    q->query = (ltap_query){.node = &p->node,
-                            .inputs = q->inputs,
-                            .n_inputs = p->node.n_inputs,
-                            .outputs = q->outputs,
-                            .n_outputs = p->node.n_outputs,
-                            .exact = m.exact,
-                            .threads = m.threads,
-                            .identities = q->identities,
-                            .lies_last = q->lies_last,
-                            .packs = q->packs,
-                            .memory = memory};
-}
-
-/* The data of a tensor of this plain shape, moved between layouts. */
-static void *move(const ltap_tensor *plain, const void *data, ltap_layout from, ltap_layout to)
-{
-    uint64_t bytes = ltap_tensor_bytes(plain);
-    void *moved = malloc(bytes ? (size_t)bytes : 1);
-    ltap_layout_convert(plain, &(ltap_layout_side){(void *)(uintptr_t)data, from, 0},
-                        &(ltap_layout_side){moved, to, 0}, 1);
-    return moved;
-}
-
-enum { GAP = 3, UNTOUCHED = 0x7b };
-
-/* Pixels that lie further apart, side by side again; nothing was written between them. */
-static void close_up(const ltap_tensor *shape, float *data)
-{
-    size_t channels = (size_t)shape->dims[1];
-    size_t pixels = (size_t)ltap_tensor_count(shape) / channels;
-    for (size_t i = 0; i < pixels; i++) {
-        float *pixel = data + i * (channels + GAP);
-        for (size_t k = 0; k < GAP * sizeof(float); k++)
-            assert_int_equal(((unsigned char *)(pixel + channels))[k], UNTOUCHED);
-        memmove(data + i * channels, pixel, channels * sizeof(float));
-    }
-}
-
-static void *take_output(const ltap_tensor *shape)
-{
-    size_t bytes = (size_t)ltap_tensor_bytes(shape) * (1 + GAP) + 1;
-    void *data = malloc(bytes);
-    memset(data, UNTOUCHED, bytes);
-    return data;
-}
-
-/* Prepares and runs; the output in the plain layout is the caller's to free. */
-static void *run_row(const ltap_impl *row, const problem *p, question *q)
-{
-    ltap_layout in[PROBLEM_TENSORS] = {LTAP_LAYOUT_PLAIN};
-    ltap_layout out[PROBLEM_OUTPUTS] = {LTAP_LAYOUT_PLAIN};
-    const void *inputs[PROBLEM_TENSORS];
-    void *blocks[PROBLEM_TENSORS], *scratch, *raw[PROBLEM_OUTPUTS] = {NULL};
-    ltap_error error;
-    ltap_kernel kernel = {.impl = row, .detail = ""};
-    if (row->layouts)
-        row->layouts(&q->query, in, out);
-    q->query.layout = out[0];
-    if (out[0] != LTAP_LAYOUT_CHANNELS_LAST || p->output.dims[1] == 1)
-        q->query.step = 0;
-    assert_int_equal(row->prepare(&q->query, &kernel, &error), LTAP_OK);
-    for (size_t i = 0; i < p->node.n_inputs; i++) {
-        blocks[i] = move(&p->inputs[i], p->inputs[i].data, LTAP_LAYOUT_PLAIN,
-                         p->constants >> i & 1 ? LTAP_LAYOUT_PLAIN : in[i]);
-        inputs[i] = kernel.packed_inputs >> i & 1 ? NULL : blocks[i];
-    }
-    raw[p->shown] = take_output(&p->output);
-    void *kept = take_output(&p->output);
-    if (q->query.kept)
-        raw[1] = kept;
-    assert_int_equal(
-        ltap_memory_take(q->query.memory, kernel.scratch_bytes, "scratch", &scratch, NULL),
-        LTAP_OK);
-    memset(scratch, 0xff, (size_t)kernel.scratch_bytes);
-    assert_int_equal(row->run(&kernel, inputs, raw, scratch, &error), LTAP_OK);
-    if (q->query.step)
-        close_up(&p->output, raw[p->shown]);
-    void *plain =
-        move(&p->output, q->query.kept ? kept : raw[p->shown], out[p->shown], LTAP_LAYOUT_PLAIN);
-    ltap_memory_release(q->query.memory, scratch);
-    row->release(&kernel, q->query.memory);
-    free(raw[p->shown]);
-    free(kept);
-    for (size_t i = 0; i < p->node.n_inputs; i++)
-        free(blocks[i]);
-    return plain;
+    return (question){.node = &p->node,
+                      .inputs = p->inputs,
+                      .outputs = p->outputs,
+                      .constants = p->constants,
+                      .wanted = 1u << p->shown,
+                      .exact = m.exact,
+                      .last = m.last,
+                      .kept = m.kept,
+                      .apart = m.apart,
+                      .threads = m.threads,
+                      .memory = memory};
 }
 
 static const ltap_node relu_node = {.name = "",
@@ -216,25 +119,27 @@ static const ltap_node relu_node = {.name = "",
                                     .n_inputs = 1,
                                     .n_outputs = 1};
 
-/* Asks and runs; NULL where the row refuses. */
-static void *answer(const ltap_impl *row, const problem *p, mode m, ltap_memory *memory)
+/* Asks and runs; NULL where the row refuses. The output in the plain layout is the caller's to
+ * free. */
+static void *ask_row(const ltap_impl *row, const problem *p, mode m, ltap_memory *memory)
 {
-    question q;
+    question asked = ask(p, m, memory);
+    ltap_tensor made = p->outputs[p->shown];
     ltap_link link = {.n_sources = 0};
     ltap_why why = {""};
-    void *output = NULL;
-    ask(p, m, memory, &q);
-    assert_true(ltap_link_read(&relu_node, &q.outputs[p->shown], &link, &why));
+    answer found;
+    made.data = NULL;
+    assert_true(ltap_link_read(&relu_node, &made, &link, &why));
     link.sources[0] = ~0;
-    if (row->accepts(&q.query, &why)) {
-        q.query.chain = m.relu ? &link : NULL;
-        q.query.n_chain = m.relu;
-        q.query.kept = m.kept;
-        q.query.step = m.apart ? p->output.dims[1] + GAP : 0;
-        output = run_row(row, p, &q);
-    } else
-        assert_true(why.text[0] != '\0');
-    ltap_packs_free(q.packs);
+    asked.link = m.relu ? &link : NULL;
+    answer_find(row, &asked, &found);
+    if (found.accepted)
+        assert_int_equal(found.status, LTAP_OK);
+    else
+        assert_true(found.why.text[0] != '\0');
+    void **chosen = m.kept ? &found.kept : &found.blocks[p->shown], *output = *chosen;
+    *chosen = NULL;
+    answer_clear(&found);
     return output;
 }
 
@@ -257,7 +162,7 @@ static void check_exact(const row_case *c, const ltap_impl *row, const problem *
 {
     uint64_t bytes = ltap_tensor_bytes(&p->output);
     for (int threads = 1; threads <= 4; threads++) {
-        void *again = answer(row, p, (mode){.exact = true, .threads = threads}, memory);
+        void *again = ask_row(row, p, (mode){.exact = true, .threads = threads}, memory);
         if (!again || memcmp(again, output, (size_t)bytes) != 0)
             fail_msg("%s, seed %d: %d threads change its bits", c->row, seed, threads);
         free(again);
@@ -269,7 +174,7 @@ static void check_exact(const row_case *c, const ltap_impl *row, const problem *
     uint64_t part = bytes / (uint64_t)p->output.dims[0];
     problem_last(p, &last);
     assert_true(problem_solve(&last, memory));
-    void *alone = answer(row, &last, (mode){.exact = true, .threads = 2}, memory);
+    void *alone = ask_row(row, &last, (mode){.exact = true, .threads = 2}, memory);
     if (!alone || memcmp(alone, (const char *)output + bytes - part, (size_t)part) != 0)
         fail_msg("%s, seed %d: the batch changes its bits", c->row, seed);
     free(alone);
@@ -280,7 +185,7 @@ static void check_exact(const row_case *c, const ltap_impl *row, const problem *
 static void check_last(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
                        const void *output, int seed, ltap_memory *memory)
 {
-    void *again = answer(row, p, (mode){.exact = exact, .threads = 2, .last = true}, memory);
+    void *again = ask_row(row, p, (mode){.exact = exact, .threads = 2, .last = true}, memory);
     if (!again || memcmp(again, output, (size_t)ltap_tensor_bytes(&p->output)) != 0)
         fail_msg("%s, seed %d: how its inputs lie changes its bits", c->row, seed);
     free(again);
@@ -295,15 +200,15 @@ static void check_relu(const row_case *c, const ltap_impl *row, const problem *p
         return;
     uint64_t bytes = ltap_tensor_bytes(&p->output);
     mode chained = {.exact = exact, .relu = true, .threads = 2};
-    void *fused = answer(row, p, chained, memory);
+    void *fused = ask_row(row, p, chained, memory);
     chained.kept = true;
-    void *kept = answer(row, p, chained, memory);
+    void *kept = ask_row(row, p, chained, memory);
     if (memcmp(kept, output, (size_t)bytes) != 0)
         fail_msg("%s, seed %d: what it keeps before a ReLU has other bits", c->row, seed);
     free(kept);
     for (int relu = 0; row->apart && relu < 2; relu++) {
         mode apart = {.exact = exact, .relu = relu, .threads = 2, .apart = true};
-        void *wide = answer(row, p, apart, memory);
+        void *wide = ask_row(row, p, apart, memory);
         if (memcmp(wide, relu ? fused : output, (size_t)bytes) != 0)
             fail_msg("%s, seed %d: pixels that lie apart have other bits", c->row, seed);
         free(wide);
@@ -328,7 +233,7 @@ static void check_relu(const row_case *c, const ltap_impl *row, const problem *p
 static bool check_problem(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
                           int seed, ltap_memory *memory)
 {
-    void *output = answer(row, p, (mode){.exact = exact, .threads = 2}, memory);
+    void *output = ask_row(row, p, (mode){.exact = exact, .threads = 2}, memory);
     if (!output)
         return false;
     check_close(c, p, output, seed);
@@ -380,17 +285,15 @@ static void a_row_refuses_other_types(void **state)
     assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
     for (int seed = 0; seed < N_SEEDS; seed++) {
         problem p = {.random = (uint64_t)seed};
-        question q;
         ltap_why why = {""};
         c->make(&p);
         row = find_row(c->row, p.node.op_type);
         assert_non_null(row);
         if (problem_solve(&p, memory)) {
-            ask(&p, (mode){.exact = c->exact, .threads = 2}, memory, &q);
-            q.inputs[0].dtype = q.outputs[0].dtype = LTAP_FLOAT64;
-            assert_false(row->accepts(&q.query, &why));
+            question asked = ask(&p, (mode){.exact = c->exact, .threads = 2}, memory);
+            p.inputs[0].dtype = p.outputs[0].dtype = LTAP_FLOAT64;
+            assert_false(answer_accepts(row, &asked, &why));
             assert_true(why.text[0] != '\0');
-            ltap_packs_free(q.packs);
         }
         problem_clear(&p);
     }
