@@ -53,15 +53,6 @@ static const ltap_node *find_whole(const ltap_schedule *schedule, uint32_t value
     return node && joins_channels(schedule, node) ? node : NULL;
 }
 
-static int64_t first_channel(const ltap_schedule *schedule, const ltap_node *concat, uint32_t value)
-{
-    int64_t channel = 0;
-
-    for (size_t i = 0; concat->inputs[i] != value; i++)
-        channel += shape_of(schedule, concat->inputs[i])->dims[1];
-    return channel;
-}
-
 int64_t ltap_schedule_part_step(const ltap_schedule *schedule, uint32_t value)
 {
     const ltap_node *concat = find_whole(schedule, value);
@@ -72,28 +63,39 @@ int64_t ltap_schedule_part_step(const ltap_schedule *schedule, uint32_t value)
     return step;
 }
 
+/* Where an input of a Concat, whose output has its place, is a part of it. */
+static void locate_part(const ltap_schedule *schedule, const ltap_node *concat, size_t input,
+                        ltap_place *part)
+{
+    const ltap_place *joined = &schedule->places[concat->outputs[0]];
+    bool nested = joined->whole != LTAP_NO_BUFFER;
+    uint64_t channel = 0;
+
+    for (size_t i = 0; i < input; i++)
+        channel += (uint64_t)shape_of(schedule, concat->inputs[i])->dims[1];
+    part->whole = nested ? joined->whole : joined->buffer[LTAP_LAYOUT_CHANNELS_LAST];
+    part->offset = channel * sizeof(float) + (nested ? joined->offset : 0);
+    part->step = nested ? joined->step : shape_of(schedule, concat->outputs[0])->dims[1];
+}
+
 /* Wholes of wholes are made from the outermost on. */
 static ltap_status place_part(ltap_schedule *schedule, uint32_t value, ltap_error *error)
 {
     const ltap_node *concat = find_whole(schedule, value);
     ltap_place *place = &schedule->places[value];
+    size_t input = 0;
+    uint32_t buffer;
 
     if (place->whole != LTAP_NO_BUFFER)
         return LTAP_OK;
     uint32_t joined = concat->outputs[0];
-    ltap_place *outer = &schedule->places[joined];
-    place->step = ltap_schedule_part_step(schedule, value);
-    place->offset = (uint64_t)first_channel(schedule, concat, value) * sizeof(float);
-    if (find_whole(schedule, joined)) {
+    if (find_whole(schedule, joined))
         LTAP_TRY(place_part(schedule, joined, error));
-        place->offset += outer->offset;
-        place->whole = outer->whole;
-        return LTAP_OK;
-    }
-    if (outer->buffer[LTAP_LAYOUT_CHANNELS_LAST] == LTAP_NO_BUFFER)
-        LTAP_TRY(
-            ltap_schedule_make(schedule, joined, LTAP_LAYOUT_CHANNELS_LAST, &place->whole, error));
-    place->whole = outer->buffer[LTAP_LAYOUT_CHANNELS_LAST];
+    else if (schedule->places[joined].buffer[LTAP_LAYOUT_CHANNELS_LAST] == LTAP_NO_BUFFER)
+        LTAP_TRY(ltap_schedule_make(schedule, joined, LTAP_LAYOUT_CHANNELS_LAST, &buffer, error));
+    while (concat->inputs[input] != value)
+        input++;
+    locate_part(schedule, concat, input, place);
     return LTAP_OK;
 }
 
@@ -123,20 +125,16 @@ static ltap_status copy_part(ltap_schedule *schedule, const ltap_node *concat, s
                              ltap_error *error)
 {
     ltap_step step = {.kind = LTAP_STEP_CONVERT, .n_inputs = 1, .n_outputs = 1, .refusals = ""};
-    uint32_t value = concat->inputs[input], joined = concat->outputs[0];
-    const ltap_place *whole = &schedule->places[joined];
-    bool nested = whole->whole != LTAP_NO_BUFFER;
-    uint64_t channel = 0;
+    ltap_place part;
 
-    for (size_t i = 0; i < input; i++)
-        channel += (uint64_t)shape_of(schedule, concat->inputs[i])->dims[1];
     LTAP_TRY(ltap_schedule_operands(schedule, 2, &step.operands, error));
-    LTAP_TRY(ltap_schedule_lies(schedule, value, &step.operands[0], error));
+    LTAP_TRY(ltap_schedule_lies(schedule, concat->inputs[input], &step.operands[0], error));
+    locate_part(schedule, concat, input, &part);
     step.operands[1] = step.operands[0];
     step.operands[1].layout = LTAP_LAYOUT_CHANNELS_LAST;
-    step.operands[1].buffer = nested ? whole->whole : whole->buffer[LTAP_LAYOUT_CHANNELS_LAST];
-    step.operands[1].offset = channel * sizeof(float) + (nested ? whole->offset : 0);
-    step.operands[1].step = nested ? whole->step : shape_of(schedule, joined)->dims[1];
+    step.operands[1].buffer = part.whole;
+    step.operands[1].offset = part.offset;
+    step.operands[1].step = part.step;
     return ltap_schedule_append(schedule, &step, error);
 }
 
