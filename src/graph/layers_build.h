@@ -174,6 +174,8 @@ ltap_status ltap_tree_look(ltap_tree *tree, ltap_error *error);
  */
 bool ltap_tree_runs_unevenly(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth);
 uint64_t ltap_tree_mix(uint64_t hash, uint64_t more);
+/* LSTM, GRU, RNN. */
+bool ltap_node_is_recurrent(const ltap_node *node);
 /* Calls that cannot be told apart, once all are cut. */
 ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error);
 /* Numbered children as of a Sequential, and then others: the end of one module, and another one. */

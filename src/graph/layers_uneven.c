@@ -144,6 +144,12 @@ static bool falls_apart(const ltap_tree *tree, uint32_t begin, uint32_t end, uin
     return false;
 }
 
+bool ltap_node_is_recurrent(const ltap_node *node)
+{
+    return strcmp(node->op_type, "LSTM") == 0 || strcmp(node->op_type, "GRU") == 0 ||
+           strcmp(node->op_type, "RNN") == 0;
+}
+
 /* Whether a recurrent operation stands there again with the same weights: the Transposes between
  * two calls are dropped, and what is left of each differs. */
 static bool recurs(const ltap_tree *tree, uint32_t begin, uint32_t end)
@@ -151,14 +157,14 @@ static bool recurs(const ltap_tree *tree, uint32_t begin, uint32_t end)
     uint32_t weights[MAX_LENGTHS], n = 0;
     for (uint32_t at = begin; at < end && n < MAX_LENGTHS; at++) {
         const ltap_node *node = node_at(tree, at);
-        bool recurrent = strcmp(node->op_type, "LSTM") == 0 || strcmp(node->op_type, "GRU") == 0 ||
-                         strcmp(node->op_type, "RNN") == 0;
-        if (!recurrent || node->n_inputs < 3)
+        if (!ltap_node_is_recurrent(node) || node->n_inputs < 3)
             continue;
+        uint32_t weight = ltap_flow_initializer(tree->layers->graph, node->inputs[2]);
         for (uint32_t k = 0; k < n; k++)
-            if (weights[k] == node->inputs[2])
+            if (weights[k] == weight)
                 return true;
-        weights[n++] = node->inputs[2];
+        if (weight != LTAP_NO_VALUE)
+            weights[n++] = weight;
     }
     return false;
 }

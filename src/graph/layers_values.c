@@ -243,16 +243,50 @@ static ltap_status copy_list(ltap_tree *tree, const ltap_vector *list, const uin
     return LTAP_OK;
 }
 
-static bool is_recurrent(const ltap_node *node)
-{
-    return strcmp(node->op_type, "LSTM") == 0 || strcmp(node->op_type, "GRU") == 0 ||
-           strcmp(node->op_type, "RNN") == 0;
-}
-
 static bool is_transpose(const ltap_tree *tree, uint32_t place)
 {
     const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
     return strcmp(node->op_type, "Transpose") == 0;
+}
+
+/* Exchanges time and batch. */
+static bool is_turn(const ltap_node *node)
+{
+    static const int64_t turn[] = {1, 0, 2};
+    const ltap_attr *perm = ltap_node_attr(node, "perm");
+    return strcmp(node->op_type, "Transpose") == 0 && perm && perm->kind == LTAP_ATTR_INTS &&
+           perm->count == 3 && memcmp(perm->u.ints, turn, sizeof turn) == 0;
+}
+
+/* What recurrent modules put between two recurrent operations. */
+static bool is_between(const ltap_node *node)
+{
+    return strcmp(node->op_type, "Reshape") == 0 || strcmp(node->op_type, "Squeeze") == 0 ||
+           strcmp(node->op_type, "Transpose") == 0;
+}
+
+/* Whether what a recurrent operation reads was turned in a recurrent module, it or one before it,
+ * and not turned back. */
+static bool reads_turned(const ltap_tree *tree, const ltap_node *node)
+{
+    enum { MOST = 64 };
+    const ltap_graph *graph = tree->layers->graph;
+    uint32_t reader = tree->call_of[tree->flow->place[node->index]];
+    for (int step = 0; step < MOST && node->n_inputs > 0; step++) {
+        uint32_t value = node->inputs[0];
+        uint32_t made =
+            value != LTAP_NO_VALUE ? ltap_graph_at(graph, value)->producer : LTAP_NO_NODE;
+        if (made == LTAP_NO_NODE || tree->flow->place[made] == LTAP_NO_NODE)
+            return false;
+        node = ltap_graph_node(graph, made);
+        if (is_turn(node))
+            return tree->call_of[tree->flow->place[made]] == reader;
+        if (ltap_node_is_recurrent(node))
+            reader = tree->call_of[tree->flow->place[made]];
+        else if (!is_between(node))
+            return false;
+    }
+    return false;
 }
 
 /* A recurrent module that gets the batch first turns what it is given, and turns what it hands out
@@ -269,15 +303,18 @@ static ltap_status doubt_turns(filling *fill, uint32_t c, ltap_error *error)
     if (place == LTAP_NO_NODE || is_transpose(tree, place))
         return LTAP_OK;
     uint32_t begin = place, inner = tree->call_of[place];
-    bool recurrent = false;
+    bool recurrent = false, turned = false;
     while (begin > call->begin && tree->call_of[begin - 1] == inner)
         begin--;
     for (uint32_t at = begin; at <= place; at++) {
         const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[at]);
-        recurrent |= is_recurrent(node) && node->outputs[0] != LTAP_NO_VALUE &&
+        if (!ltap_node_is_recurrent(node))
+            continue;
+        recurrent |= node->outputs[0] != LTAP_NO_VALUE &&
                      ltap_graph_at(tree->layers->graph, node->outputs[0])->n_consumers > 0;
+        turned |= reads_turned(tree, node);
     }
-    if (!recurrent || !is_transpose(tree, begin))
+    if (!recurrent || !(turned || is_transpose(tree, begin)))
         return LTAP_OK;
     return ltap_arena_format(
         &tree->layers->arena, &to->doubt, error,

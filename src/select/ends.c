@@ -67,6 +67,15 @@ static ltap_status pick(const ltap_search *search, const char *name, ltap_end en
                              count, name);
 }
 
+/* Why the file may hold more calls of a module than were found; NULL: it does not. */
+static const char *doubt_of_calls(const ltap_module *module)
+{
+    for (size_t c = 0; module->doubt == NULL && c < module->n_calls; c++)
+        if (module->calls[c].doubt != NULL)
+            return module->calls[c].doubt;
+    return module->doubt;
+}
+
 /* Which call is meant; refuses when it is not said or not known. */
 static ltap_status choose_call(const ltap_search *search, const ltap_thing *thing, ltap_end end,
                                uint32_t *call, ltap_error *error)
@@ -74,8 +83,9 @@ static ltap_status choose_call(const ltap_search *search, const ltap_thing *thin
     const ltap_module *module = ltap_layers_at(search->layers, thing->module);
     if (module->n_calls == 0)
         return ltap_refuse_unknown(search, thing->name, error);
-    if (thing->call != LTAP_BARE && thing->call >= module->n_calls && module->doubt != NULL)
-        return ltap_refuse_doubt(search, module->path, module->doubt, error);
+    const char *doubt = doubt_of_calls(module);
+    if (thing->call != LTAP_BARE && thing->call >= module->n_calls && doubt != NULL)
+        return ltap_refuse_doubt(search, module->path, doubt, error);
     if (thing->call != LTAP_BARE && thing->call >= module->n_calls)
         return ltap_error_set(
             error, LTAP_ERROR_UNKNOWN_LAYER,

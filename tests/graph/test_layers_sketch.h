@@ -4,7 +4,8 @@
  *
  * words apart by spaces, parts at the end may be missing. A value that nothing makes is a weight of
  * four elements, "#2" and the like an int64 constant. "scopes" and "classes" are Python
- * lists as the dynamo exporter writes them; a name that begins with '@' is a call path instead.
+ * lists as the dynamo exporter writes them; a name that begins with '@' is a call path instead. The
+ * Op "Turn" is a Transpose that exchanges the first two axes of three.
  */
 #ifndef LTAP_TESTS_LAYERS_SKETCH_H
 #define LTAP_TESTS_LAYERS_SKETCH_H
@@ -74,6 +75,10 @@ static ltap_status sketch_properties(ltap_graph *graph, const char *line, ltap_n
     return LTAP_OK;
 }
 
+static int64_t sketch_axes[] = {1, 0, 2};
+static const ltap_attr sketch_turn = {
+    .name = "perm", .kind = LTAP_ATTR_INTS, .count = 3, .u.ints = sketch_axes};
+
 static ltap_status sketch_node(ltap_graph *graph, const char *line, ltap_error *error)
 {
     uint32_t inputs[16], outputs[16];
@@ -87,6 +92,11 @@ static ltap_status sketch_node(ltap_graph *graph, const char *line, ltap_error *
     }
     text = sketch_part(line, 1, &bytes);
     LTAP_TRY(ltap_arena_text(&graph->arena, text, bytes, &node.op_type, error));
+    if (strcmp(node.op_type, "Turn") == 0) {
+        node.op_type = "Transpose";
+        node.attrs = &sketch_turn;
+        node.n_attrs = 1;
+    }
     text = sketch_part(line, 2, &bytes);
     LTAP_TRY(sketch_values(graph, text, bytes, inputs, &node.n_inputs, error));
     text = sketch_part(line, 3, &bytes);
