@@ -217,6 +217,8 @@ const char *ltap_node_target(const ltap_node *node, size_t *bytes);
  * rewriting left it; or what is inside another operation, equal to a part of its own. */
 typedef enum ltap_use { LTAP_USE_WRITTEN, LTAP_USE_OTHER, LTAP_USE_WITHIN } ltap_use;
 ltap_use ltap_node_use(const ltap_graph *graph, const ltap_node *node, uint32_t value);
+/* Whether rewriting folded a BatchNorm into this convolution, and wrote down that it did. */
+bool ltap_node_fused_norm(const ltap_node *node);
 /* Whether an operation before this one was merged with it. */
 bool ltap_node_was_merged(const ltap_graph *graph, const ltap_node *node);
 /* Whether rewriting put operations of others into this node, so that what it reads is not what its

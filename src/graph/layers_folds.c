@@ -17,7 +17,7 @@ static bool is_convolution(const ltap_node *node)
     return strcmp(node->op_type, "Conv") == 0 || strcmp(node->op_type, "ConvTranspose") == 0;
 }
 
-static bool fused_by_rule(const ltap_node *node)
+bool ltap_node_fused_norm(const ltap_node *node)
 {
     const char *rules = ltap_node_property(node, rule_key);
     return rules != NULL && strstr(rules, "FuseBatchNorm") != NULL;
@@ -45,7 +45,7 @@ ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, lt
     if (tree->scopes->fused != NULL && tree->scopes->fused[node->index] != NULL)
         return ltap_arena_text(&tree->layers->arena, tree->scopes->fused[node->index],
                                strlen(tree->scopes->fused[node->index]), path, error);
-    if (!fused_by_rule(node) || node->n_inputs < 2 || node->inputs[1] == LTAP_NO_VALUE)
+    if (!ltap_node_fused_norm(node) || node->n_inputs < 2 || node->inputs[1] == LTAP_NO_VALUE)
         return LTAP_OK;
     const char *weight = ltap_graph_at(graph, node->inputs[1])->name;
     const char *dot = strrchr(weight, '.');

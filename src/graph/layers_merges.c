@@ -35,9 +35,7 @@ bool ltap_node_was_merged(const ltap_graph *graph, const ltap_node *node)
 
 bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node)
 {
-    const char *rules = ltap_node_property(node, rule_key);
-    return rules != NULL &&
-           (ltap_node_was_merged(graph, node) || strstr(rules, "FuseBatchNorm") != NULL);
+    return ltap_node_was_merged(graph, node) || ltap_node_fused_norm(node);
 }
 
 typedef struct merge_state {

@@ -82,10 +82,28 @@ static bool is_within(const ltap_graph *graph, const ltap_value *value)
     return false;
 }
 
+/* Whether a value is read as often as its operation was written to be: were others that equal it
+ * merged with it, it would be read more often. */
+static bool has_its_own_readers(const ltap_graph *graph, const ltap_value *value)
+{
+    static const char users[] = "[num_users=";
+    const char *source = ltap_node_property(ltap_graph_node(graph, value->producer), source_key);
+    const char *at = source != NULL && names_at(source, value->name) ? strstr(source, users) : NULL;
+    size_t count = 0;
+    if (at == NULL || value->is_output)
+        return false;
+    for (at += strlen(users); *at >= '0' && *at <= '9' && count <= value->n_consumers; at++)
+        count = count * 10 + (size_t)(*at - '0');
+    return *at == ']' && count == value->n_consumers;
+}
+
 ltap_use ltap_node_use(const ltap_graph *graph, const ltap_node *node, uint32_t value)
 {
     const ltap_value *v = ltap_graph_at(graph, value);
     if (arguments_of(node) == NULL || mentions(node, v->name) || v->producer == LTAP_NO_NODE)
+        return LTAP_USE_WRITTEN;
+    /* Of a convolution into which a BatchNorm was folded, the BatchNorm's own text is left. */
+    if (ltap_node_fused_norm(node) && has_its_own_readers(graph, v))
         return LTAP_USE_WRITTEN;
     if (has_written_name(graph, v))
         return LTAP_USE_OTHER;
