@@ -83,13 +83,16 @@ static bool is_within(const ltap_graph *graph, const ltap_value *value)
 }
 
 /* Whether a value is read as often as its operation was written to be: were others that equal it
- * merged with it, it would be read more often. */
+ * merged with it, it would be read more often. Where that is not written, as of a BatchNorm's first
+ * output: only the same modules on the same input would make what a folded convolution does. */
 static bool has_its_own_readers(const ltap_graph *graph, const ltap_value *value)
 {
     static const char users[] = "[num_users=";
     const char *source = ltap_node_property(ltap_graph_node(graph, value->producer), source_key);
     const char *at = source != NULL && names_at(source, value->name) ? strstr(source, users) : NULL;
     size_t count = 0;
+    if (at == NULL && ltap_node_fused_norm(ltap_graph_node(graph, value->producer)))
+        return !value->is_output;
     if (at == NULL || value->is_output)
         return false;
     for (at += strlen(users); *at >= '0' && *at <= '9' && count <= value->n_consumers; at++)

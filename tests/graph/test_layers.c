@@ -455,6 +455,16 @@ static const tree_case other_cases[] = {
        "call(args = (%conv2d, %p))",
        "d|Add|b c|y|['', 'add']|['M', 'x']||%y : [num_users=1] = call(args = (%b, %c))"}},
      "m B 0: a,b~\nn B 4: c\n"},
+    {"what a folded convolution made is nobody else's",
+     {"x",
+      "y",
+      {"a|Conv|x v|a|['', 'm', 'n']|['M', 'B', 'x']|FuseBatchNormIntoConv|%bn : [num_users=1] = "
+       "call(args = (%conv2d, %p))",
+       "b|Exp|a|b|['', 'm', 'e']|['M', 'B', 'x']||%b : [num_users=1] = call(args = (%a,))",
+       "c|Conv|a w|c|['', 'n', 'n']|['M', 'B', 'x']|FuseBatchNormIntoConv|%c : [num_users=1] = "
+       "call(args = (%conv2d_1, %p))",
+       "d|Add|b c|y|['', 'add']|['M', 'x']||%y : [num_users=1] = call(args = (%b, %c))"}},
+     "m B 4: a,b\nn B 4: c\n"},
     {"what is inside an operation is not handed out",
      {"x",
       "y z",
