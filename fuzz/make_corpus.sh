@@ -7,6 +7,8 @@ for target in wire onnx prune; do
     mkdir -p "$folder/$target"
     cp "$here"/tests/formats/data/*.onnx "$folder/$target/"
 done
+mkdir -p "$folder/torch"
+cp "$here"/tests/formats/data/*.pt* "$here"/tests/formats/data/*.safetensors "$here"/tests/formats/attacks/* "$folder/torch/"
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each; what is refused anyway is no seed for the writer.

@@ -2,9 +2,10 @@
 #include "formats/format.h"
 #include "base/error.h"
 #include "formats/onnx/onnx.h"
+#include "formats/torch/torch.h"
 #include <string.h>
 
-static const ltap_format *const formats[] = {&ltap_onnx_format, NULL};
+static const ltap_format *const formats[] = {&ltap_onnx_format, &ltap_torch_format, NULL};
 
 #define READS  "layertap reads ONNX"
 #define EXPORT "; " READS ": export one with torch.onnx.export"

@@ -22,6 +22,12 @@ static ltap_status read_dynamo(const ltap_layers *layers, const ltap_flow *flow,
     return ltap_scopes_dynamo(layers, scopes, used, error);
 }
 
+static ltap_status read_built(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
+                              bool *used, ltap_error *error)
+{
+    return layers->graph->is_built ? ltap_scopes_built(layers, scopes, used, error) : LTAP_OK;
+}
+
 static ltap_status read_calls(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
                               bool *used, ltap_error *error)
 {
@@ -29,6 +35,7 @@ static ltap_status read_calls(const ltap_layers *layers, const ltap_flow *flow, 
 }
 
 static const source sources[] = {
+    {"", "the architecture", read_built, NULL, false},
     {"dynamo exporter", "the metadata of nodes", read_dynamo, NULL, false},
     {"TorchScript exporter", "the names of nodes", ltap_scopes_torchscript, NULL, false},
     {"", "the calls of functions", read_calls, NULL, false},

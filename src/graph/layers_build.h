@@ -125,6 +125,8 @@ uint32_t ltap_flow_initializer(const ltap_graph *graph, uint32_t value);
 uint32_t ltap_flow_weight(const ltap_graph *graph, const ltap_node *node, size_t input);
 
 /* Sources of chains. used: whether the graph has what the source needs. */
+ltap_status ltap_scopes_built(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
+                              ltap_error *error);
 ltap_status ltap_scopes_dynamo(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
                                ltap_error *error);
 ltap_status ltap_scopes_torchscript(const ltap_layers *layers, const ltap_flow *flow,

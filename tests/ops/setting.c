@@ -23,7 +23,8 @@ static size_t count_tensors(const case_tensor *tensors, size_t at_least)
 const ltap_op *setting_find_op(const char *name)
 {
     bool is_example = strcmp(name, ltap_op_squareplus.name) == 0;
-    return is_example ? &ltap_op_squareplus : ltap_ops_find("", name);
+    const ltap_op *op = ltap_ops_find("", name);
+    return is_example ? &ltap_op_squareplus : op ? op : ltap_ops_find("layertap", name);
 }
 
 /* The next of the words, as a value of the graph; false at the end. */
@@ -94,9 +95,9 @@ void setting_init(setting *s, const op_case *test)
     memset(s, 0, sizeof(*s));
     s->test = test;
     s->node.name = "n";
-    s->node.domain = "";
     s->node.op_type = test->op;
     s->node.op = setting_find_op(test->op);
+    s->node.domain = s->node.op ? s->node.op->domain : "";
     s->node.attrs = test->attrs;
     while (s->node.n_attrs < CASE_ATTRS && test->attrs[s->node.n_attrs].name)
         s->node.n_attrs++;

@@ -1,0 +1,128 @@
+"""Every module of torchvision's networks as layertap builds them from a checkpoint, against PyTorch.
+
+    PYTHON scripts/parity_checkpoints.py BUILD_FOLDER [NAME...]
+
+Random weights with statistics of BatchNorm that matter, in every layout; an odd size and a batch of 2.
+Each call of each module is compared, in fast mode and in exact mode; none may be missing. Developers only.
+"""
+import collections
+import json
+import os
+import struct
+import sys
+import tempfile
+
+import numpy as np
+import torch
+import torchvision
+
+from parity_tool import TOLERANCE, Tool, difference, tensors_of
+
+NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
+         "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "vgg11", "vgg13",
+         "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "alexnet")
+SEGMENTATION = ("deeplabv3_resnet50", "deeplabv3_resnet101", "fcn_resnet50", "fcn_resnet101")
+
+
+def make(name):
+    torch.manual_seed(1)
+    if name in SEGMENTATION:
+        model = getattr(torchvision.models.segmentation, name)(
+            weights=None, weights_backbone=None, aux_loss=True, num_classes=5)
+    else:
+        model = getattr(torchvision.models, name)(weights=None, num_classes=7)
+    for key, tensor in model.state_dict().items():
+        if key.endswith("running_mean"):
+            tensor.normal_(0, 0.1)
+        elif key.endswith("running_var"):
+            tensor.uniform_(0.5, 1.5)
+        elif tensor.dim() == 1 and tensor.is_floating_point():
+            tensor.uniform_(0.5, 1.5) if key.endswith("weight") else tensor.normal_(0, 0.1)
+    return model.eval()
+
+
+def save_safetensors(state, path):
+    header, data = {}, bytearray()
+    for name, tensor in state.items():
+        if tensor.dtype != torch.float32:
+            continue
+        raw = tensor.contiguous().numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape),
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def truth(model, x):
+    calls = collections.defaultdict(list)
+
+    def hook(path):
+        def keep(module, inputs, output):
+            tensors = tensors_of(output)
+            if len(tensors) == 1:
+                calls[path].append(tensors[0].detach().clone().numpy())
+        return keep
+
+    for path, module in model.named_modules():
+        if path:
+            module.register_forward_hook(hook(path))
+    with torch.no_grad():
+        model(x)
+    return {path if len(found) == 1 else "%s#%d" % (path, i): array
+            for path, found in calls.items() for i, array in enumerate(found)}
+
+
+def check(name, tool, folder):
+    model = make(name)
+    size = (65, 97) if name in SEGMENTATION or "vgg" not in name and name != "alexnet" else (96, 113)
+    x = torch.randn(2, 3, *size)
+    np.save(os.path.join(folder, "x.npy"), x.numpy())
+    path = os.path.join(folder, name + ".pth")
+    state = {"epoch": 3, "model": {"module." + k: v for k, v in model.state_dict().items()}}
+    torch.save(state, path)
+    wanted = truth(model, x)
+    worst = {}
+    for mode in ("fast", "exact"):
+        arrays, refusal = tool.extract(path, [os.path.join(folder, "x.npy")], list(wanted),
+                                       *(["--exact"] if mode == "exact" else []))
+        if refusal:
+            return "refused: %s" % (refusal,)
+        errors = {k: difference(a, wanted[k]) for k, a in zip(wanted, arrays)}
+        layer = max(errors, key=errors.get)
+        worst[mode] = errors[layer]
+        if errors[layer] > TOLERANCE[mode]:
+            return "wrong: %s is off by %.2g (%s)" % (layer, errors[layer], mode)
+    others = 0
+    last = list(wanted)[-1]
+    for layout in ("legacy", "safetensors"):
+        if layout == "legacy":
+            torch.save(state, path, _use_new_zipfile_serialization=False)
+        else:
+            path = path[:-4] + ".safetensors"
+            save_safetensors(model.state_dict(), path)
+        arrays, refusal = tool.extract(path, [os.path.join(folder, "x.npy")], [last])
+        if refusal or difference(arrays[0], wanted[last]) > TOLERANCE["fast"]:
+            return "%s: %s" % (layout, refusal or "wrong")
+        os.remove(path)
+        others += 1
+    return "%5d outputs, fast %.1e, exact %.1e, %d other layouts" % (
+        len(wanted), worst["fast"], worst["exact"], others)
+
+
+def main():
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tool = Tool(sys.argv[1], folder)
+        for name in sys.argv[2:] or NAMES + SEGMENTATION:
+            line = check(name, tool, folder)
+            failed += "outputs" not in line
+            print("%-22s %s" % (name, line), flush=True)
+            for left in os.listdir(folder):
+                os.remove(os.path.join(folder, left))
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

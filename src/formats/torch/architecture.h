@@ -1,0 +1,23 @@
+/* Architectures: a row each. The first whose weights are there is built; what the file then holds
+ * too much, or too little, refuses it.
+ */
+#ifndef LTAP_FORMATS_TORCH_ARCHITECTURE_H
+#define LTAP_FORMATS_TORCH_ARCHITECTURE_H
+
+#include "formats/torch/builder.h"
+
+typedef struct ltap_architecture {
+    const char *name;
+    bool (*fits)(const ltap_torch_checkpoint *checkpoint); /* by few names and shapes */
+    void (*build)(ltap_builder *b);
+    const char *preprocess; /* JSON as in a model's metadata */
+} ltap_architecture;
+
+#define LTAP_IMAGENET_COLOURS                                                                      \
+    "\"mean\":[0.485,0.456,0.406],\"std\":[0.229,0.224,0.225],\"scale\":255"
+#define LTAP_IMAGENET     "{\"resize\":256,\"crop\":224," LTAP_IMAGENET_COLOURS "}"
+#define LTAP_SEGMENTATION "{\"resize\":520," LTAP_IMAGENET_COLOURS "}"
+
+extern const ltap_architecture ltap_torch_resnet, ltap_torch_vgg, ltap_torch_alexnet;
+
+#endif

@@ -1,0 +1,22 @@
+/* What layers are made with. Private to src/formats/torch. */
+#ifndef LTAP_FORMATS_TORCH_BUILD_H
+#define LTAP_FORMATS_TORCH_BUILD_H
+
+#include "formats/torch/builder.h"
+
+bool ltap_build_is_good(const ltap_builder *b);
+void ltap_build_take(ltap_builder *b, ltap_status status);
+/* Adds a node with one output in the module that runs; its name, properties and output are given
+ * here. Attributes must be of the graph's arena. */
+uint32_t ltap_build_node(ltap_builder *b, ltap_node node);
+void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
+                     const int64_t *ints);
+const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count);
+/* A weight of the module that runs, as float32; NULL: it is not there, or not such a tensor. */
+const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
+                                           uint32_t *value);
+/* The same, refused where it is missing. */
+const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int rank,
+                                         uint32_t *value);
+
+#endif

@@ -1,0 +1,254 @@
+/* The plumbing of a builder: modules, weights, nodes. Layers are in layers.c. */
+#include "formats/torch/build.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_NAME 512
+
+bool ltap_build_is_good(const ltap_builder *b)
+{
+    return b->status == LTAP_OK;
+}
+
+void ltap_build_take(ltap_builder *b, ltap_status status)
+{
+    if (b->status == LTAP_OK)
+        b->status = status;
+}
+
+void ltap_build_refuse(ltap_builder *b, const char *format, ...)
+{
+    char text[MAX_NAME];
+    va_list list;
+    if (!ltap_build_is_good(b))
+        return;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    b->status = ltap_error_set(b->error, LTAP_ERROR_UNSUPPORTED, "%s", text);
+}
+
+void ltap_build_summary(ltap_builder *b, const char *format, ...)
+{
+    char text[MAX_NAME];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    ltap_build_take(b,
+                    ltap_arena_text(&b->graph->arena, text, strlen(text), &b->summary, b->error));
+}
+
+void ltap_build_enter(ltap_builder *b, const char *class_name, const char *name)
+{
+    if (!ltap_build_is_good(b))
+        return;
+    ltap_build_take(b,
+                    ltap_text_format(&b->path, b->error, "%s%s", b->path.count ? "." : "", name));
+    if (ltap_build_is_good(b))
+        ltap_build_take(b, ltap_text_format(&b->scopes, b->error, "%s\t%s\n",
+                                            (const char *)b->path.data, class_name));
+    const char *copy;
+    if (ltap_build_is_good(b))
+        ltap_build_take(b, ltap_arena_text(&b->graph->arena, name, strlen(name), &copy, b->error));
+    if (ltap_build_is_good(b))
+        ltap_build_take(b, ltap_vector_push(&b->names, &copy, b->error));
+}
+
+void ltap_build_enter_at(ltap_builder *b, const char *class_name, int number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%d", number);
+    ltap_build_enter(b, class_name, name);
+}
+
+static void cut(ltap_vector *text, size_t count)
+{
+    text->count = count;
+    ((char *)text->data)[count] = '\0';
+}
+
+void ltap_build_leave(ltap_builder *b)
+{
+    if (!ltap_build_is_good(b))
+        return;
+    size_t bytes = strlen(*LTAP_VECTOR_AT(&b->names, const char *, --b->names.count));
+    cut(&b->path, b->path.count > bytes ? b->path.count - bytes - 1 : 0);
+    const char *scopes = b->scopes.data;
+    size_t end = b->scopes.count - 1;
+    while (end > 0 && scopes[end - 1] != '\n')
+        end--;
+    cut(&b->scopes, end);
+}
+
+static const char *path_of(const ltap_builder *b)
+{
+    return b->path.count > 0 ? b->path.data : "";
+}
+
+/* "/layer1/0/relu/Relu_1": a name that no module has. */
+static ltap_status name_node(ltap_builder *b, const char *op_type, const char **name)
+{
+    LTAP_TRY(ltap_arena_format(&b->graph->arena, name, b->error, "/%s%s%s_%u", path_of(b),
+                               b->path.count ? "/" : "", op_type, b->n_nodes++));
+    return LTAP_OK;
+}
+
+static ltap_status add_node(ltap_builder *b, ltap_node *node, uint32_t *output)
+{
+    void *block;
+    const char *scopes;
+    LTAP_TRY(name_node(b, node->op_type, &node->name));
+    LTAP_TRY(ltap_graph_value(b->graph, node->name, strlen(node->name), output, b->error));
+    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof(ltap_property), &block, b->error));
+    LTAP_TRY(ltap_arena_text(&b->graph->arena, b->scopes.count > 0 ? b->scopes.data : "",
+                             b->scopes.count, &scopes, b->error));
+    *(ltap_property *)block = (ltap_property){"layertap.scopes", scopes};
+    node->properties = block;
+    node->n_properties = 1;
+    node->call_path = node->doc = "";
+    if (node->domain == NULL)
+        node->domain = "";
+    node->outputs = output;
+    node->n_outputs = 1;
+    return ltap_graph_node_add(b->graph, node, NULL, b->error);
+}
+
+uint32_t ltap_build_node(ltap_builder *b, ltap_node node)
+{
+    uint32_t output = 0;
+    if (ltap_build_is_good(b))
+        ltap_build_take(b, add_node(b, &node, &output));
+    return output;
+}
+
+void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
+                     const int64_t *ints)
+{
+    void *block;
+    *attr = (ltap_attr){.name = name, .kind = LTAP_ATTR_INTS};
+    if (ltap_build_is_good(b))
+        ltap_build_take(b,
+                        ltap_arena_take(&b->graph->arena, count, sizeof *ints, &block, b->error));
+    if (!ltap_build_is_good(b))
+        return;
+    memcpy(block, ints, count * sizeof *ints);
+    attr->u.ints = block;
+    attr->count = count;
+}
+
+/* Attributes must live as long as the graph. */
+const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count)
+{
+    void *block = NULL;
+    if (ltap_build_is_good(b))
+        ltap_build_take(b,
+                        ltap_arena_take(&b->graph->arena, count, sizeof *attrs, &block, b->error));
+    if (ltap_build_is_good(b))
+        memcpy(block, attrs, count * sizeof *attrs);
+    return block;
+}
+
+static ltap_status add_constant(ltap_builder *b, ltap_torch_tensor *tensor, uint32_t *value)
+{
+    ltap_tensor data;
+    void *copy, *dims;
+    bool unaligned;
+    if (ltap_graph_find(b->graph, tensor->name, value))
+        return LTAP_OK;
+    LTAP_TRY(ltap_torch_data(b->checkpoint, tensor, &data, &unaligned, b->error));
+    LTAP_TRY(ltap_graph_value(b->graph, tensor->name, strlen(tensor->name), value, b->error));
+    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof data, &copy, b->error));
+    LTAP_TRY(
+        ltap_arena_take(&b->graph->arena, (uint64_t)data.rank, sizeof(ltap_dim), &dims, b->error));
+    memcpy(copy, &data, sizeof data);
+    for (int i = 0; i < data.rank; i++)
+        ((ltap_dim *)dims)[i] = (ltap_dim){data.dims[i], NULL};
+    ltap_value *at = ltap_graph_at(b->graph, *value);
+    at->constant = copy;
+    at->unaligned = unaligned;
+    at->type = (ltap_type){LTAP_TYPE_TENSOR, data.dtype, data.rank, dims, NULL};
+    const ltap_torch_storage *storage =
+        LTAP_VECTOR_AT(&b->checkpoint->storages, ltap_torch_storage, tensor->storage);
+    at->span = (ltap_span){storage->offset, storage->bytes > 0 ? storage->bytes : 1};
+    return LTAP_OK;
+}
+
+static bool is_float(ltap_dtype dtype)
+{
+    return dtype == LTAP_FLOAT32 || dtype == LTAP_FLOAT16 || dtype == LTAP_BFLOAT16 ||
+           dtype == LTAP_FLOAT64;
+}
+
+const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
+                                           uint32_t *value)
+{
+    char name[MAX_NAME];
+    *value = LTAP_NO_VALUE;
+    if (!ltap_build_is_good(b))
+        return NULL;
+    snprintf(name, sizeof name, "%s.%s", path_of(b), leaf);
+    ltap_torch_tensor *tensor = ltap_torch_find(b->checkpoint, name);
+    if (tensor == NULL)
+        return NULL;
+    tensor->used = true;
+    if (tensor->shape.rank != rank || !is_float(tensor->shape.dtype)) {
+        ltap_build_refuse(b, "'%s' is %s; expected a float tensor of %d dimensions", name,
+                          ltap_tensor_text(&tensor->shape).text, rank);
+        return NULL;
+    }
+    ltap_build_take(b, add_constant(b, tensor, value));
+    if (!ltap_build_is_good(b))
+        return NULL;
+    if (tensor->shape.dtype != LTAP_FLOAT32) {
+        ltap_attr to = {.name = "to", .kind = LTAP_ATTR_INT, .count = 1, .u.i = LTAP_FLOAT32};
+        *value = ltap_build_node(b, (ltap_node){.op_type = "Cast",
+                                                .inputs = (uint32_t[]){*value},
+                                                .n_inputs = 1,
+                                                .attrs = ltap_build_attrs(b, &to, 1),
+                                                .n_attrs = 1});
+    }
+    return tensor;
+}
+
+const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int rank,
+                                         uint32_t *value)
+{
+    const ltap_torch_tensor *tensor = ltap_build_weight(b, leaf, rank, value);
+    if (tensor == NULL && ltap_build_is_good(b))
+        ltap_build_refuse(b, "'%s.%s' is not in the file", path_of(b), leaf);
+    return tensor;
+}
+
+const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoint,
+                                          const char *format, ...)
+{
+    char name[MAX_NAME];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(name, sizeof name, format, list);
+    va_end(list);
+    return ltap_torch_find(checkpoint, name);
+}
+
+int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis)
+{
+    return tensor != NULL && axis < tensor->shape.rank ? tensor->shape.dims[axis] : 0;
+}
+
+int ltap_torch_count(const ltap_torch_checkpoint *c, const char *prefix)
+{
+    int count = 0;
+    for (bool found = true; found; count += found) {
+        char start[MAX_NAME];
+        int bytes = snprintf(start, sizeof start, "%s%d.", prefix, count);
+        found = false;
+        for (size_t i = 0; i < c->tensors.count && !found; i++)
+            found = strncmp(LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->name, start,
+                            (size_t)bytes) == 0;
+    }
+    return count;
+}

@@ -1,0 +1,71 @@
+/* Building a graph module by module, as PyTorch's forward would call them.
+ *
+ * A builder remembers the first thing that went wrong and does nothing from then on, so that
+ * architectures read as a list of layers; the caller looks once, at the end. Weights are found by
+ * the path of the module that runs, sizes come from their shapes.
+ */
+#ifndef LTAP_FORMATS_TORCH_BUILDER_H
+#define LTAP_FORMATS_TORCH_BUILDER_H
+
+#include "formats/torch/checkpoint.h"
+
+typedef struct ltap_builder {
+    ltap_torch_checkpoint *checkpoint;
+    ltap_graph *graph;
+    ltap_vector path;    /* char: "layer1.0", the module that runs */
+    ltap_vector scopes;  /* char: a line per module that runs, outermost first: path, tab, class */
+    const char *summary; /* set by the architecture: "resnet18: ..." */
+    ltap_vector names;   /* const char *: of the modules that run */
+    uint32_t n_nodes;
+    ltap_status status;
+    ltap_error *error;
+} ltap_builder;
+
+/* What flows between layers. */
+typedef struct ltap_signal {
+    uint32_t value;
+    int64_t channels;
+} ltap_signal;
+
+/* A module begins or ends. name may hold dots, where containers are never called ("convs.0").
+ * class_name: "torchvision.models.resnet.BasicBlock". */
+void ltap_build_enter(ltap_builder *b, const char *class_name, const char *name);
+void ltap_build_enter_at(ltap_builder *b, const char *class_name, int number);
+void ltap_build_leave(ltap_builder *b);
+
+/* torch.nn's layers by name, in the module that runs. */
+typedef struct ltap_conv {
+    int64_t stride, padding, dilation; /* 0 stride or dilation: 1; groups follow from the shapes */
+} ltap_conv;
+ltap_signal ltap_build_conv(ltap_builder *b, const char *name, ltap_signal x, ltap_conv conv);
+ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal x, double epsilon);
+ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x);
+ltap_signal ltap_build_relu(ltap_builder *b, const char *name, ltap_signal x);
+ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x);
+ltap_signal ltap_build_max_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t kernel,
+                                int64_t stride, int64_t padding);
+ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_signal x,
+                                     int64_t size);
+
+/* Operations of the module itself. */
+ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
+ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
+ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x);
+ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t count);
+/* Bilinear, without aligned corners, to the height and width of another value. */
+ltap_signal ltap_build_resize_like(ltap_builder *b, ltap_signal x, ltap_signal like);
+
+ltap_signal ltap_build_input(ltap_builder *b, const char *name, int64_t channels);
+/* rank: 2 (batch, features) or 4. */
+void ltap_build_output(ltap_builder *b, const char *name, ltap_signal x, int rank);
+
+/* "path" with a printed name behind, for questions to the checkpoint; NULL: no such tensor. */
+const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoint,
+                                          const char *format, ...) LTAP_PRINTF(2, 3);
+/* The first number n for which no tensor's name begins with prefix, n and a dot. */
+int ltap_torch_count(const ltap_torch_checkpoint *checkpoint, const char *prefix);
+int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis); /* 0: not there */
+void ltap_build_refuse(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);
+void ltap_build_summary(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,177 @@
+/* torch.nn's layers and operations, as nodes. What they mean at inference is PyTorch's; that
+ * weights fit the signal is checked here.
+ */
+#include "formats/torch/build.h"
+
+#include <string.h>
+
+#define CLASS(module, name) "torch.nn.modules." module "." name
+
+static ltap_signal unary(ltap_builder *b, const char *op_type, ltap_signal x)
+{
+    return (ltap_signal){
+        ltap_build_node(
+            b, (ltap_node){.op_type = op_type, .inputs = (uint32_t[]){x.value}, .n_inputs = 1}),
+        x.channels};
+}
+
+static ltap_signal module(ltap_builder *b, const char *class_name, const char *name,
+                          const char *op_type, ltap_signal x)
+{
+    ltap_build_enter(b, class_name, name);
+    ltap_signal y = unary(b, op_type, x);
+    ltap_build_leave(b);
+    return y;
+}
+
+ltap_signal ltap_build_relu(ltap_builder *b, const char *name, ltap_signal x)
+{
+    return module(b, CLASS("activation", "ReLU"), name, "Relu", x);
+}
+
+ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x)
+{
+    return unary(b, "Relu", x);
+}
+
+ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x)
+{
+    return module(b, CLASS("dropout", "Dropout"), name, "Identity", x);
+}
+
+static void check_vector(ltap_builder *b, const ltap_torch_tensor *tensor, int64_t size)
+{
+    if (tensor != NULL && tensor->shape.dims[0] != size)
+        ltap_build_refuse(b, "'%s' has %lld elements; expected %lld", tensor->name,
+                          (long long)tensor->shape.dims[0], (long long)size);
+}
+
+static const ltap_attr *window_attrs(ltap_builder *b, ltap_conv conv, int64_t groups)
+{
+    int64_t stride = conv.stride ? conv.stride : 1, dilation = conv.dilation ? conv.dilation : 1;
+    int64_t p = conv.padding;
+    ltap_attr attrs[4];
+    ltap_build_ints(b, &attrs[0], "strides", 2, (int64_t[]){stride, stride});
+    ltap_build_ints(b, &attrs[1], "pads", 4, (int64_t[]){p, p, p, p});
+    ltap_build_ints(b, &attrs[2], "dilations", 2, (int64_t[]){dilation, dilation});
+    attrs[3] = (ltap_attr){.name = "group", .kind = LTAP_ATTR_INT, .count = 1, .u.i = groups};
+    return ltap_build_attrs(b, attrs, 4);
+}
+
+static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
+{
+    uint32_t inputs[3] = {x.value};
+    const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 4, &inputs[1]);
+    const ltap_torch_tensor *bias = ltap_build_weight(b, "bias", 1, &inputs[2]);
+    if (weight == NULL)
+        return x;
+    int64_t in = weight->shape.dims[1], out = weight->shape.dims[0];
+    if (in < 1 || out < 1 || x.channels % in != 0 || out % (x.channels / in) != 0) {
+        ltap_build_refuse(b, "'%s' is %s, which does not fit its input of %lld channels",
+                          weight->name, ltap_tensor_text(&weight->shape).text,
+                          (long long)x.channels);
+        return x;
+    }
+    check_vector(b, bias, out);
+    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Conv",
+                                                .inputs = inputs,
+                                                .n_inputs = bias ? 3 : 2,
+                                                .attrs = window_attrs(b, conv, x.channels / in),
+                                                .n_attrs = 4});
+    return (ltap_signal){y, out};
+}
+
+ltap_signal ltap_build_conv(ltap_builder *b, const char *name, ltap_signal x, ltap_conv conv)
+{
+    ltap_build_enter(b, CLASS("conv", "Conv2d"), name);
+    ltap_signal y = conv_here(b, x, conv);
+    ltap_build_leave(b);
+    return y;
+}
+
+ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal x, double epsilon)
+{
+    static const char *const leaves[] = {"weight", "bias", "running_mean", "running_var"};
+    ltap_attr attr = {
+        .name = "epsilon", .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)epsilon};
+    uint32_t inputs[5] = {x.value};
+    ltap_build_enter(b, CLASS("batchnorm", "BatchNorm2d"), name);
+    for (int i = 0; i < 4; i++)
+        check_vector(b, ltap_build_need(b, leaves[i], 1, &inputs[i + 1]), x.channels);
+    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "BatchNormalization",
+                                                .inputs = inputs,
+                                                .n_inputs = 5,
+                                                .attrs = ltap_build_attrs(b, &attr, 1),
+                                                .n_attrs = 1});
+    ltap_build_leave(b);
+    return (ltap_signal){y, x.channels};
+}
+
+ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x)
+{
+    ltap_attr attr = {.name = "transB", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 1};
+    uint32_t inputs[3] = {x.value};
+    ltap_build_enter(b, CLASS("linear", "Linear"), name);
+    const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 2, &inputs[1]);
+    const ltap_torch_tensor *bias = ltap_build_weight(b, "bias", 1, &inputs[2]);
+    if (weight != NULL && weight->shape.dims[1] != x.channels)
+        ltap_build_refuse(b, "'%s' is %s; its input has %lld features", weight->name,
+                          ltap_tensor_text(&weight->shape).text, (long long)x.channels);
+    check_vector(b, bias, ltap_torch_dim(weight, 0));
+    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Gemm",
+                                                .inputs = inputs,
+                                                .n_inputs = bias ? 3 : 2,
+                                                .attrs = ltap_build_attrs(b, &attr, 1),
+                                                .n_attrs = 1});
+    ltap_build_leave(b);
+    return (ltap_signal){y, ltap_torch_dim(weight, 0)};
+}
+
+ltap_signal ltap_build_max_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t kernel,
+                                int64_t stride, int64_t padding)
+{
+    ltap_attr attrs[3];
+    ltap_build_enter(b, CLASS("pooling", "MaxPool2d"), name);
+    ltap_build_ints(b, &attrs[0], "kernel_shape", 2, (int64_t[]){kernel, kernel});
+    ltap_build_ints(b, &attrs[1], "strides", 2, (int64_t[]){stride, stride});
+    ltap_build_ints(b, &attrs[2], "pads", 4, (int64_t[]){padding, padding, padding, padding});
+    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "MaxPool",
+                                                .inputs = (uint32_t[]){x.value},
+                                                .n_inputs = 1,
+                                                .attrs = ltap_build_attrs(b, attrs, 3),
+                                                .n_attrs = 3});
+    ltap_build_leave(b);
+    return (ltap_signal){y, x.channels};
+}
+
+ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t size)
+{
+    ltap_attr attr;
+    if (size == 1)
+        return module(b, CLASS("pooling", "AdaptiveAvgPool2d"), name, "GlobalAveragePool", x);
+    ltap_build_enter(b, CLASS("pooling", "AdaptiveAvgPool2d"), name);
+    ltap_build_ints(b, &attr, "output_size", 2, (int64_t[]){size, size});
+    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "AdaptiveAveragePool",
+                                                .domain = "layertap",
+                                                .inputs = (uint32_t[]){x.value},
+                                                .n_inputs = 1,
+                                                .attrs = ltap_build_attrs(b, &attr, 1),
+                                                .n_attrs = 1});
+    ltap_build_leave(b);
+    return (ltap_signal){y, x.channels};
+}
+
+ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y)
+{
+    if (x.channels != y.channels)
+        ltap_build_refuse(b, "%lld and %lld channels are to be added", (long long)x.channels,
+                          (long long)y.channels);
+    uint32_t sum = ltap_build_node(
+        b, (ltap_node){.op_type = "Add", .inputs = (uint32_t[]){x.value, y.value}, .n_inputs = 2});
+    return (ltap_signal){sum, x.channels};
+}
+
+ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x)
+{
+    return unary(b, "Flatten", x);
+}

@@ -1,0 +1,196 @@
+"""Makes the small checkpoints that tests read, and attacks/: files by hand that must be refused.
+
+    PYTHON tests/formats/make_checkpoints.py
+
+Needs a PyTorch that writes the legacy layout, too. Run by developers; what it makes is in the tree.
+"""
+import io
+import json
+import os
+import struct
+import zipfile
+
+import torch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(HERE, "data")
+ATTACKS = os.path.join(HERE, "attacks")
+
+
+def small():
+    """A ResNet of one basic block a stage, 4 to 8 channels, 3 classes."""
+    torch.manual_seed(3)
+    state, widths = {}, (4, 4, 8, 8, 8)
+
+    def conv(name, out, inside, side):
+        state[name + ".weight"] = torch.randn(out, inside, side, side) / (inside * side * side) ** 0.5
+
+    def norm(name, size):
+        state[name + ".weight"] = torch.rand(size) + 0.5
+        state[name + ".bias"] = torch.randn(size) / 10
+        state[name + ".running_mean"] = torch.randn(size) / 10
+        state[name + ".running_var"] = torch.rand(size) + 0.5
+        state[name + ".num_batches_tracked"] = torch.tensor(7)
+
+    conv("conv1", 4, 3, 7), norm("bn1", 4)
+    for i in range(1, 5):
+        before, size, block = widths[i - 1], widths[i], "layer%d.0." % i
+        conv(block + "conv1", size, before, 3), norm(block + "bn1", size)
+        conv(block + "conv2", size, size, 3), norm(block + "bn2", size)
+        if i > 1:
+            conv(block + "downsample.0", size, before, 1), norm(block + "downsample.1", size)
+    state["fc.weight"], state["fc.bias"] = torch.randn(3, 8), torch.randn(3)
+    return state
+
+
+def write(folder, name, data):
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+
+
+def safetensors(state):
+    header, data = {}, b""
+    for name, tensor in state.items():
+        raw = tensor.contiguous().numpy().tobytes()
+        header[name] = {"dtype": {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype],
+                        "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def checkpoints():
+    state = small()
+    torch.save(state, os.path.join(DATA, "small.pth"))
+    torch.save({"epoch": 1, "optimizer": {"lr": 0.1}, "state_dict": {"module." + k: v for k, v in state.items()}},
+               os.path.join(DATA, "small_old.pth"), _use_new_zipfile_serialization=False)
+    write(DATA, "small.safetensors", safetensors(state))
+    # Views: a slice of a larger storage, a transposition, channels last, half precision.
+    views = dict(state)
+    wide = torch.empty(4, 12, 7, 7)
+    wide[:, 2:5] = state["conv1.weight"]
+    views["conv1.weight"] = wide[:, 2:5]
+    views["fc.weight"] = state["fc.weight"].t().contiguous().t()
+    key = "layer2.0.conv1.weight"
+    views[key] = state[key].to(memory_format=torch.channels_last)
+    torch.save(views, os.path.join(DATA, "small_views.pth"))
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()},
+               os.path.join(DATA, "small_half.pth"))
+    # Packed again by another tool: deflated, so not in place.
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(os.path.join(DATA, "small.pth")) as source, \
+            zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    write(DATA, "small_packed.pth", buffer.getvalue())
+    torch.save({"weight": torch.ones(2, 3), "bias": torch.ones(2)}, os.path.join(DATA, "other.pth"))
+    extra = dict(state)
+    extra["layer1.0.se.fc.weight"] = torch.ones(2, 4)
+    torch.save(extra, os.path.join(DATA, "near.pth"))
+    scripted = torch.jit.script(torch.nn.Linear(2, 2))
+    torch.jit.save(scripted, os.path.join(DATA, "script.pt"))
+
+
+# Opcodes, as pickletools names them.
+def text(s):
+    return b"X" + struct.pack("<I", len(s)) + s.encode()
+
+
+def storage(count=4, key="0", kind=b"FloatStorage"):
+    return b"(" + text("storage") + b"ctorch\n" + kind + b"\n" + text(key) + text("cpu") + \
+        b"J" + struct.pack("<i", count) + b"tQ"
+
+
+def ints(*numbers):
+    return b"(" + b"".join(b"J" + struct.pack("<i", n) for n in numbers) + b"t"
+
+
+def tensor(place, offset=0, sizes=(2, 2), strides=(2, 1)):
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + place + b"J" + struct.pack("<i", offset) + \
+        ints(*sizes) + ints(*strides) + b"\x89}tR"
+
+
+def archive(pickle, data=b"\0" * 16, **more):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", more.get("method", zipfile.ZIP_STORED)) as file:
+        file.writestr("a/data.pkl", pickle)
+        if data is not None:
+            file.writestr("a/data/0", data)
+        if "order" in more:
+            file.writestr("a/byteorder", more["order"])
+    return buffer.getvalue()
+
+
+def named(value, name="w"):
+    return b"\x80\2}" + text(name) + value + b"s."
+
+
+def attacks():
+    rows = {
+        "global": named(b"cos\nsystem\n" + text("id") + b"\x85R"),
+        "module": named(b"ctorch.nn.modules.conv\nConv2d\n)\x81}b"),
+        "stack_global": b"\x80\4}" + text("w") + text("builtins") + text("eval") + b"\x93" + text("1") + b"\x85Rs.",
+        "opcode_inst": named(b"(" + text("x") + b"ios\nsystem\n"),
+        "opcode_ext": named(b"\x82\1"),
+        "opcode_persid": named(b"Pstorage\n"),
+        "call_of_a_string": named(text("x") + b")R"),
+        "build_of_a_number": named(b"K\1}b"),
+        "no_mark": b"\x80\2t.",
+        "empty_stack": b"\x80\2.",
+        "no_stop": b"\x80\2}",
+        "memo_far": b"\x80\2}r\xff\xff\xff\xff.",
+        "memo_unset": b"\x80\2h\x05.",
+        "string_lies": b"\x80\2X\xff\xff\xff\x7fabc.",
+        "long_lies": b"\x80\2\x8a\xffab.",
+        "odd_items": b"\x80\2}(" + text("a") + b"u.",
+        "items_into_a_tuple": b"\x80\2)(" + text("a") + text("b") + b"u.",
+        "itself": b"\x80\2}q\0" + text("a") + b"h\0s.",
+        "many_marks": b"\x80\2" + b"(" * 100000,
+        "no_tensors": b"\x80\2}" + text("epoch") + b"K\1s.",
+        "outside": named(tensor(storage(), offset=1)),
+        "outside_by_stride": named(tensor(storage(), strides=(1000, 1))),
+        "overflow": named(tensor(storage(), sizes=(2147483647,) * 3, strides=(2147483647,) * 3)),
+        "negative_stride": named(tensor(storage(), strides=(-2, 1))),
+        "negative_size": named(tensor(storage(), sizes=(-2, 2))),
+        "strides_missing": named(tensor(storage(), strides=(1,))),
+        "many_dimensions": named(tensor(storage(), sizes=(1,) * 20, strides=(1,) * 20)),
+        "storage_larger_than_its_bytes": named(tensor(storage(1000))),
+        "storage_missing": named(tensor(storage(key="9"))),
+        "storage_of_a_string": named(tensor(text("x"))),
+        "storage_without_class": named(tensor(b"(" + text("storage") + text("x") + text("0") + text("cpu") + b"K\4tQ")),
+        "storage_negative": named(tensor(storage(-4))),
+        "storage_twice": b"\x80\2}" + text("a") + tensor(storage(4)) + b"s" + text("b") + tensor(storage(3)) + b"s.",
+        "name_twice": b"\x80\2}" + (text("a") + tensor(storage()) + b"s") * 2 + b".",
+        "tensor_without_arguments": named(b"ctorch._utils\n_rebuild_tensor_v2\n)R"),
+        "quantized": named(tensor(storage(kind=b"QInt8Storage"))),
+    }
+    for name, pickle in rows.items():
+        write(ATTACKS, name + ".pth", archive(pickle))
+    good = named(tensor(storage()))
+    write(ATTACKS, "big_endian.pth", archive(good, order="big"))
+    write(ATTACKS, "no_bytes.pth", archive(good, None))
+    write(ATTACKS, "bomb.pth", archive(b"\x80\2" + b"N" * (65 << 20) + b".", method=zipfile.ZIP_DEFLATED))
+    write(ATTACKS, "cut.pth", archive(good)[:-40])
+    overlap = bytearray(archive(good))
+    at = overlap.rindex(b"PK\1\2")
+    overlap[at + 42:at + 46] = struct.pack("<I", 10)
+    write(ATTACKS, "overlap.pth", bytes(overlap))
+    magic = b"\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+    system = b"\x80\2}" + text("little_endian") + b"\x88s."
+    legacy = magic + b"\x80\2M\xe9\3." + system
+    body = b"\x80\2}" + text("w") + tensor(storage()[:-2] + b"NtQ") + b"s."
+    keys = b"\x80\2]" + text("0") + b"a."
+    write(ATTACKS, "old_short.pth", legacy + body + keys + struct.pack("<Q", 4) + b"\0" * 15)
+    write(ATTACKS, "old_count.pth", legacy + body + keys + struct.pack("<Q", 1 << 61) + b"\0" * 16)
+    write(ATTACKS, "old_keys.pth", legacy + body + b"\x80\2}.")
+    write(ATTACKS, "old_version.pth", magic + b"\x80\2K\1." + system + body)
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}'
+    write(ATTACKS, "twice.safetensors", struct.pack("<Q", len(header)) + header + b"\0" * 8)
+    deep = b'{"a":' + b"[" * 200 + b"]" * 200 + b"}"
+    write(ATTACKS, "deep.safetensors", struct.pack("<Q", len(deep)) + deep)
+
+
+if __name__ == "__main__":
+    os.makedirs(ATTACKS, exist_ok=True)
+    checkpoints()
+    attacks()
