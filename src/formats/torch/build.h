@@ -12,6 +12,9 @@ uint32_t ltap_build_node(ltap_builder *b, ltap_node node);
 void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
                      const int64_t *ints);
 const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count);
+/* Constants that are in no file: a number, a list of integers. */
+uint32_t ltap_build_number(ltap_builder *b, float number);
+uint32_t ltap_build_list(ltap_builder *b, size_t count, const int64_t *ints);
 /* A weight of the module that runs, as float32; NULL: it is not there, or not such a tensor. */
 const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
                                            uint32_t *value);

@@ -84,7 +84,7 @@ void ltap_build_leave(ltap_builder *b)
     cut(&b->scopes, end);
 }
 
-static const char *path_of(const ltap_builder *b)
+const char *ltap_build_path(const ltap_builder *b)
 {
     return b->path.count > 0 ? b->path.data : "";
 }
@@ -92,7 +92,7 @@ static const char *path_of(const ltap_builder *b)
 /* "/layer1/0/relu/Relu_1": a name that no module has. */
 static ltap_status name_node(ltap_builder *b, const char *op_type, const char **name)
 {
-    LTAP_TRY(ltap_arena_format(&b->graph->arena, name, b->error, "/%s%s%s_%u", path_of(b),
+    LTAP_TRY(ltap_arena_format(&b->graph->arena, name, b->error, "/%s%s%s_%u", ltap_build_path(b),
                                b->path.count ? "/" : "", op_type, b->n_nodes++));
     return LTAP_OK;
 }
@@ -152,6 +152,32 @@ const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_
     return block;
 }
 
+static ltap_status add_number(ltap_builder *b, float number, uint32_t *value)
+{
+    void *block;
+    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof number, &block, b->error));
+    memcpy(block, &number, sizeof number);
+    ltap_tensor tensor = ltap_tensor_make(LTAP_FLOAT32, 0, NULL, block);
+    return ltap_graph_constant(b->graph, "number", &tensor, value, b->error);
+}
+
+uint32_t ltap_build_number(ltap_builder *b, float number)
+{
+    uint32_t value = LTAP_NO_VALUE;
+    if (ltap_build_is_good(b))
+        ltap_build_take(b, add_number(b, number, &value));
+    return value;
+}
+
+uint32_t ltap_build_list(ltap_builder *b, size_t count, const int64_t *ints)
+{
+    uint32_t value = LTAP_NO_VALUE;
+    if (ltap_build_is_good(b))
+        ltap_build_take(b,
+                        ltap_graph_constant_ints(b->graph, "list", ints, count, &value, b->error));
+    return value;
+}
+
 static ltap_status add_constant(ltap_builder *b, ltap_torch_tensor *tensor, uint32_t *value)
 {
     ltap_tensor data;
@@ -190,7 +216,7 @@ const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, in
     *value = LTAP_NO_VALUE;
     if (!ltap_build_is_good(b))
         return NULL;
-    snprintf(name, sizeof name, "%s.%s", path_of(b), leaf);
+    snprintf(name, sizeof name, "%s.%s", ltap_build_path(b), leaf);
     ltap_torch_tensor *tensor = ltap_torch_find(b->checkpoint, name);
     if (tensor == NULL)
         return NULL;
@@ -219,7 +245,7 @@ const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int 
 {
     const ltap_torch_tensor *tensor = ltap_build_weight(b, leaf, rank, value);
     if (tensor == NULL && ltap_build_is_good(b))
-        ltap_build_refuse(b, "'%s.%s' is not in the file", path_of(b), leaf);
+        ltap_build_refuse(b, "'%s.%s' is not in the file", ltap_build_path(b), leaf);
     return tensor;
 }
 

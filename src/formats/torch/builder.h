@@ -32,15 +32,27 @@ typedef struct ltap_signal {
 void ltap_build_enter(ltap_builder *b, const char *class_name, const char *name);
 void ltap_build_enter_at(ltap_builder *b, const char *class_name, int number);
 void ltap_build_leave(ltap_builder *b);
+const char *ltap_build_path(const ltap_builder *b); /* "layer1.0", the module that runs; "" */
 
 /* torch.nn's layers by name, in the module that runs. */
+enum { LTAP_SAME = -1 }; /* padding: the size is kept, but for the stride */
 typedef struct ltap_conv {
-    int64_t stride, padding, dilation; /* 0 stride or dilation: 1; groups follow from the shapes */
+    int64_t stride, padding, dilation; /* 0 stride or dilation: 1 */
+    int64_t kernel, groups;            /* 0: as the shapes say; else they must say so */
 } ltap_conv;
 ltap_signal ltap_build_conv(ltap_builder *b, const char *name, ltap_signal x, ltap_conv conv);
 ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal x, double epsilon);
 ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x);
 ltap_signal ltap_build_relu(ltap_builder *b, const char *name, ltap_signal x);
+/* What has no weights, and one input of any shape. */
+typedef struct ltap_activation ltap_activation;
+extern const ltap_activation ltap_relu, ltap_relu6, ltap_silu, ltap_hard_swish, ltap_hard_sigmoid,
+    ltap_sigmoid, ltap_gelu, ltap_tanh;
+ltap_signal ltap_build_activation(ltap_builder *b, const char *name, const ltap_activation *kind,
+                                  ltap_signal x);
+/* A module that hands on what it gets, at inference. */
+ltap_signal ltap_build_identity(ltap_builder *b, const char *class_name, const char *name,
+                                ltap_signal x);
 ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x);
 ltap_signal ltap_build_max_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t kernel,
                                 int64_t stride, int64_t padding);
@@ -48,6 +60,7 @@ ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_sig
                                      int64_t size);
 
 /* Operations of the module itself. */
+ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y); /* channels: y's */
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x);

@@ -24,19 +24,20 @@ static ltap_signal module(ltap_builder *b, const char *class_name, const char *n
     return y;
 }
 
-ltap_signal ltap_build_relu(ltap_builder *b, const char *name, ltap_signal x)
-{
-    return module(b, CLASS("activation", "ReLU"), name, "Relu", x);
-}
-
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x)
 {
     return unary(b, "Relu", x);
 }
 
+ltap_signal ltap_build_identity(ltap_builder *b, const char *class_name, const char *name,
+                                ltap_signal x)
+{
+    return module(b, class_name, name, "Identity", x);
+}
+
 ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x)
 {
-    return module(b, CLASS("dropout", "Dropout"), name, "Identity", x);
+    return ltap_build_identity(b, CLASS("dropout", "Dropout"), name, x);
 }
 
 static void check_vector(ltap_builder *b, const ltap_torch_tensor *tensor, int64_t size)
@@ -46,16 +47,35 @@ static void check_vector(ltap_builder *b, const ltap_torch_tensor *tensor, int64
                           (long long)tensor->shape.dims[0], (long long)size);
 }
 
-static const ltap_attr *window_attrs(ltap_builder *b, ltap_conv conv, int64_t groups)
+static int64_t padding_of(const ltap_conv *conv, int64_t kernel, int64_t dilation)
+{
+    return conv->padding == LTAP_SAME ? (kernel - 1) / 2 * dilation : conv->padding;
+}
+
+static const ltap_attr *window_attrs(ltap_builder *b, ltap_conv conv, int64_t groups,
+                                     const int64_t *kernel)
 {
     int64_t stride = conv.stride ? conv.stride : 1, dilation = conv.dilation ? conv.dilation : 1;
-    int64_t p = conv.padding;
+    int64_t high = padding_of(&conv, kernel[0], dilation);
+    int64_t wide = padding_of(&conv, kernel[1], dilation);
     ltap_attr attrs[4];
     ltap_build_ints(b, &attrs[0], "strides", 2, (int64_t[]){stride, stride});
-    ltap_build_ints(b, &attrs[1], "pads", 4, (int64_t[]){p, p, p, p});
+    ltap_build_ints(b, &attrs[1], "pads", 4, (int64_t[]){high, wide, high, wide});
     ltap_build_ints(b, &attrs[2], "dilations", 2, (int64_t[]){dilation, dilation});
     attrs[3] = (ltap_attr){.name = "group", .kind = LTAP_ATTR_INT, .count = 1, .u.i = groups};
     return ltap_build_attrs(b, attrs, 4);
+}
+
+/* Whether the weights are of x's channels, and of the kernel and groups that are known. */
+static bool fits_conv(const ltap_torch_tensor *weight, int64_t channels, ltap_conv conv)
+{
+    const int64_t *dims = weight->shape.dims;
+    if (dims[0] < 1 || dims[1] < 1 || channels % dims[1] != 0 ||
+        dims[0] % (channels / dims[1]) != 0)
+        return false;
+    if (conv.kernel != 0 && (dims[2] != conv.kernel || dims[3] != conv.kernel))
+        return false;
+    return conv.groups == 0 || channels / dims[1] == conv.groups;
 }
 
 static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
@@ -66,18 +86,19 @@ static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
     if (weight == NULL)
         return x;
     int64_t in = weight->shape.dims[1], out = weight->shape.dims[0];
-    if (in < 1 || out < 1 || x.channels % in != 0 || out % (x.channels / in) != 0) {
+    if (!fits_conv(weight, x.channels, conv)) {
         ltap_build_refuse(b, "'%s' is %s, which does not fit its input of %lld channels",
                           weight->name, ltap_tensor_text(&weight->shape).text,
                           (long long)x.channels);
         return x;
     }
     check_vector(b, bias, out);
-    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Conv",
-                                                .inputs = inputs,
-                                                .n_inputs = bias ? 3 : 2,
-                                                .attrs = window_attrs(b, conv, x.channels / in),
-                                                .n_attrs = 4});
+    uint32_t y = ltap_build_node(
+        b, (ltap_node){.op_type = "Conv",
+                       .inputs = inputs,
+                       .n_inputs = bias ? 3 : 2,
+                       .attrs = window_attrs(b, conv, x.channels / in, &weight->shape.dims[2]),
+                       .n_attrs = 4});
     return (ltap_signal){y, out};
 }
 
@@ -169,6 +190,13 @@ ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y)
     uint32_t sum = ltap_build_node(
         b, (ltap_node){.op_type = "Add", .inputs = (uint32_t[]){x.value, y.value}, .n_inputs = 2});
     return (ltap_signal){sum, x.channels};
+}
+
+ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y)
+{
+    uint32_t product = ltap_build_node(
+        b, (ltap_node){.op_type = "Mul", .inputs = (uint32_t[]){x.value, y.value}, .n_inputs = 2});
+    return (ltap_signal){product, y.channels};
 }
 
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x)
