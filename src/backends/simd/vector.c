@@ -149,6 +149,7 @@ MAP(sqrt, sqrtf(x))
 MAP(reciprocal, 1.0f / x)
 MAP(neg, -x)
 MAP(abs, fabsf(x))
+MAP(identity, x) /* in the middle of a chain; alone it is a view */
 
 static const ltap_vector_function functions[] = {
     {.op = "Add", .map = map_add, .n_sources = 2},
@@ -182,6 +183,7 @@ static const ltap_vector_function functions[] = {
     {.op = "Reciprocal", .map = map_reciprocal, .n_sources = 1},
     {.op = "Neg", .map = map_neg, .n_sources = 1},
     {.op = "Abs", .map = map_abs, .n_sources = 1},
+    {.op = "Identity", .map = map_identity, .n_sources = 1},
     {.op = NULL},
 };
 

@@ -10,14 +10,17 @@ typedef struct ltap_architecture {
     const char *name;
     bool (*fits)(const ltap_torch_checkpoint *checkpoint); /* by few names and shapes */
     void (*build)(ltap_builder *b);
-    const char *preprocess; /* JSON as in a model's metadata */
+    const char *preprocess; /* JSON as in a model's metadata; a builder may know better */
 } ltap_architecture;
 
 #define LTAP_IMAGENET_COLOURS                                                                      \
     "\"mean\":[0.485,0.456,0.406],\"std\":[0.229,0.224,0.225],\"scale\":255"
-#define LTAP_IMAGENET     "{\"resize\":256,\"crop\":224," LTAP_IMAGENET_COLOURS "}"
-#define LTAP_SEGMENTATION "{\"resize\":520," LTAP_IMAGENET_COLOURS "}"
+#define LTAP_BICUBIC                        "\"filter\":\"bicubic\","
+#define LTAP_PREPROCESS(resize, crop, more) "{\"resize\":" #resize ",\"crop\":" #crop "," more "}"
+#define LTAP_IMAGENET                       LTAP_PREPROCESS(256, 224, LTAP_IMAGENET_COLOURS)
+#define LTAP_SEGMENTATION                   "{\"resize\":520," LTAP_IMAGENET_COLOURS "}"
 
-extern const ltap_architecture ltap_torch_resnet, ltap_torch_vgg, ltap_torch_alexnet;
+extern const ltap_architecture ltap_torch_resnet, ltap_torch_vgg, ltap_torch_alexnet,
+    ltap_torch_efficientnet, ltap_torch_regnet;
 
 #endif

@@ -265,16 +265,21 @@ int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis)
     return tensor != NULL && axis < tensor->shape.rank ? tensor->shape.dims[axis] : 0;
 }
 
+bool ltap_torch_any(const ltap_torch_checkpoint *c, const char *prefix)
+{
+    size_t bytes = strlen(prefix);
+    for (size_t i = 0; i < c->tensors.count; i++)
+        if (strncmp(LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->name, prefix, bytes) == 0)
+            return true;
+    return false;
+}
+
 int ltap_torch_count(const ltap_torch_checkpoint *c, const char *prefix)
 {
-    int count = 0;
-    for (bool found = true; found; count += found) {
-        char start[MAX_NAME];
-        int bytes = snprintf(start, sizeof start, "%s%d.", prefix, count);
-        found = false;
-        for (size_t i = 0; i < c->tensors.count && !found; i++)
-            found = strncmp(LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->name, start,
-                            (size_t)bytes) == 0;
-    }
+    char start[MAX_NAME];
+    int count = -1;
+    do
+        snprintf(start, sizeof start, "%s%d.", prefix, ++count);
+    while (ltap_torch_any(c, start));
     return count;
 }

@@ -15,7 +15,8 @@ typedef struct ltap_builder {
     ltap_vector path;    /* char: "layer1.0", the module that runs */
     ltap_vector scopes;  /* char: a line per module that runs, outermost first: path, tab, class */
     const char *summary; /* set by the architecture: "resnet18: ..." */
-    ltap_vector names;   /* const char *: of the modules that run */
+    const char *preprocess; /* set where it is not the architecture's */
+    ltap_vector names;      /* const char *: of the modules that run */
     uint32_t n_nodes;
     ltap_status status;
     ltap_error *error;
@@ -75,6 +76,7 @@ void ltap_build_output(ltap_builder *b, const char *name, ltap_signal x, int ran
 /* "path" with a printed name behind, for questions to the checkpoint; NULL: no such tensor. */
 const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoint,
                                           const char *format, ...) LTAP_PRINTF(2, 3);
+bool ltap_torch_any(const ltap_torch_checkpoint *checkpoint, const char *prefix); /* a name */
 /* The first number n for which no tensor's name begins with prefix, n and a dot. */
 int ltap_torch_count(const ltap_torch_checkpoint *checkpoint, const char *prefix);
 int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis); /* 0: not there */

@@ -8,10 +8,11 @@
 
 #include <string.h>
 
-static const ltap_architecture *const architectures[] = {&ltap_torch_resnet, &ltap_torch_vgg,
-                                                         &ltap_torch_alexnet};
+static const ltap_architecture *const architectures[] = {
+    &ltap_torch_resnet, &ltap_torch_vgg, &ltap_torch_alexnet, &ltap_torch_efficientnet,
+    &ltap_torch_regnet};
 
-#define READS "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet"
+#define READS "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet, EfficientNet, RegNet"
 
 static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
 {
@@ -72,7 +73,8 @@ static ltap_status build(ltap_torch_checkpoint *c, ltap_graph *graph, ltap_error
     LTAP_TRY(b.status);
     void *block;
     LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof(ltap_property), &block, error));
-    *(ltap_property *)block = (ltap_property){"layertap.preprocess", row->preprocess};
+    *(ltap_property *)block =
+        (ltap_property){"layertap.preprocess", b.preprocess ? b.preprocess : row->preprocess};
     graph->properties = block;
     graph->n_properties = 1;
     graph->format = c->layout;
