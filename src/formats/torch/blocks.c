@@ -22,7 +22,7 @@ ltap_signal ltap_build_squeeze_excitation(ltap_builder *b, const char *name, lta
                                           const ltap_activation *activation,
                                           const ltap_activation *scale_activation)
 {
-    ltap_conv pointwise = {.kernel = 1, .groups = 1};
+    ltap_conv pointwise = {.kernel = 1, .groups = 1, .bias = true};
     ltap_build_enter(b, OPS "misc.SqueezeExcitation", name);
     ltap_signal scale = ltap_build_adaptive_pool(b, "avgpool", x, 1);
     scale = ltap_build_conv(b, "fc1", scale, pointwise);

@@ -40,6 +40,7 @@ enum { LTAP_SAME = -1 }; /* padding: the size is kept, but for the stride */
 typedef struct ltap_conv {
     int64_t stride, padding, dilation; /* 0 stride or dilation: 1 */
     int64_t kernel, groups;            /* 0: as the shapes say; else they must say so */
+    bool bias;                         /* the file has one, or must have none */
 } ltap_conv;
 ltap_signal ltap_build_conv(ltap_builder *b, const char *name, ltap_signal x, ltap_conv conv);
 ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal x, double epsilon);

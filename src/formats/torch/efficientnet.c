@@ -182,9 +182,8 @@ static ltap_signal build_features(ltap_builder *b, const found *f, double epsilo
 
 static bool fits(const ltap_torch_checkpoint *c)
 {
-    return ltap_torch_dim(ltap_torch_findf(c, "features.0.0.weight"), 2) == 3 &&
-           ltap_torch_dim(ltap_torch_findf(c, "features.1.0.block.0.0.weight"), 2) > 0 &&
-           ltap_torch_findf(c, "classifier.1.weight") != NULL;
+    return ltap_torch_any(c, "features.1.0.block.0.0.") ||
+           ltap_torch_any(c, "features.1.0.block.0.1.");
 }
 
 static void build(ltap_builder *b)

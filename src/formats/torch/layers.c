@@ -75,6 +75,8 @@ static bool fits_conv(const ltap_torch_tensor *weight, int64_t channels, ltap_co
         return false;
     if (conv.kernel != 0 && (dims[2] != conv.kernel || dims[3] != conv.kernel))
         return false;
+    if (conv.kernel == 0 && conv.padding == LTAP_SAME && (dims[2] != dims[3] || dims[2] % 2 == 0))
+        return false;
     return conv.groups == 0 || channels / dims[1] == conv.groups;
 }
 
@@ -82,7 +84,9 @@ static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
 {
     uint32_t inputs[3] = {x.value};
     const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 4, &inputs[1]);
-    const ltap_torch_tensor *bias = ltap_build_weight(b, "bias", 1, &inputs[2]);
+    const ltap_torch_tensor *bias = NULL;
+    if (conv.bias)
+        bias = ltap_build_need(b, "bias", 1, &inputs[2]);
     if (weight == NULL)
         return x;
     int64_t in = weight->shape.dims[1], out = weight->shape.dims[0];
@@ -134,14 +138,14 @@ ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x)
     uint32_t inputs[3] = {x.value};
     ltap_build_enter(b, CLASS("linear", "Linear"), name);
     const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 2, &inputs[1]);
-    const ltap_torch_tensor *bias = ltap_build_weight(b, "bias", 1, &inputs[2]);
+    const ltap_torch_tensor *bias = ltap_build_need(b, "bias", 1, &inputs[2]);
     if (weight != NULL && weight->shape.dims[1] != x.channels)
         ltap_build_refuse(b, "'%s' is %s; its input has %lld features", weight->name,
                           ltap_tensor_text(&weight->shape).text, (long long)x.channels);
     check_vector(b, bias, ltap_torch_dim(weight, 0));
     uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Gemm",
                                                 .inputs = inputs,
-                                                .n_inputs = bias ? 3 : 2,
+                                                .n_inputs = 3,
                                                 .attrs = ltap_build_attrs(b, &attr, 1),
                                                 .n_attrs = 1});
     ltap_build_leave(b);

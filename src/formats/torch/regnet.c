@@ -105,8 +105,7 @@ static ltap_signal stage(ltap_builder *b, const variant *v, int number, ltap_sig
 
 static bool fits(const ltap_torch_checkpoint *c)
 {
-    return ltap_torch_findf(c, "stem.0.weight") != NULL && grouped(c, 1) != NULL &&
-           ltap_torch_findf(c, "fc.weight") != NULL;
+    return ltap_torch_any(c, "trunk_output.block1.block1-0.");
 }
 
 static void build(ltap_builder *b)
