@@ -9,6 +9,8 @@ for target in wire onnx prune; do
 done
 mkdir -p "$folder/torch"
 cp "$here"/tests/formats/data/*.pt* "$here"/tests/formats/data/*.safetensors "$here"/tests/formats/attacks/* "$folder/torch/"
+mkdir -p "$folder/hdf5"
+cp "$here"/tests/codec/hdf5/*.h5 "$here"/tests/codec/attacks/*.h5 "$folder/hdf5/"
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each; what is refused anyway is no seed for the writer.

@@ -5,8 +5,9 @@
  * a part that nobody asks for refuses nothing. No other file is ever opened.
  *
  * The structure is read once and wholly, so that circles, overlaps and lies about sizes are found
- * before anybody walks over it: no byte of it is read twice, so time and memory follow the size of
- * the file. Types, shapes and attributes are read when asked for. A file belongs to one thread.
+ * before anybody walks over it: what is read is never more than the file has, so time and memory
+ * follow its size. Types, shapes and attributes are read when asked for. A file belongs to one
+ * thread.
  */
 #ifndef LTAP_CODEC_HDF5_H
 #define LTAP_CODEC_HDF5_H

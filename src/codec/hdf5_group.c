@@ -32,8 +32,8 @@ static ltap_status read_heap(reader *r, uint64_t address)
     if (memcmp(p, "HEAP", 4) != 0 || p[4] != 0)
         return LTAP_HDF5_BAD(r->file, r->error, address, "expected a local heap of version 0");
     r->names_bytes = ltap_load_u64(p + 8);
-    return ltap_hdf5_spend(r->file, ltap_load_u64(p + 24), r->names_bytes, "the names of a group",
-                           &r->names, r->error);
+    return ltap_hdf5_spend(r->file, ltap_load_u64(p + 24), r->names_bytes,
+                           "the heap of a group's names", &r->names, r->error);
 }
 
 static ltap_status read_name(reader *r, uint64_t entry, uint64_t offset, const char **name)

@@ -5,6 +5,7 @@
 #include "codec/bytes.h"
 #include "codec/hdf5.h"
 #include "support/fail_alloc.h"
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,10 +21,10 @@ typedef struct fixture {
 } fixture;
 
 /* A copy of exactly the file's size, so that sanitizers see the first byte beyond. */
-static void load(fixture *f, const char *name)
+static void load(fixture *f, const char *folder, const char *name)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s", HDF5_DIR, name);
+    snprintf(path, sizeof path, "%s/%s/%s", DATA_DIR, folder, name);
     FILE *in = fopen(path, "rb");
     assert_non_null(in);
     assert_int_equal(fseek(in, 0, SEEK_END), 0);
@@ -38,7 +39,7 @@ static void load(fixture *f, const char *name)
 static void setup(fixture *f, const char *name)
 {
     ltap_error error = {.message = ""};
-    load(f, name);
+    load(f, "hdf5", name);
     assert_int_equal(ltap_memory_new(NULL, 0, &f->memory, NULL), LTAP_OK);
     ltap_arena_init(&f->arena, f->memory);
     if (ltap_hdf5_open(f->memory, f->bytes, f->size, 0, &f->file, &error) != LTAP_OK)
@@ -242,7 +243,7 @@ static void newer_and_linked_files_are_refused_by_name(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         fixture f;
         ltap_error error;
-        load(&f, rows[i].file);
+        load(&f, "hdf5", rows[i].file);
         assert_int_equal(ltap_memory_new(NULL, 0, &f.memory, NULL), LTAP_OK);
         ltap_status status = ltap_hdf5_open(f.memory, f.bytes, f.size, 1000, &f.file, &error);
         if (status == LTAP_OK || strstr(error.message, rows[i].message) == NULL)
@@ -328,6 +329,64 @@ static void odd_attributes_are_refused(void **state)
     }
 }
 
+/* The first error that walking over all objects gives. */
+static ltap_status walk(fixture *f, const ltap_hdf5_object *object, ltap_error *error)
+{
+    static const char *const names[] = {"texts", "numbers"};
+    ltap_hdf5_attribute a;
+    ltap_hdf5_data data;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        LTAP_TRY(ltap_hdf5_attribute_read(f->file, object, names[i], &f->arena, &a, error));
+    if (!ltap_hdf5_is_group(object))
+        LTAP_TRY(ltap_hdf5_dataset(f->file, object, &data, error));
+    for (size_t i = 0; i < ltap_hdf5_count(object); i++)
+        LTAP_TRY(walk(f, ltap_hdf5_child(object, i), error));
+    return LTAP_OK;
+}
+
+typedef struct attack {
+    const char *file;
+    ltap_status status;
+    uint64_t offset;
+    const char *message;
+} attack;
+
+static const attack attacks[] = {
+#include "hdf5_attacks.inc"
+};
+#define N_ATTACKS (sizeof attacks / sizeof attacks[0])
+
+static void try_attack(const attack *row)
+{
+    fixture f;
+    ltap_error error = {.message = ""};
+    load(&f, "attacks", row->file);
+    assert_int_equal(ltap_memory_new(NULL, 0, &f.memory, NULL), LTAP_OK);
+    ltap_arena_init(&f.arena, f.memory);
+    ltap_status status = ltap_hdf5_open(f.memory, f.bytes, f.size, 0, &f.file, &error);
+    if (status == LTAP_OK)
+        status = walk(&f, ltap_hdf5_find(f.file, NULL, ""), &error);
+    if (status != row->status || error.offset != row->offset ||
+        strstr(error.message, row->message) == NULL)
+        fail_msg("%s: status %d, byte %llu: %s", row->file, (int)status,
+                 (unsigned long long)error.offset, error.message);
+    teardown(&f);
+}
+
+static void attacks_are_refused_where_they_lie(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    DIR *folder = opendir(DATA_DIR "/attacks");
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    assert_int_equal(count, N_ATTACKS);
+    for (size_t i = 0; i < N_ATTACKS; i++)
+        try_attack(&attacks[i]);
+}
+
 /* Reads all that can be asked for. */
 static void read_all(ltap_hdf5 *file, const ltap_hdf5_object *object, size_t size,
                      ltap_arena *arena)
@@ -367,7 +426,7 @@ static void any_byte_may_be_wrong(void **state)
     static const char *const names[] = {"good.h5", "refused.h5", "hard_link.h5"};
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         fixture f;
-        load(&f, names[n]);
+        load(&f, "hdf5", names[n]);
         assert_int_equal(ltap_memory_new(NULL, 0, &f.memory, NULL), LTAP_OK);
         for (size_t i = 0; i < f.size; i++)
             for (size_t k = 0; k < sizeof flips; k++) {
@@ -384,7 +443,7 @@ static void a_file_may_end_anywhere(void **state)
 {
     (void)state;
     fixture f;
-    load(&f, "hard_link.h5");
+    load(&f, "hdf5", "hard_link.h5");
     assert_int_equal(ltap_memory_new(NULL, 0, &f.memory, NULL), LTAP_OK);
     for (size_t size = 0; size < f.size; size++) {
         ltap_hdf5 *file;
@@ -403,7 +462,7 @@ static void any_allocation_may_fail(void **state)
 {
     (void)state;
     fixture f;
-    load(&f, "good.h5");
+    load(&f, "hdf5", "good.h5");
     for (size_t n = 1;; n++) {
         fail_alloc heap;
         fail_alloc_init(&heap, n);
@@ -431,6 +490,7 @@ int main(void)
         cmocka_unit_test(what_is_not_read_refuses_only_itself),
         cmocka_unit_test(virtual_datasets_are_refused),
         cmocka_unit_test(odd_attributes_are_refused),
+        cmocka_unit_test(attacks_are_refused_where_they_lie),
         cmocka_unit_test(any_byte_may_be_wrong),
         cmocka_unit_test(a_file_may_end_anywhere),
         cmocka_unit_test(any_allocation_may_fail),
