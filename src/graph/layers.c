@@ -28,6 +28,13 @@ static ltap_status read_built(const ltap_layers *layers, const ltap_flow *flow, 
     return layers->graph->is_built ? ltap_scopes_built(layers, scopes, used, error) : LTAP_OK;
 }
 
+/* The same, written to a file by layertap. */
+static ltap_status read_told(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
+                             bool *used, ltap_error *error)
+{
+    return ltap_scopes_built(layers, scopes, used, error);
+}
+
 static ltap_status read_calls(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
                               bool *used, ltap_error *error)
 {
@@ -36,6 +43,7 @@ static ltap_status read_calls(const ltap_layers *layers, const ltap_flow *flow, 
 
 static const source sources[] = {
     {"", "the architecture", read_built, NULL, false},
+    {"", "the metadata of nodes", read_told, NULL, false},
     {"dynamo exporter", "the metadata of nodes", read_dynamo, NULL, false},
     {"TorchScript exporter", "the names of nodes", ltap_scopes_torchscript, NULL, false},
     {"", "the calls of functions", read_calls, NULL, false},

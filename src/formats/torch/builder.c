@@ -89,20 +89,51 @@ const char *ltap_build_path(const ltap_builder *b)
     return b->path.count > 0 ? b->path.data : "";
 }
 
-/* "/layer1/0/relu/Relu_1": a name that no module has. */
-static ltap_status name_node(ltap_builder *b, const char *op_type, const char **name)
+/* "/layer1/layer1.0/relu": what the TorchScript exporter calls a scope. A child that is a number
+ * has its parent's name in front. */
+static ltap_status name_scope(const ltap_builder *b, ltap_vector *scope)
 {
-    LTAP_TRY(ltap_arena_format(&b->graph->arena, name, b->error, "/%s%s%s_%u", ltap_build_path(b),
-                               b->path.count ? "/" : "", op_type, b->n_nodes++));
-    return LTAP_OK;
+    size_t last = 0; /* where the part before begins */
+    for (size_t i = 0; i < b->names.count; i++) {
+        const char *name = *LTAP_VECTOR_AT(&b->names, const char *, i);
+        char parent[MAX_NAME] = "";
+        if (name[0] >= '0' && name[0] <= '9' && i > 0)
+            snprintf(parent, sizeof parent, "%s.", (const char *)scope->data + last);
+        LTAP_TRY(ltap_text_format(scope, b->error, "/%s%s", parent, name));
+        last = scope->count - strlen(parent) - strlen(name);
+    }
+    return ltap_text_format(scope, b->error, "/");
+}
+
+/* "/layer1/layer1.0/relu/Relu", the second of its kind with "_1" behind it; its output has
+ * "_output_0" behind that. */
+static ltap_status name_node(ltap_builder *b, const char *op_type, const char **name,
+                             const char **output)
+{
+    ltap_vector scope;
+    ltap_status status;
+    uint32_t found;
+    ltap_vector_init(&scope, b->graph->memory, 1);
+    LTAP_GO(name_scope(b, &scope));
+    for (unsigned n = 0; n == 0 || ltap_graph_find(b->graph, *output, &found); n++) {
+        char number[16] = "";
+        if (n > 0)
+            snprintf(number, sizeof number, "_%u", n);
+        LTAP_GO(ltap_arena_format(&b->graph->arena, name, b->error, "%s%s%s",
+                                  (const char *)scope.data, op_type, number));
+        LTAP_GO(ltap_arena_format(&b->graph->arena, output, b->error, "%s_output_0", *name));
+    }
+done:
+    ltap_vector_clear(&scope);
+    return status;
 }
 
 static ltap_status add_node(ltap_builder *b, ltap_node *node, uint32_t *output)
 {
     void *block;
-    const char *scopes;
-    LTAP_TRY(name_node(b, node->op_type, &node->name));
-    LTAP_TRY(ltap_graph_value(b->graph, node->name, strlen(node->name), output, b->error));
+    const char *scopes, *value = NULL;
+    LTAP_TRY(name_node(b, node->op_type, &node->name, &value));
+    LTAP_TRY(ltap_graph_value(b->graph, value, strlen(value), output, b->error));
     LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof(ltap_property), &block, b->error));
     LTAP_TRY(ltap_arena_text(&b->graph->arena, b->scopes.count > 0 ? b->scopes.data : "",
                              b->scopes.count, &scopes, b->error));

@@ -17,7 +17,6 @@ typedef struct ltap_builder {
     const char *summary; /* set by the architecture: "resnet18: ..." */
     const char *preprocess; /* set where it is not the architecture's */
     ltap_vector names;      /* const char *: of the modules that run */
-    uint32_t n_nodes;
     ltap_status status;
     ltap_error *error;
 } ltap_builder;
