@@ -18,7 +18,7 @@ import torchvision
 
 from parity_tool import TOLERANCE, Tool, difference, tensors_of
 
-FAMILIES = ("efficientnet", "regnet")
+FAMILIES = ("efficientnet", "regnet", "convnext")
 NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
          "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "vgg11", "vgg13",
          "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "alexnet") + tuple(
@@ -40,6 +40,8 @@ def make(name):
             tensor.uniform_(0.5, 1.5)
         elif tensor.dim() == 1 and tensor.is_floating_point():
             tensor.uniform_(0.5, 1.5) if key.endswith("weight") else tensor.normal_(0, 0.1)
+        elif tensor.is_floating_point() and tensor.numel() > 1 and tensor.min() == tensor.max():
+            tensor.normal_(0, 0.1)  # what begins as zeros, or with one number
     return model.eval()
 
 

@@ -8,8 +8,7 @@ ltap_signal ltap_build_conv_norm(ltap_builder *b, const char *name, ltap_signal 
 {
     ltap_conv conv = layer->conv;
     conv.padding = conv.padding != 0 ? conv.padding : LTAP_SAME;
-    ltap_build_enter(b, layer->class_name ? layer->class_name : OPS "misc.Conv2dNormActivation",
-                     name);
+    ltap_build_enter(b, layer->class_name ? layer->class_name : LTAP_CONV_NORM, name);
     x = ltap_build_conv(b, "0", x, conv);
     x = ltap_build_batch_norm(b, "1", x, layer->epsilon != 0 ? layer->epsilon : 1e-5);
     if (layer->activation != NULL)

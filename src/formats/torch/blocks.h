@@ -4,6 +4,7 @@
 
 #include "formats/torch/builder.h"
 
+#define LTAP_CONV_NORM  "torchvision.ops.misc.Conv2dNormActivation"
 #define LTAP_SEQUENTIAL "torch.nn.modules.container.Sequential"
 
 /* Conv2dNormActivation: "0" a convolution that keeps the size but for its stride, "1" BatchNorm2d,

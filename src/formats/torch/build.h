@@ -9,6 +9,11 @@ void ltap_build_take(ltap_builder *b, ltap_status status);
 /* Adds a node with one output in the module that runs; its name, properties and output are given
  * here. Attributes must be of the graph's arena. */
 uint32_t ltap_build_node(ltap_builder *b, ltap_node node);
+/* The same of values alone; with an attribute "axis"; a Transpose. */
+uint32_t ltap_build_op(ltap_builder *b, const char *op_type, size_t count, const uint32_t *inputs);
+uint32_t ltap_build_op_along(ltap_builder *b, const char *op_type, int64_t axis, size_t count,
+                             const uint32_t *inputs);
+uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, const int64_t *perm);
 void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
                      const int64_t *ints);
 const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count);
@@ -21,5 +26,7 @@ const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, in
 /* The same, refused where it is missing. */
 const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int rank,
                                          uint32_t *value);
+/* A vector of so many elements, refused where it is not that. */
+void ltap_build_vector(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value);
 
 #endif

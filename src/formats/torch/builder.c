@@ -156,6 +156,34 @@ uint32_t ltap_build_node(ltap_builder *b, ltap_node node)
     return output;
 }
 
+uint32_t ltap_build_op(ltap_builder *b, const char *op_type, size_t count, const uint32_t *inputs)
+{
+    return ltap_build_node(
+        b, (ltap_node){.op_type = op_type, .inputs = (uint32_t *)inputs, .n_inputs = count});
+}
+
+uint32_t ltap_build_op_along(ltap_builder *b, const char *op_type, int64_t axis, size_t count,
+                             const uint32_t *inputs)
+{
+    ltap_attr attr = {.name = "axis", .kind = LTAP_ATTR_INT, .count = 1, .u.i = axis};
+    return ltap_build_node(b, (ltap_node){.op_type = op_type,
+                                          .inputs = (uint32_t *)inputs,
+                                          .n_inputs = count,
+                                          .attrs = ltap_build_attrs(b, &attr, 1),
+                                          .n_attrs = 1});
+}
+
+uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, const int64_t *perm)
+{
+    ltap_attr attr;
+    ltap_build_ints(b, &attr, "perm", rank, perm);
+    return ltap_build_node(b, (ltap_node){.op_type = "Transpose",
+                                          .inputs = &value,
+                                          .n_inputs = 1,
+                                          .attrs = ltap_build_attrs(b, &attr, 1),
+                                          .n_attrs = 1});
+}
+
 void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
                      const int64_t *ints)
 {
@@ -240,6 +268,11 @@ static bool is_float(ltap_dtype dtype)
            dtype == LTAP_FLOAT64;
 }
 
+static void weight_name(const ltap_builder *b, const char *leaf, char name[MAX_NAME])
+{
+    snprintf(name, MAX_NAME, "%s%s%s", ltap_build_path(b), b->path.count > 0 ? "." : "", leaf);
+}
+
 const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
                                            uint32_t *value)
 {
@@ -247,7 +280,7 @@ const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, in
     *value = LTAP_NO_VALUE;
     if (!ltap_build_is_good(b))
         return NULL;
-    snprintf(name, sizeof name, "%s.%s", ltap_build_path(b), leaf);
+    weight_name(b, leaf, name);
     ltap_torch_tensor *tensor = ltap_torch_find(b->checkpoint, name);
     if (tensor == NULL)
         return NULL;
@@ -275,9 +308,19 @@ const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int 
                                          uint32_t *value)
 {
     const ltap_torch_tensor *tensor = ltap_build_weight(b, leaf, rank, value);
-    if (tensor == NULL && ltap_build_is_good(b))
-        ltap_build_refuse(b, "'%s.%s' is not in the file", ltap_build_path(b), leaf);
+    char name[MAX_NAME];
+    weight_name(b, leaf, name);
+    if (tensor == NULL)
+        ltap_build_refuse(b, "'%s' is not in the file", name);
     return tensor;
+}
+
+void ltap_build_vector(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value)
+{
+    const ltap_torch_tensor *tensor = ltap_build_need(b, leaf, 1, value);
+    if (tensor != NULL && tensor->shape.dims[0] != size)
+        ltap_build_refuse(b, "'%s' has %lld elements; expected %lld", tensor->name,
+                          (long long)tensor->shape.dims[0], (long long)size);
 }
 
 const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoint,

@@ -54,6 +54,7 @@ ltap_signal ltap_build_activation(ltap_builder *b, const char *name, const ltap_
 /* A module that hands on what it gets, at inference. */
 ltap_signal ltap_build_identity(ltap_builder *b, const char *class_name, const char *name,
                                 ltap_signal x);
+ltap_signal ltap_build_flatten_module(ltap_builder *b, const char *name, ltap_signal x);
 ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x);
 ltap_signal ltap_build_max_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t kernel,
                                 int64_t stride, int64_t padding);
@@ -64,6 +65,8 @@ ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_sig
 ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y); /* channels: y's */
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
+/* A weight f32[channels,1,1] of the module that runs. */
+ltap_signal ltap_build_scale(ltap_builder *b, const char *leaf, int64_t channels);
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x);
 ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t count);
 /* Bilinear, without aligned corners, to the height and width of another value. */

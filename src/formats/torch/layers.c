@@ -40,13 +40,6 @@ ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x)
     return ltap_build_identity(b, CLASS("dropout", "Dropout"), name, x);
 }
 
-static void check_vector(ltap_builder *b, const ltap_torch_tensor *tensor, int64_t size)
-{
-    if (tensor != NULL && tensor->shape.dims[0] != size)
-        ltap_build_refuse(b, "'%s' has %lld elements; expected %lld", tensor->name,
-                          (long long)tensor->shape.dims[0], (long long)size);
-}
-
 static int64_t padding_of(const ltap_conv *conv, int64_t kernel, int64_t dilation)
 {
     return conv->padding == LTAP_SAME ? (kernel - 1) / 2 * dilation : conv->padding;
@@ -84,9 +77,6 @@ static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
 {
     uint32_t inputs[3] = {x.value};
     const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 4, &inputs[1]);
-    const ltap_torch_tensor *bias = NULL;
-    if (conv.bias)
-        bias = ltap_build_need(b, "bias", 1, &inputs[2]);
     if (weight == NULL)
         return x;
     int64_t in = weight->shape.dims[1], out = weight->shape.dims[0];
@@ -96,11 +86,12 @@ static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
                           (long long)x.channels);
         return x;
     }
-    check_vector(b, bias, out);
+    if (conv.bias)
+        ltap_build_vector(b, "bias", out, &inputs[2]);
     uint32_t y = ltap_build_node(
         b, (ltap_node){.op_type = "Conv",
                        .inputs = inputs,
-                       .n_inputs = bias ? 3 : 2,
+                       .n_inputs = conv.bias ? 3 : 2,
                        .attrs = window_attrs(b, conv, x.channels / in, &weight->shape.dims[2]),
                        .n_attrs = 4});
     return (ltap_signal){y, out};
@@ -122,7 +113,7 @@ ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal
     uint32_t inputs[5] = {x.value};
     ltap_build_enter(b, CLASS("batchnorm", "BatchNorm2d"), name);
     for (int i = 0; i < 4; i++)
-        check_vector(b, ltap_build_need(b, leaves[i], 1, &inputs[i + 1]), x.channels);
+        ltap_build_vector(b, leaves[i], x.channels, &inputs[i + 1]);
     uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "BatchNormalization",
                                                 .inputs = inputs,
                                                 .n_inputs = 5,
@@ -138,11 +129,10 @@ ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x)
     uint32_t inputs[3] = {x.value};
     ltap_build_enter(b, CLASS("linear", "Linear"), name);
     const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 2, &inputs[1]);
-    const ltap_torch_tensor *bias = ltap_build_need(b, "bias", 1, &inputs[2]);
     if (weight != NULL && weight->shape.dims[1] != x.channels)
         ltap_build_refuse(b, "'%s' is %s; its input has %lld features", weight->name,
                           ltap_tensor_text(&weight->shape).text, (long long)x.channels);
-    check_vector(b, bias, ltap_torch_dim(weight, 0));
+    ltap_build_vector(b, "bias", ltap_torch_dim(weight, 0), &inputs[2]);
     uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Gemm",
                                                 .inputs = inputs,
                                                 .n_inputs = 3,
@@ -203,7 +193,23 @@ ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y)
     return (ltap_signal){product, y.channels};
 }
 
+ltap_signal ltap_build_scale(ltap_builder *b, const char *leaf, int64_t channels)
+{
+    ltap_signal scale = {0, channels};
+    const ltap_torch_tensor *tensor = ltap_build_need(b, leaf, 3, &scale.value);
+    if (tensor != NULL && (tensor->shape.dims[0] != channels || tensor->shape.dims[1] != 1 ||
+                           tensor->shape.dims[2] != 1))
+        ltap_build_refuse(b, "'%s' is %s; expected one number for each of %lld channels",
+                          tensor->name, ltap_tensor_text(&tensor->shape).text, (long long)channels);
+    return scale;
+}
+
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x)
 {
     return unary(b, "Flatten", x);
+}
+
+ltap_signal ltap_build_flatten_module(ltap_builder *b, const char *name, ltap_signal x)
+{
+    return module(b, CLASS("flatten", "Flatten"), name, "Flatten", x);
 }

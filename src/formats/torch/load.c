@@ -9,10 +9,10 @@
 #include <string.h>
 
 static const ltap_architecture *const architectures[] = {
-    &ltap_torch_resnet, &ltap_torch_vgg, &ltap_torch_alexnet, &ltap_torch_efficientnet,
-    &ltap_torch_regnet};
+    &ltap_torch_resnet,       &ltap_torch_vgg,    &ltap_torch_alexnet,
+    &ltap_torch_efficientnet, &ltap_torch_regnet, &ltap_torch_convnext};
 
-#define READS "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet, EfficientNet, RegNet"
+#define READS "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet, EfficientNet, RegNet, ConvNeXt"
 
 static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
 {
