@@ -2,7 +2,8 @@
  * that BatchNorm stood is not in the file, inside the module or behind it. What a module handed out
  * is known only where the BatchNorm cannot have stood behind: a module that begins like others
  * which are seen to begin without one runs next. A Sequential of nothing but the convolution would
- * be none, so that one had the BatchNorm. All others are in doubt.
+ * be none, so that one had the BatchNorm; one that is all of a module which is known to have it is
+ * taken to have it (MobileNet's `features.2.conv`). All others are in doubt.
  */
 #include "graph/layers_build.h"
 
@@ -182,6 +183,32 @@ static bool ends_here(const ltap_tree *tree, const ltap_tree_call *call)
            siblings_show(tree, next);
 }
 
+static bool is_only_child(const ltap_layers *layers, uint32_t module)
+{
+    uint32_t parent = ltap_layers_at(layers, module)->parent;
+    for (uint32_t m = parent + 1; m < layers->modules.count && m - parent < MAX_SIBLINGS; m++)
+        if (ltap_layers_at(layers, m)->parent == parent && m != module)
+            return false;
+    return true;
+}
+
+/* Whether a call has numbered parts and is all that the modules around it show, up to one that is
+ * known to have the BatchNorm: that is taken to be its next part. */
+static bool holds_the_norm(const ltap_tree *tree, const ltap_tree_call *call,
+                           const ltap_tree_call *convolution)
+{
+    uint32_t number;
+    if (call_above(tree, convolution) != call ||
+        !ltap_name_number(path_of(tree, call), path_of(tree, convolution), &number))
+        return false;
+    for (const ltap_tree_call *above = call_above(tree, call);
+         above != NULL && is_only_child(tree->layers, call->module);
+         call = above, above = call_above(tree, call))
+        if (ends_here(tree, above))
+            return true;
+    return false;
+}
+
 ltap_status ltap_tree_folded_ends(ltap_tree *tree, uint32_t call, const ltap_node *node,
                                   ltap_error *error)
 {
@@ -193,7 +220,8 @@ ltap_status ltap_tree_folded_ends(ltap_tree *tree, uint32_t call, const ltap_nod
     ltap_layers_at(tree->layers, convolution->module)->folded = true;
     if (around != NULL && is_alone(tree, around, convolution, node))
         return LTAP_OK;
-    for (; hands_out(tree, around, value) && !ends_here(tree, around);
+    for (; hands_out(tree, around, value) && !ends_here(tree, around) &&
+           !holds_the_norm(tree, around, convolution);
          around = call_above(tree, around)) {
         ltap_module *module = ltap_layers_at(tree->layers, around->module);
         module->folded = true;

@@ -35,7 +35,17 @@ static bool same_module(const ltap_chain *a, const ltap_chain *b)
     return a->n_steps == b->n_steps && shared_steps(a, b) == a->n_steps;
 }
 
-/* Where the convolution at `place` belongs: not before `first`. */
+/* The same call, as far as the file counts calls. */
+static bool same_call(const ltap_chain *a, const ltap_chain *b)
+{
+    for (uint32_t n = 0; same_module(a, b) && n < a->n_steps; n++)
+        if (a->steps[n].turn != b->steps[n].turn)
+            return false;
+    return same_module(a, b);
+}
+
+/* Where the convolution at `place` belongs: not before `first`, which is behind what it reads where
+ * that is near. */
 static uint32_t find_place(const ltap_flow *flow, const ltap_scopes *scopes, uint32_t first,
                            uint32_t place)
 {
@@ -46,6 +56,8 @@ static uint32_t find_place(const ltap_flow *flow, const ltap_scopes *scopes, uin
         uint32_t shared = shared_steps(mine, before);
         if (p == place && shared + 1 >= mine->n_steps)
             return place;
+        if (p == first && same_call(mine, before))
+            return p; /* what its own module made of the input (circular padding) */
         if (same_module(mine, before))
             return place; /* an earlier call of the same module: it may belong to either */
         if (p == place || shared > most) {

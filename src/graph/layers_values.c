@@ -144,11 +144,36 @@ static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_
     return most;
 }
 
-/* Values that are read outside, but maybe because they equal what was read there. */
-static void doubt_outputs(ltap_module_call *to, size_t n_doubtful, leaving last)
+/* Whether a module inside made the value without weights, of what is known outside alone: then an
+ * equal operation outside may be what is read there, as TorchScript's exporter writes both once. */
+static bool may_be_merged(const ltap_tree *tree, const ltap_tree_call *call, const ltap_node *node)
+{
+    const ltap_graph *graph = tree->layers->graph;
+    uint32_t inner = tree->call_of[tree->flow->place[node->index]];
+    if (strcmp(tree->layers->exporter, "TorchScript exporter") != 0 || inner == LTAP_NO_CALL ||
+        ltap_tree_at(tree, inner)->depth <= call->depth)
+        return false;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] == LTAP_NO_VALUE)
+            continue;
+        const ltap_value *v = ltap_graph_at(graph, node->inputs[i]);
+        uint32_t place =
+            v->producer != LTAP_NO_NODE ? tree->flow->place[v->producer] : LTAP_NO_NODE;
+        bool inside = place != LTAP_NO_NODE && place >= call->begin && place < call->end;
+        if (inside || ltap_flow_weight(graph, node, i) != LTAP_NO_VALUE)
+            return false;
+    }
+    return true;
+}
+
+/* Values that are read outside, but maybe because they equal what was read there: n_doubtful of
+ * all, and whether there is one among all but the last. */
+static void doubt_outputs(ltap_module_call *to, size_t n_doubtful, bool merges, leaving last)
 {
     static const char merged[] = "exporters write one value for equal ones, and it cannot be told "
                                  "whether all that is read outside was handed out";
+    if (merges && to->n_outputs > 1)
+        to->vague = merged;
     if (n_doubtful > 0 && to->n_outputs > 1) {
         to->vague = merged;
         to->doubt = last == MAY_LEAVE ? merged : NULL;
@@ -330,6 +355,7 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
     uint32_t last = LTAP_NO_VALUE;
     leaving how, last_way = STAYS;
     size_t n_doubtful = 0;
+    bool merges = false, may_merge = false;
     list->count = 0;
     for (uint32_t place = call->begin; place < call->end; place++) {
         const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
@@ -342,13 +368,15 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
                 continue;
             last_way = how;
             n_doubtful += how == MAY_LEAVE;
+            merges |= may_merge;
+            may_merge = may_be_merged(tree, call, node);
             LTAP_TRY(ltap_vector_push(list, &last, error));
         }
     }
     if (list->count == 0 && last != LTAP_NO_VALUE) /* nobody uses what it computes */
         LTAP_TRY(ltap_vector_push(list, &last, error));
     LTAP_TRY(copy_list(tree, list, &fill->calls[c]->outputs, &fill->calls[c]->n_outputs, error));
-    doubt_outputs(fill->calls[c], n_doubtful, last_way);
+    doubt_outputs(fill->calls[c], n_doubtful, merges, last_way);
     LTAP_TRY(doubt_turns(fill, c, error));
     return doubt_end(fill, c, error);
 }
