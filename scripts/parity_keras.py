@@ -1,0 +1,164 @@
+"""Every layer's output of Keras models as layertap reads them, against Keras.
+
+    PYTHON scripts/parity_keras.py BUILD applications [NAME...]
+    PYTHON scripts/parity_keras.py BUILD keras2 [NAME...]
+    PYTHON scripts/parity_keras.py BUILD random [COUNT [FIRST_SEED]]
+
+applications: keras.applications with random weights. keras2: the same from tf_keras. random: models made
+at random by keras_networks.py; those that fail are left in FOLDER/seed of KEEP=FOLDER. Every model is saved
+as .keras and as .h5 and read in fast and in exact mode. Wrong values, layers that are missing and layers
+that are refused are counted. Developers only.
+"""
+import collections
+import os
+import shutil
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np  # noqa: E402
+
+from keras_truth import shake, truth  # noqa: E402
+from parity_run import TOLERANCE, Tool, difference  # noqa: E402
+
+HUGE = ("ConvNeXtLarge", "ConvNeXtXLarge", "EfficientNetB7", "EfficientNetV2L", "NASNetLarge")
+KERAS_2 = ("ResNet50", "MobileNetV2", "DenseNet121", "EfficientNetB0", "InceptionV3", "Xception", "VGG16",
+           "NASNetMobile", "ConvNeXtTiny", "MobileNetV3Small")
+SMALLEST = {"InceptionV3": 75, "Xception": 71, "InceptionResNetV2": 75}
+
+
+class Checker:
+    def __init__(self, keras, tool, folder):
+        self.keras, self.tool, self.folder = keras, tool, folder
+        self.totals = collections.Counter()
+        self.classes = collections.defaultdict(collections.Counter)
+
+    def save_inputs(self, model, inputs):
+        files = []
+        for tensor, array in zip(model.inputs, inputs):
+            name = getattr(tensor, "node", None) and tensor.node.layer.name or tensor.name.split(":")[0]
+            files.append(os.path.join(self.folder, name + ".npy"))
+            np.save(files[-1], array)
+        return files
+
+    def some(self, path, files, names, options):
+        """Arrays by name, and refusals: halves what is refused until the culprits are alone."""
+        if not names:
+            return {}, {}
+        arrays, refusal = self.tool.extract(path, files, names, *options)
+        if not refusal:
+            return dict(zip(names, arrays)), {}
+        if len(names) == 1 or refusal[0] in ("format", "file"):
+            return {}, {name: refusal[1] for name in names}
+        middle = len(names) // 2
+        one, two = (self.some(path, files, part, options) for part in (names[:middle], names[middle:]))
+        return {**one[0], **two[0]}, {**one[1], **two[1]}
+
+    def compare(self, path, files, wanted, mode):
+        arrays, refused = self.some(path, files, list(wanted), ["--exact"] if mode == "exact" else [])
+        counts, lines, worst = collections.Counter(), [], 0.0
+        for name, (kind, array) in wanted.items():
+            if name in refused:
+                what = "missing" if "no layer" in refused[name] else "refused"
+                lines.append("%s %s (%s): %s" % (what, name, kind, refused[name]))
+            else:
+                error = difference(arrays[name], array)
+                what = "right" if error <= TOLERANCE[mode] else "wrong"
+                if what == "wrong":
+                    lines.append("wrong %s (%s): off by %.2g, %s against %s" % (
+                        name, kind, error, arrays[name].shape, array.shape))
+                else:
+                    worst = max(worst, error)
+            counts[what] += 1
+            self.classes[kind][what] += 1
+        self.totals.update(counts)
+        return counts, lines, worst
+
+    def check(self, title, model, inputs, wanted, formats=(".keras", ".h5")):
+        bad, parts, files = [], [], self.save_inputs(model, inputs)
+        for suffix in formats:
+            path = os.path.join(self.folder, "model" + suffix)
+            model.save(path)
+            for mode in ("fast", "exact"):
+                counts, lines, worst = self.compare(path, files, wanted, mode)
+                bad += ["%s %s: %s" % (suffix, mode, line) for line in lines]
+                parts.append("%s %s %d/%d %.1e" % (suffix, mode, counts["right"], len(wanted), worst))
+        print("%-24s %s" % (title, "; ".join(parts)), flush=True)
+        for line in bad[:int(os.environ.get("LINES_OF_BAD", "6"))]:
+            print("    " + line, flush=True)
+        if bad and os.environ.get("KEEP"):
+            shutil.copytree(self.folder, os.path.join(os.environ["KEEP"], title), dirs_exist_ok=True)
+        for left in os.listdir(self.folder):
+            os.remove(os.path.join(self.folder, left))
+        return not bad
+
+    def report(self):
+        print("\n%-36s %7s %7s %7s %7s" % ("class", "right", "wrong", "missing", "refused"))
+        for kind in sorted(self.classes):
+            print("%-36s %7d %7d %7d %7d" % ((kind,) + tuple(
+                self.classes[kind][k] for k in ("right", "wrong", "missing", "refused"))))
+        print("%-36s %7d %7d %7d %7d" % (("all",) + tuple(
+            self.totals[k] for k in ("right", "wrong", "missing", "refused"))))
+        return any(self.totals[k] for k in ("wrong", "missing", "refused"))
+
+
+def application(keras, name):
+    size = SMALLEST.get(name, 64)
+    options = {"include_preprocessing": False} if "ConvNeXt" in name else {}
+    if "NASNet" in name:
+        options["input_shape"] = (size, size, 3)
+    keras.utils.set_random_seed(3)
+    model = getattr(keras.applications, name)(
+        weights=None, classes=7, input_shape=options.pop("input_shape", (size, size, 3)))
+    shake(model, 5)
+    return model, np.random.default_rng(7).normal(0, 1, (2, size, size, 3)).astype(np.float32)
+
+
+def applications(checker, names):
+    for name in names:
+        checker.keras.backend.clear_session()
+        model, x = application(checker.keras, name)
+        checker.check(name, model, [x], truth(checker.keras, model, [x]))
+
+
+def random_models(checker, count, first):
+    from keras_networks import Maker
+    uses = collections.Counter()
+    for seed in range(first, first + count):
+        checker.keras.backend.clear_session()
+        model, inputs = Maker(checker.keras, seed, uses).make()
+        shake(model, seed)
+        try:
+            wanted = truth(checker.keras, model, inputs)
+        except Exception as problem:  # whatever Keras raises: it made the model and cannot run it
+            print("seed %-19d Keras itself: %s" % (seed, str(problem).split("\n")[0]), flush=True)
+            checker.totals["not run by Keras"] += 1
+            continue
+        checker.check("seed %d" % seed, model, inputs, wanted)
+    print("\nuses of classes: " + ", ".join("%s %d" % (k, uses[k]) for k in sorted(uses, key=uses.get)))
+
+
+def main():
+    build, what, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
+    old = what == "keras2" or os.environ.get("KERAS") == "2"
+    if old:
+        import tf_keras as keras
+    else:
+        import keras
+    with tempfile.TemporaryDirectory() as folder:
+        checker = Checker(keras, Tool(build, folder), folder)
+        if what == "random":
+            random_models(checker, *(int(r) for r in rest or ["200"]), *([1] if len(rest) < 2 else []))
+        elif what == "keras2":
+            applications(checker, rest or KERAS_2)
+        else:
+            applications(checker, rest or [n for n in dir(keras.applications)
+                                           if n[0].isupper() and n not in HUGE])
+        return checker.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
