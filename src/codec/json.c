@@ -385,7 +385,7 @@ ltap_status ltap_json_parse(const void *bytes, size_t size, uint64_t base, ltap_
 
 const ltap_json *ltap_json_find(const ltap_json *object, const char *key)
 {
-    if (object->kind != LTAP_JSON_OBJECT)
+    if (object == NULL || object->kind != LTAP_JSON_OBJECT)
         return NULL;
     for (const ltap_json *m = object->first; m; m = m->next)
         if (strcmp(m->key, key) == 0)

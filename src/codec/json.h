@@ -51,7 +51,7 @@ typedef struct ltap_json {
 ltap_status ltap_json_parse(const void *bytes, size_t size, uint64_t base, ltap_arena *arena,
                             const ltap_json **value, ltap_error *error);
 
-/* Member of an object by key; NULL where there is none or it is no object. */
+/* Member of an object by key; NULL where there is none, or object is none or NULL. */
 const ltap_json *ltap_json_find(const ltap_json *object, const char *key);
 
 /* "an object", "a string", ... for messages. */

@@ -1,10 +1,12 @@
 /* Chains of a network that layertap built itself: each node says which modules were running, a line
- * for each, outermost first: path, tab, class.
+ * for each, outermost first: path, tab, class; and, where calls are counted, a tab and the number
+ * of the call, which no other call of any module has.
  */
 #include "graph/layers_build.h"
 
 #include "base/error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static ltap_status fill_chain(ltap_scopes *scopes, const char *text, ltap_chain *chain,
@@ -22,10 +24,12 @@ static ltap_status fill_chain(ltap_scopes *scopes, const char *text, ltap_chain 
         ltap_scope *scope = ltap_scopes_at(scopes, parent);
         scope->full_path = true;
         scope->component = scope->text;
+        size_t n = strcspn(tab + 1, "\t\n");
         if (scope->class_name == NULL)
-            LTAP_TRY(ltap_arena_text(scopes->arena, tab + 1, (size_t)(end - tab - 1),
-                                     &scope->class_name, error));
-        chain->steps[chain->n_steps++] = (ltap_step){parent, LTAP_NO_TURN};
+            LTAP_TRY(ltap_arena_text(scopes->arena, tab + 1, n, &scope->class_name, error));
+        uint32_t turn =
+            tab[1 + n] == '\t' ? (uint32_t)strtoul(tab + 2 + n, NULL, 10) : LTAP_NO_TURN;
+        chain->steps[chain->n_steps++] = (ltap_step){parent, turn};
         text = end + 1;
     }
     return LTAP_OK;

@@ -193,6 +193,10 @@ static run_cut find_cut(ltap_tree *tree, const ltap_tree_call *run)
 {
     bool touching;
     uint32_t n = run->end - run->begin;
+    /* Calls that count themselves apart are runs of their own. */
+    if (tree->layers->graph->is_built &&
+        step_at(tree, run->begin, run->depth)->turn != LTAP_NO_TURN)
+        return (run_cut){.length = n};
     uint32_t turns = count_turns(tree, run->begin, run->end, run->depth, &touching);
     if (turns == 1)
         return (run_cut){.length = n};

@@ -1,0 +1,148 @@
+/* Layers that merge several tensors. */
+#include "formats/keras/rows.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+/* A tensor of fewer axes gets axes of size 1 behind its batch. */
+static ltap_keras_tensor with_rank(ltap_keras_call *c, ltap_keras_tensor x, int rank)
+{
+    while (x.rank > 0 && x.rank < rank && ltap_keras_is_good(c->b))
+        x = ltap_keras_unsqueeze(c->b, x, 1);
+    return x;
+}
+
+static ltap_keras_tensor fold(ltap_keras_call *c, const char *op)
+{
+    int rank = 0;
+    for (size_t i = 0; i < c->n_inputs; i++)
+        rank = c->inputs[i].rank > rank ? c->inputs[i].rank : rank;
+    ltap_keras_tensor y = with_rank(c, c->inputs[0], rank);
+    for (size_t i = 1; i < c->n_inputs; i++) {
+        ltap_keras_tensor x = with_rank(c, c->inputs[i], rank);
+        uint32_t mask = LTAP_NO_VALUE;
+        if (y.mask != LTAP_NO_VALUE && x.mask != LTAP_NO_VALUE && y.mask != x.mask)
+            mask = ltap_keras_add(c->b, (ltap_keras_node){.op = "And",
+                                                          .inputs = (uint32_t[]){y.mask, x.mask},
+                                                          .n_inputs = 2});
+        else if (y.mask == x.mask)
+            mask = y.mask;
+        y = ltap_keras_binary(c->b, op, y, x);
+        y.mask = mask;
+    }
+    return c->n_inputs == 1 ? ltap_keras_unary(c->b, "Identity", y) : y;
+}
+
+void ltap_keras_run_add(ltap_keras_call *c)
+{
+    c->outputs[0] = fold(c, "Add");
+}
+
+void ltap_keras_run_multiply(ltap_keras_call *c)
+{
+    c->outputs[0] = fold(c, "Mul");
+}
+
+void ltap_keras_run_maximum(ltap_keras_call *c)
+{
+    c->outputs[0] = fold(c, "Max");
+}
+
+void ltap_keras_run_minimum(ltap_keras_call *c)
+{
+    c->outputs[0] = fold(c, "Min");
+}
+
+void ltap_keras_run_average(ltap_keras_call *c)
+{
+    c->outputs[0] = ltap_keras_binary_scalar(c->b, "Div", fold(c, "Add"), (double)c->n_inputs);
+}
+
+void ltap_keras_run_subtract(ltap_keras_call *c)
+{
+    if (c->n_inputs != 2)
+        ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "it has %zu inputs; expected 2", c->n_inputs);
+    else
+        c->outputs[0] = fold(c, "Sub");
+}
+
+void ltap_keras_run_concatenate(ltap_keras_call *c)
+{
+    const int rank = c->inputs[0].rank;
+    bool masked = false;
+    int axis = ltap_keras_axis(c->b, ltap_keras_int(c, "axis", -1), rank);
+    for (size_t i = 0; i < c->n_inputs; i++) {
+        masked |= c->inputs[i].mask != LTAP_NO_VALUE;
+        if (c->inputs[i].rank != rank)
+            ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its inputs have %d and %d axes", rank,
+                             c->inputs[i].rank);
+    }
+    if (!ltap_keras_is_good(c->b))
+        return;
+    c->outputs[0] = ltap_keras_concat(c->b, c->inputs, c->n_inputs, axis);
+    for (size_t i = 1; masked && i < c->n_inputs; i++)
+        if (c->inputs[i].mask != c->inputs[0].mask || axis == 1) {
+            ltap_keras_cannot(c, "of inputs that are masked differently");
+            return;
+        }
+}
+
+/* Divides by the length along an axis. */
+static ltap_keras_tensor normalized(ltap_keras_call *c, ltap_keras_tensor x, int axis)
+{
+    const int64_t axes[1] = {axis};
+    ltap_keras_tensor sum = ltap_keras_reduce(c->b, "ReduceSumSquare", x, axes, 1, true);
+    sum = ltap_keras_binary_scalar(c->b, "Max", sum, 1e-12);
+    return ltap_keras_binary(c->b, "Div", x, ltap_keras_unary(c->b, "Sqrt", sum));
+}
+
+/* keras.backend.batch_dot over one axis each: all other axes stay, x's first. */
+static ltap_keras_tensor batch_dot(ltap_keras_call *c, ltap_keras_tensor x, int x_axis,
+                                   ltap_keras_tensor y, int y_axis)
+{
+    char equation[32] = "a";
+    ltap_keras_tensor parts[2] = {x, y};
+    int n = 1;
+    for (int i = 1; i < x.rank; i++)
+        equation[n++] = i == x_axis ? 'z' : (char)('a' + i);
+    equation[n++] = ',';
+    equation[n++] = 'a';
+    for (int i = 1; i < y.rank; i++)
+        equation[n++] = i == y_axis ? 'z' : (char)('j' + i);
+    equation[n++] = '-';
+    equation[n++] = '>';
+    equation[n++] = 'a';
+    for (int i = 1; i < x.rank; i++)
+        if (i != x_axis)
+            equation[n++] = (char)('a' + i);
+    for (int i = 1; i < y.rank; i++)
+        if (i != y_axis)
+            equation[n++] = (char)('j' + i);
+    equation[n] = '\0';
+    ltap_keras_tensor z = ltap_keras_einsum(c->b, equation, parts, 2);
+    z.mask = LTAP_NO_VALUE;
+    return z.rank == 1 ? ltap_keras_unsqueeze(c->b, z, 1) : z;
+}
+
+void ltap_keras_run_dot(ltap_keras_call *c)
+{
+    int64_t axes[2];
+    ltap_keras_list(c, "axes", -1, axes, 2);
+    if (c->n_inputs != 2)
+        ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "it has %zu inputs; expected 2", c->n_inputs);
+    if (!ltap_keras_is_good(c->b))
+        return;
+    ltap_keras_tensor x = c->inputs[0], y = c->inputs[1];
+    int x_axis = ltap_keras_axis(c->b, axes[0], x.rank);
+    int y_axis = ltap_keras_axis(c->b, axes[1], y.rank);
+    if (x_axis == 0 || y_axis == 0 || x.rank + y.rank > 10) {
+        ltap_keras_cannot(c, "over the batch");
+        return;
+    }
+    if (ltap_keras_bool(c, "normalize", false)) {
+        x = normalized(c, x, x_axis);
+        y = normalized(c, y, y_axis);
+    }
+    c->outputs[0] = batch_dot(c, x, x_axis, y, y_axis);
+}

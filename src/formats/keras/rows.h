@@ -1,0 +1,101 @@
+/* What each row of the table runs. Private to src/formats/keras. */
+#ifndef LTAP_FORMATS_KERAS_ROWS_H
+#define LTAP_FORMATS_KERAS_ROWS_H
+
+#include "formats/keras/net.h"
+
+/* How many axes the class has between batch and channels: the digit of Conv2D. */
+int ltap_keras_spatial(ltap_keras_call *c);
+
+/* The first input with channels second; and what was made of it as the layer hands it out. */
+ltap_keras_tensor ltap_keras_channels_second(ltap_keras_call *c);
+ltap_keras_tensor ltap_keras_as_given(ltap_keras_call *c, ltap_keras_tensor y);
+
+void ltap_keras_run_identity(ltap_keras_call *c);
+
+/* convolutions.c */
+void ltap_keras_run_conv(ltap_keras_call *c);
+void ltap_keras_run_depthwise(ltap_keras_call *c);
+void ltap_keras_run_separable(ltap_keras_call *c);
+void ltap_keras_run_conv_transpose(ltap_keras_call *c);
+
+/* pooling.c */
+void ltap_keras_run_pool(ltap_keras_call *c);
+void ltap_keras_run_global_pool(ltap_keras_call *c);
+void ltap_keras_run_adaptive_pool(ltap_keras_call *c);
+
+/* dense.c */
+void ltap_keras_run_dense(ltap_keras_call *c);
+void ltap_keras_run_einsum_dense(ltap_keras_call *c);
+void ltap_keras_run_embedding(ltap_keras_call *c);
+/* x times the weight [in,...] of a holder, its bias added where it has one; the last axis of x
+ * becomes the weight's other ones. */
+ltap_keras_tensor ltap_keras_project(ltap_keras_call *c, const char *holder, ltap_keras_tensor x,
+                                     int n_in);
+
+/* normalization.c */
+void ltap_keras_run_batch_norm(ltap_keras_call *c);
+void ltap_keras_run_layer_norm(ltap_keras_call *c);
+void ltap_keras_run_group_norm(ltap_keras_call *c);
+void ltap_keras_run_rms_norm(ltap_keras_call *c);
+void ltap_keras_run_unit_norm(ltap_keras_call *c);
+void ltap_keras_run_wrapped(ltap_keras_call *c); /* what training alone changes */
+
+/* preprocessing.c */
+void ltap_keras_run_normalization(ltap_keras_call *c);
+void ltap_keras_run_rescaling(ltap_keras_call *c);
+void ltap_keras_run_resizing(ltap_keras_call *c);
+void ltap_keras_run_up_sampling(ltap_keras_call *c);
+void ltap_keras_run_center_crop(ltap_keras_call *c);
+void ltap_keras_run_discretization(ltap_keras_call *c);
+void ltap_keras_run_category_encoding(ltap_keras_call *c);
+
+/* shapes.c */
+void ltap_keras_run_flatten(ltap_keras_call *c);
+void ltap_keras_run_reshape(ltap_keras_call *c);
+void ltap_keras_run_permute(ltap_keras_call *c);
+void ltap_keras_run_repeat_vector(ltap_keras_call *c);
+void ltap_keras_run_zero_padding(ltap_keras_call *c);
+void ltap_keras_run_cropping(ltap_keras_call *c);
+
+/* merging.c */
+void ltap_keras_run_add(ltap_keras_call *c);
+void ltap_keras_run_subtract(ltap_keras_call *c);
+void ltap_keras_run_multiply(ltap_keras_call *c);
+void ltap_keras_run_average(ltap_keras_call *c);
+void ltap_keras_run_maximum(ltap_keras_call *c);
+void ltap_keras_run_minimum(ltap_keras_call *c);
+void ltap_keras_run_concatenate(ltap_keras_call *c);
+void ltap_keras_run_dot(ltap_keras_call *c);
+
+/* activations.c */
+void ltap_keras_run_activation(ltap_keras_call *c);
+void ltap_keras_run_relu(ltap_keras_call *c);
+void ltap_keras_run_leaky_relu(ltap_keras_call *c);
+void ltap_keras_run_elu(ltap_keras_call *c);
+void ltap_keras_run_prelu(ltap_keras_call *c);
+void ltap_keras_run_thresholded_relu(ltap_keras_call *c);
+void ltap_keras_run_softmax(ltap_keras_call *c);
+/* A function of keras.activations by name, with its defaults; NULL value: there is none. */
+bool ltap_keras_function(ltap_keras_call *c, const char *name, const ltap_json *arguments,
+                         ltap_keras_tensor x, ltap_keras_tensor *y);
+
+/* recurrent.c */
+void ltap_keras_run_lstm(ltap_keras_call *c);
+void ltap_keras_run_gru(ltap_keras_call *c);
+void ltap_keras_run_simple_rnn(ltap_keras_call *c);
+void ltap_keras_run_bidirectional(ltap_keras_call *c);
+void ltap_keras_run_time_distributed(ltap_keras_call *c);
+
+/* attention.c */
+void ltap_keras_run_multi_head(ltap_keras_call *c);
+void ltap_keras_run_grouped_query(ltap_keras_call *c);
+void ltap_keras_run_attention(ltap_keras_call *c);
+void ltap_keras_run_additive_attention(ltap_keras_call *c);
+
+/* masking.c */
+void ltap_keras_run_masking(ltap_keras_call *c);
+/* mask as numbers, 1 where a step counts: float32[batch,time] */
+ltap_keras_tensor ltap_keras_mask_numbers(ltap_keras_call *c, const ltap_keras_tensor *x);
+
+#endif
