@@ -18,7 +18,7 @@ import torchvision
 
 from parity_tool import TOLERANCE, Tool, difference, tensors_of
 
-FAMILIES = ("efficientnet", "regnet", "convnext")
+FAMILIES = ("efficientnet", "regnet", "convnext", "vit")
 NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
          "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "vgg11", "vgg13",
          "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "alexnet") + tuple(
@@ -81,6 +81,7 @@ def truth(model, x):
 def check(name, tool, folder):
     model = make(name)
     size = (65, 97) if name in SEGMENTATION or "vgg" not in name and name != "alexnet" else (96, 113)
+    size = (model.image_size,) * 2 if hasattr(model, "image_size") else size
     x = torch.randn(2, 3, *size)
     np.save(os.path.join(folder, "x.npy"), x.numpy())
     path = os.path.join(folder, name + ".pth")

@@ -21,6 +21,6 @@ typedef struct ltap_architecture {
 #define LTAP_SEGMENTATION                   "{\"resize\":520," LTAP_IMAGENET_COLOURS "}"
 
 extern const ltap_architecture ltap_torch_resnet, ltap_torch_vgg, ltap_torch_alexnet,
-    ltap_torch_efficientnet, ltap_torch_regnet, ltap_torch_convnext;
+    ltap_torch_efficientnet, ltap_torch_regnet, ltap_torch_convnext, ltap_torch_vit;
 
 #endif

@@ -13,12 +13,17 @@ uint32_t ltap_build_node(ltap_builder *b, ltap_node node);
 uint32_t ltap_build_op(ltap_builder *b, const char *op_type, size_t count, const uint32_t *inputs);
 uint32_t ltap_build_op_along(ltap_builder *b, const char *op_type, int64_t axis, size_t count,
                              const uint32_t *inputs);
+/* dims: 0 keeps the size, -1 takes the rest. */
+uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const int64_t *dims);
+/* The sizes of axes first to end - 1, as int64 numbers. */
+uint32_t ltap_build_sizes(ltap_builder *b, uint32_t value, int64_t first, int64_t end);
 uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, const int64_t *perm);
 void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
                      const int64_t *ints);
 const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count);
-/* Constants that are in no file: a number, a list of integers. */
+/* Constants that are in no file: a number, an integer, a list of integers. */
 uint32_t ltap_build_number(ltap_builder *b, float number);
+uint32_t ltap_build_index(ltap_builder *b, int64_t index);
 uint32_t ltap_build_list(ltap_builder *b, size_t count, const int64_t *ints);
 /* A weight of the module that runs, as float32; NULL: it is not there, or not such a tensor. */
 const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
@@ -26,6 +31,9 @@ const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, in
 /* The same, refused where it is missing. */
 const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int rank,
                                          uint32_t *value);
+/* A weight of just that shape. */
+void ltap_build_shaped(ltap_builder *b, const char *leaf, int rank, const int64_t *dims,
+                       uint32_t *value);
 /* A vector of so many elements, refused where it is not that. */
 void ltap_build_vector(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value);
 

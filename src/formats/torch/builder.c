@@ -184,6 +184,22 @@ uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, cons
                                           .n_attrs = 1});
 }
 
+uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const int64_t *dims)
+{
+    return ltap_build_op(b, "Reshape", 2, (uint32_t[]){value, ltap_build_list(b, rank, dims)});
+}
+
+uint32_t ltap_build_sizes(ltap_builder *b, uint32_t value, int64_t first, int64_t end)
+{
+    ltap_attr attrs[2] = {{.name = "start", .kind = LTAP_ATTR_INT, .count = 1, .u.i = first},
+                          {.name = "end", .kind = LTAP_ATTR_INT, .count = 1, .u.i = end}};
+    return ltap_build_node(b, (ltap_node){.op_type = "Shape",
+                                          .inputs = &value,
+                                          .n_inputs = 1,
+                                          .attrs = ltap_build_attrs(b, attrs, 2),
+                                          .n_attrs = 2});
+}
+
 void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
                      const int64_t *ints)
 {
@@ -211,12 +227,14 @@ const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_
     return block;
 }
 
-static ltap_status add_number(ltap_builder *b, float number, uint32_t *value)
+static ltap_status add_scalar(ltap_builder *b, ltap_dtype dtype, const void *number,
+                              uint32_t *value)
 {
     void *block;
-    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof number, &block, b->error));
-    memcpy(block, &number, sizeof number);
-    ltap_tensor tensor = ltap_tensor_make(LTAP_FLOAT32, 0, NULL, block);
+    ltap_tensor tensor = ltap_tensor_make(dtype, 0, NULL, NULL);
+    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, ltap_tensor_bytes(&tensor), &block, b->error));
+    memcpy(block, number, ltap_tensor_bytes(&tensor));
+    tensor.data = block;
     return ltap_graph_constant(b->graph, "number", &tensor, value, b->error);
 }
 
@@ -224,7 +242,15 @@ uint32_t ltap_build_number(ltap_builder *b, float number)
 {
     uint32_t value = LTAP_NO_VALUE;
     if (ltap_build_is_good(b))
-        ltap_build_take(b, add_number(b, number, &value));
+        ltap_build_take(b, add_scalar(b, LTAP_FLOAT32, &number, &value));
+    return value;
+}
+
+uint32_t ltap_build_index(ltap_builder *b, int64_t index)
+{
+    uint32_t value = LTAP_NO_VALUE;
+    if (ltap_build_is_good(b))
+        ltap_build_take(b, add_scalar(b, LTAP_INT64, &index, &value));
     return value;
 }
 
@@ -315,6 +341,16 @@ const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int 
     return tensor;
 }
 
+void ltap_build_shaped(ltap_builder *b, const char *leaf, int rank, const int64_t *dims,
+                       uint32_t *value)
+{
+    const ltap_torch_tensor *tensor = ltap_build_need(b, leaf, rank, value);
+    ltap_tensor wanted = ltap_tensor_make(LTAP_FLOAT32, rank, dims, NULL);
+    if (tensor != NULL && !ltap_tensor_same_shape(&tensor->shape, &wanted))
+        ltap_build_refuse(b, "'%s' is %s; expected %s", tensor->name,
+                          ltap_tensor_text(&tensor->shape).text, ltap_tensor_text(&wanted).text);
+}
+
 void ltap_build_vector(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value)
 {
     const ltap_torch_tensor *tensor = ltap_build_need(b, leaf, 1, value);
@@ -337,6 +373,31 @@ const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoin
 int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis)
 {
     return tensor != NULL && axis < tensor->shape.rank ? tensor->shape.dims[axis] : 0;
+}
+
+/* A name with `todays` instead of the bytes from `at` on that are `part`. */
+static ltap_status give_name(ltap_builder *b, uint32_t index, const char *at, const char *part,
+                             const char *todays)
+{
+    ltap_torch_checkpoint *c = b->checkpoint;
+    ltap_torch_tensor *tensor = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, index);
+    const char *name;
+    LTAP_TRY(ltap_arena_format(c->arena, &name, b->error, "%.*s%s%s", (int)(at - tensor->name),
+                               tensor->name, todays, at + strlen(part)));
+    if (ltap_torch_find(c, name) != NULL)
+        return LTAP_OK;
+    tensor->name = name;
+    return ltap_map_set(&c->tensor_by_name, name, strlen(name), index, b->error);
+}
+
+void ltap_torch_rename(ltap_builder *b, const char *part, const char *todays)
+{
+    for (uint32_t i = 0; i < b->checkpoint->tensors.count; i++) {
+        const char *name = LTAP_VECTOR_AT(&b->checkpoint->tensors, ltap_torch_tensor, i)->name;
+        const char *at = strstr(name, part);
+        if (at != NULL)
+            ltap_build_take(b, give_name(b, i, at, part, todays));
+    }
 }
 
 bool ltap_torch_any(const ltap_torch_checkpoint *c, const char *prefix)

@@ -65,14 +65,15 @@ ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_sig
 ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y); /* channels: y's */
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
-/* A weight f32[channels,1,1] of the module that runs. */
-ltap_signal ltap_build_scale(ltap_builder *b, const char *leaf, int64_t channels);
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x);
 ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t count);
 /* Bilinear, without aligned corners, to the height and width of another value. */
 ltap_signal ltap_build_resize_like(ltap_builder *b, ltap_signal x, ltap_signal like);
 
 ltap_signal ltap_build_input(ltap_builder *b, const char *name, int64_t channels);
+/* Of images of one size only. */
+ltap_signal ltap_build_square_input(ltap_builder *b, const char *name, int64_t channels,
+                                    int64_t side);
 /* rank: 2 (batch, features) or 4. */
 void ltap_build_output(ltap_builder *b, const char *name, ltap_signal x, int rank);
 
@@ -82,6 +83,9 @@ const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoin
 bool ltap_torch_any(const ltap_torch_checkpoint *checkpoint, const char *prefix); /* a name */
 /* The first number n for which no tensor's name begins with prefix, n and a dot. */
 int ltap_torch_count(const ltap_torch_checkpoint *checkpoint, const char *prefix);
+/* Gives tensors whose names hold a part of old times today's, as PyTorch does when it loads them.
+ */
+void ltap_torch_rename(ltap_builder *b, const char *part, const char *todays);
 int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis); /* 0: not there */
 void ltap_build_refuse(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);
 void ltap_build_summary(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);

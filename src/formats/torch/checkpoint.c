@@ -237,18 +237,22 @@ static ltap_status read_safetensors(ltap_torch_checkpoint *c, ltap_error *error)
     return LTAP_OK;
 }
 
-/* Bytes of the first part of all names, with its dot; 0: they differ. */
+/* Bytes of the first part of all names, with its dot; 0: they differ, or no name has more. */
 static size_t shared_part(const ltap_torch_checkpoint *c)
 {
     const char *first = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, 0)->name;
     const char *dot = strchr(first, '.');
-    if (dot == NULL || strchr(dot + 1, '.') == NULL)
+    bool more = false;
+    if (dot == NULL)
         return 0;
     size_t bytes = (size_t)(dot - first) + 1;
-    for (size_t i = 1; i < c->tensors.count; i++)
-        if (strncmp(LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->name, first, bytes) != 0)
+    for (size_t i = 0; i < c->tensors.count; i++) {
+        const char *name = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->name;
+        if (strncmp(name, first, bytes) != 0)
             return 0;
-    return bytes;
+        more = more || strchr(name + bytes, '.') != NULL;
+    }
+    return more ? bytes : 0;
 }
 
 /* "module.conv1.weight" is "conv1.weight" where every name begins so. */

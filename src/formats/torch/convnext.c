@@ -1,6 +1,7 @@
 /* ConvNeXt (Liu et al. 2022), as torchvision has it. All sizes are told by the shapes. */
 #include "formats/torch/architecture.h"
 #include "formats/torch/blocks.h"
+#include "formats/torch/build.h"
 #include "formats/torch/rows.h"
 
 #include <stdio.h>
@@ -64,7 +65,9 @@ static ltap_signal block(ltap_builder *b, int number, ltap_signal x)
     y = ltap_build_linear_rows(b, "5", y, true);
     y = ltap_build_permute_to_image(b, "6", y);
     ltap_build_leave(b);
-    y = ltap_build_multiply(b, ltap_build_scale(b, "layer_scale", y.channels), y);
+    uint32_t scale;
+    ltap_build_shaped(b, "layer_scale", 3, (int64_t[]){y.channels, 1, 1}, &scale);
+    y = ltap_build_multiply(b, (ltap_signal){scale, y.channels}, y);
     y = ltap_build_stochastic_depth(b, "stochastic_depth", y);
     x = ltap_build_add(b, y, x);
     ltap_build_leave(b);

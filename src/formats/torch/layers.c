@@ -193,17 +193,6 @@ ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y)
     return (ltap_signal){product, y.channels};
 }
 
-ltap_signal ltap_build_scale(ltap_builder *b, const char *leaf, int64_t channels)
-{
-    ltap_signal scale = {0, channels};
-    const ltap_torch_tensor *tensor = ltap_build_need(b, leaf, 3, &scale.value);
-    if (tensor != NULL && (tensor->shape.dims[0] != channels || tensor->shape.dims[1] != 1 ||
-                           tensor->shape.dims[2] != 1))
-        ltap_build_refuse(b, "'%s' is %s; expected one number for each of %lld channels",
-                          tensor->name, ltap_tensor_text(&tensor->shape).text, (long long)channels);
-    return scale;
-}
-
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x)
 {
     return unary(b, "Flatten", x);

@@ -9,10 +9,11 @@
 #include <string.h>
 
 static const ltap_architecture *const architectures[] = {
-    &ltap_torch_resnet,       &ltap_torch_vgg,    &ltap_torch_alexnet,
-    &ltap_torch_efficientnet, &ltap_torch_regnet, &ltap_torch_convnext};
+    &ltap_torch_resnet, &ltap_torch_vgg,      &ltap_torch_alexnet, &ltap_torch_efficientnet,
+    &ltap_torch_regnet, &ltap_torch_convnext, &ltap_torch_vit};
 
-#define READS "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet, EfficientNet, RegNet, ConvNeXt"
+#define READS                                                                                      \
+    "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet, EfficientNet, RegNet, ConvNeXt, Vision Transformer"
 
 static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
 {
