@@ -9,10 +9,10 @@ ltap_signal ltap_build_conv_norm(ltap_builder *b, const char *name, ltap_signal 
     ltap_conv conv = layer->conv;
     conv.padding = conv.padding != 0 ? conv.padding : LTAP_SAME;
     ltap_build_enter(b, layer->class_name ? layer->class_name : LTAP_CONV_NORM, name);
-    x = ltap_build_conv(b, "0", x, conv);
-    x = ltap_build_batch_norm(b, "1", x, layer->epsilon != 0 ? layer->epsilon : 1e-5);
+    x = ltap_build_conv(b, LTAP_NEXT, x, conv);
+    x = ltap_build_batch_norm(b, LTAP_NEXT, x, layer->epsilon != 0 ? layer->epsilon : 1e-5);
     if (layer->activation != NULL)
-        x = ltap_build_activation(b, "2", layer->activation, x);
+        x = ltap_build_activation(b, LTAP_NEXT, layer->activation, x);
     ltap_build_leave(b);
     return x;
 }

@@ -8,6 +8,28 @@
 
 #define MAX_NAME 512
 
+/* A module that runs. */
+typedef struct running {
+    const char *name;
+    int next; /* number of its next child that is called so */
+} running;
+
+void ltap_builder_init(ltap_builder *b)
+{
+    ltap_memory *memory = b->checkpoint->source->memory;
+    b->summary = "";
+    ltap_vector_init(&b->path, memory, 1);
+    ltap_vector_init(&b->scopes, memory, 1);
+    ltap_vector_init(&b->names, memory, sizeof(running));
+}
+
+void ltap_builder_clear(ltap_builder *b)
+{
+    ltap_vector_clear(&b->names);
+    ltap_vector_clear(&b->scopes);
+    ltap_vector_clear(&b->path);
+}
+
 bool ltap_build_is_good(const ltap_builder *b)
 {
     return b->status == LTAP_OK;
@@ -42,20 +64,28 @@ void ltap_build_summary(ltap_builder *b, const char *format, ...)
                     ltap_arena_text(&b->graph->arena, text, strlen(text), &b->summary, b->error));
 }
 
+static ltap_status enter(ltap_builder *b, const char *class_name, const char *name)
+{
+    running child = {NULL, 0};
+    char number[16];
+    if (name == LTAP_NEXT) {
+        int *next = b->names.count > 0
+                        ? &LTAP_VECTOR_AT(&b->names, running, b->names.count - 1)->next
+                        : &b->next;
+        snprintf(number, sizeof number, "%d", (*next)++);
+        name = number;
+    }
+    LTAP_TRY(ltap_text_format(&b->path, b->error, "%s%s", b->path.count ? "." : "", name));
+    LTAP_TRY(
+        ltap_text_format(&b->scopes, b->error, "%s\t%s\n", (const char *)b->path.data, class_name));
+    LTAP_TRY(ltap_arena_text(&b->graph->arena, name, strlen(name), &child.name, b->error));
+    return ltap_vector_push(&b->names, &child, b->error);
+}
+
 void ltap_build_enter(ltap_builder *b, const char *class_name, const char *name)
 {
-    if (!ltap_build_is_good(b))
-        return;
-    ltap_build_take(b,
-                    ltap_text_format(&b->path, b->error, "%s%s", b->path.count ? "." : "", name));
     if (ltap_build_is_good(b))
-        ltap_build_take(b, ltap_text_format(&b->scopes, b->error, "%s\t%s\n",
-                                            (const char *)b->path.data, class_name));
-    const char *copy;
-    if (ltap_build_is_good(b))
-        ltap_build_take(b, ltap_arena_text(&b->graph->arena, name, strlen(name), &copy, b->error));
-    if (ltap_build_is_good(b))
-        ltap_build_take(b, ltap_vector_push(&b->names, &copy, b->error));
+        ltap_build_take(b, enter(b, class_name, name));
 }
 
 void ltap_build_enter_at(ltap_builder *b, const char *class_name, int number)
@@ -75,7 +105,7 @@ void ltap_build_leave(ltap_builder *b)
 {
     if (!ltap_build_is_good(b))
         return;
-    size_t bytes = strlen(*LTAP_VECTOR_AT(&b->names, const char *, --b->names.count));
+    size_t bytes = strlen(LTAP_VECTOR_AT(&b->names, running, --b->names.count)->name);
     cut(&b->path, b->path.count > bytes ? b->path.count - bytes - 1 : 0);
     const char *scopes = b->scopes.data;
     size_t end = b->scopes.count - 1;
@@ -95,7 +125,7 @@ static ltap_status name_scope(const ltap_builder *b, ltap_vector *scope)
 {
     size_t last = 0; /* where the part before begins */
     for (size_t i = 0; i < b->names.count; i++) {
-        const char *name = *LTAP_VECTOR_AT(&b->names, const char *, i);
+        const char *name = LTAP_VECTOR_AT(&b->names, running, i)->name;
         char parent[MAX_NAME] = "";
         if (name[0] >= '0' && name[0] <= '9' && i > 0)
             snprintf(parent, sizeof parent, "%s.", (const char *)scope->data + last);
@@ -368,6 +398,11 @@ const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoin
     vsnprintf(name, sizeof name, format, list);
     va_end(list);
     return ltap_torch_find(checkpoint, name);
+}
+
+const ltap_torch_tensor *ltap_build_child(const ltap_builder *b, const char *name)
+{
+    return ltap_torch_findf(b->checkpoint, "%s.%s", ltap_build_path(b), name);
 }
 
 int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis)

@@ -16,7 +16,8 @@ typedef struct ltap_builder {
     ltap_vector scopes;  /* char: a line per module that runs, outermost first: path, tab, class */
     const char *summary; /* set by the architecture: "resnet18: ..." */
     const char *preprocess; /* set where it is not the architecture's */
-    ltap_vector names;      /* const char *: of the modules that run */
+    ltap_vector names;      /* of the modules that run, see builder.c */
+    int next;               /* number of the next module that is called so */
     ltap_status status;
     ltap_error *error;
 } ltap_builder;
@@ -26,6 +27,13 @@ typedef struct ltap_signal {
     uint32_t value;
     int64_t channels;
 } ltap_signal;
+
+/* b: zeroed but for checkpoint, graph and error. */
+void ltap_builder_init(ltap_builder *b);
+void ltap_builder_clear(ltap_builder *b);
+
+/* As a module's name: the next number, as the children of a Sequential are called. */
+#define LTAP_NEXT NULL
 
 /* A module begins or ends. name may hold dots, where containers are never called ("convs.0").
  * class_name: "torchvision.models.resnet.BasicBlock". */
@@ -80,6 +88,8 @@ void ltap_build_output(ltap_builder *b, const char *name, ltap_signal x, int ran
 /* "path" with a printed name behind, for questions to the checkpoint; NULL: no such tensor. */
 const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoint,
                                           const char *format, ...) LTAP_PRINTF(2, 3);
+/* A tensor below the module that runs, for questions; NULL: there is none. */
+const ltap_torch_tensor *ltap_build_child(const ltap_builder *b, const char *name);
 bool ltap_torch_any(const ltap_torch_checkpoint *checkpoint, const char *prefix); /* a name */
 /* The first number n for which no tensor's name begins with prefix, n and a dot. */
 int ltap_torch_count(const ltap_torch_checkpoint *checkpoint, const char *prefix);

@@ -6,14 +6,13 @@
 #include "formats/torch/architecture.h"
 #include "formats/torch/torch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const ltap_architecture *const architectures[] = {
     &ltap_torch_resnet, &ltap_torch_vgg,      &ltap_torch_alexnet, &ltap_torch_efficientnet,
-    &ltap_torch_regnet, &ltap_torch_convnext, &ltap_torch_vit};
-
-#define READS                                                                                      \
-    "ResNet, ResNeXt, Wide ResNet, VGG, AlexNet, EfficientNet, RegNet, ConvNeXt, Vision Transformer"
+    &ltap_torch_regnet, &ltap_torch_convnext, &ltap_torch_vit,     &ltap_torch_mobilenet_v3,
+};
 
 static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
 {
@@ -40,14 +39,24 @@ static const ltap_torch_tensor *find_unused(const ltap_torch_checkpoint *c)
     return NULL;
 }
 
+/* "ResNet, VGG" */
+static void list_names(char *text, size_t size)
+{
+    for (size_t i = 0, at = 0; i < sizeof architectures / sizeof *architectures && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "",
+                               architectures[i]->name);
+}
+
 static ltap_status unknown(const ltap_torch_checkpoint *c, ltap_error *error)
 {
+    char names[512];
     const ltap_torch_tensor *first =
         c->tensors.count > 0 ? LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, 0) : NULL;
+    list_names(names, sizeof names);
     return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
                           "the network of this %s is not one that layertap builds (%s): its %zu "
                           "tensors begin with '%.100s' %s; export it with torch.onnx.export",
-                          c->layout, READS, c->tensors.count, first ? first->name : "",
+                          c->layout, names, c->tensors.count, first ? first->name : "",
                           first ? ltap_tensor_text(&first->shape).text : "");
 }
 
@@ -56,14 +65,10 @@ static ltap_status build(ltap_torch_checkpoint *c, ltap_graph *graph, ltap_error
     const ltap_architecture *row = recognise(c);
     if (row == NULL)
         return unknown(c, error);
-    ltap_builder b = {.checkpoint = c, .graph = graph, .error = error, .summary = ""};
-    ltap_vector_init(&b.path, c->source->memory, 1);
-    ltap_vector_init(&b.scopes, c->source->memory, 1);
-    ltap_vector_init(&b.names, c->source->memory, sizeof(const char *));
+    ltap_builder b = {.checkpoint = c, .graph = graph, .error = error};
+    ltap_builder_init(&b);
     row->build(&b);
-    ltap_vector_clear(&b.names);
-    ltap_vector_clear(&b.scopes);
-    ltap_vector_clear(&b.path);
+    ltap_builder_clear(&b);
     const ltap_torch_tensor *unused = b.status == LTAP_OK ? find_unused(c) : NULL;
     if (unused != NULL)
         b.status = ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "it has '%.100s' %s, too",

@@ -2,6 +2,7 @@
  * torchvision has them: a bottleneck's stride is at its 3x3 convolution.
  */
 #include "formats/torch/resnet.h"
+#include "formats/torch/blocks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,19 +51,13 @@ static variant read_variant(const ltap_torch_checkpoint *c, const char *prefix)
     return found;
 }
 
-/* The whole path of the block that runs, for questions about its weights. */
-static bool has(const ltap_builder *b, const char *leaf)
-{
-    return ltap_torch_findf(b->checkpoint, "%s.%s", (const char *)b->path.data, leaf) != NULL;
-}
-
 static ltap_signal downsample(ltap_builder *b, ltap_signal x, int64_t stride)
 {
-    if (b->status != LTAP_OK || !has(b, "downsample.0.weight"))
+    if (ltap_build_child(b, "downsample.0.weight") == NULL)
         return x;
-    ltap_build_enter(b, "torch.nn.modules.container.Sequential", "downsample");
-    x = ltap_build_conv(b, "0", x, (ltap_conv){.stride = stride});
-    x = ltap_build_batch_norm(b, "1", x, 1e-5);
+    ltap_build_enter(b, LTAP_SEQUENTIAL, "downsample");
+    x = ltap_build_conv(b, LTAP_NEXT, x, (ltap_conv){.stride = stride, .kernel = 1, .groups = 1});
+    x = ltap_build_batch_norm(b, LTAP_NEXT, x, 1e-5);
     ltap_build_leave(b);
     return x;
 }
@@ -73,26 +68,32 @@ typedef struct placing {
 
 static ltap_signal basic_block(ltap_builder *b, ltap_signal x, placing at)
 {
-    ltap_signal y = ltap_build_conv(b, "conv1", x, (ltap_conv){.stride = at.stride, .padding = 1});
+    const ltap_conv first = {.stride = at.stride, .padding = 1, .kernel = 3, .groups = 1};
+    const ltap_conv second = {.padding = 1, .kernel = 3, .groups = 1};
+    ltap_signal y = ltap_build_conv(b, "conv1", x, first);
     y = ltap_build_batch_norm(b, "bn1", y, 1e-5);
     y = ltap_build_relu(b, "relu", y);
-    y = ltap_build_conv(b, "conv2", y, (ltap_conv){.padding = 1});
+    y = ltap_build_conv(b, "conv2", y, second);
     y = ltap_build_batch_norm(b, "bn2", y, 1e-5);
     y = ltap_build_add(b, y, downsample(b, x, at.stride));
     return ltap_build_relu(b, "relu", y);
 }
 
-static ltap_signal bottleneck(ltap_builder *b, ltap_signal x, placing at)
+static ltap_signal bottleneck(ltap_builder *b, const variant *v, ltap_signal x, placing at)
 {
-    ltap_signal y = ltap_build_conv(b, "conv1", x, (ltap_conv){0});
+    const ltap_conv pointwise = {.kernel = 1, .groups = 1};
+    const ltap_conv grouped = {.stride = at.stride,
+                               .padding = at.dilation,
+                               .dilation = at.dilation,
+                               .kernel = 3,
+                               .groups = v->groups};
+    ltap_signal y = ltap_build_conv(b, "conv1", x, pointwise);
     y = ltap_build_batch_norm(b, "bn1", y, 1e-5);
     y = ltap_build_relu(b, "relu", y);
-    y = ltap_build_conv(
-        b, "conv2", y,
-        (ltap_conv){.stride = at.stride, .padding = at.dilation, .dilation = at.dilation});
+    y = ltap_build_conv(b, "conv2", y, grouped);
     y = ltap_build_batch_norm(b, "bn2", y, 1e-5);
     y = ltap_build_relu(b, "relu", y);
-    y = ltap_build_conv(b, "conv3", y, (ltap_conv){0});
+    y = ltap_build_conv(b, "conv3", y, pointwise);
     y = ltap_build_batch_norm(b, "bn3", y, 1e-5);
     y = ltap_build_add(b, y, downsample(b, x, at.stride));
     return ltap_build_relu(b, "relu", y);
@@ -104,10 +105,10 @@ static ltap_signal stage(ltap_builder *b, const variant *v, int number, ltap_sig
 {
     char name[16];
     snprintf(name, sizeof name, "layer%d", number);
-    ltap_build_enter(b, "torch.nn.modules.container.Sequential", name);
+    ltap_build_enter(b, LTAP_SEQUENTIAL, name);
     for (int i = 0; i < v->blocks[number - 1]; i++) {
-        ltap_build_enter_at(b, v->bottleneck ? RESNET "Bottleneck" : RESNET "BasicBlock", i);
-        x = v->bottleneck ? bottleneck(b, x, at[i > 0]) : basic_block(b, x, at[i > 0]);
+        ltap_build_enter(b, v->bottleneck ? RESNET "Bottleneck" : RESNET "BasicBlock", LTAP_NEXT);
+        x = v->bottleneck ? bottleneck(b, v, x, at[i > 0]) : basic_block(b, x, at[i > 0]);
         ltap_build_leave(b);
     }
     ltap_build_leave(b);

@@ -50,7 +50,7 @@ static ltap_signal build_features(ltap_builder *b, const features *f, ltap_signa
     ltap_build_enter(b, SEQUENTIAL, "features");
     for (int at = 0; at >= 0; at = next) {
         int64_t side = ltap_torch_dim(conv_at(b->checkpoint, at), 2);
-        ltap_conv conv = {.padding = side / 2, .bias = true};
+        ltap_conv conv = {.padding = side / 2, .groups = 1, .bias = true};
         if (at == 0)
             conv =
                 (ltap_conv){.stride = f->first_stride, .padding = f->first_padding, .bias = true};
