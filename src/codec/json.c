@@ -20,6 +20,7 @@ typedef struct reader {
     size_t size, at;
     uint64_t base;
     int depth;
+    bool python; /* NaN and Infinity are numbers */
     ltap_arena *arena;
     ltap_error *error;
 } reader;
@@ -331,6 +332,25 @@ static ltap_status read_nested(reader *r, ltap_json *value, bool is_object)
     return LTAP_OK;
 }
 
+/* What Python's json writes for numbers that JSON lacks. */
+static bool read_python(reader *r, ltap_json *value)
+{
+    static const struct {
+        const char *word;
+        double number;
+    } words[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+    for (size_t i = 0; r->python && i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i].word);
+        if (r->size - r->at < n || memcmp(r->text + r->at, words[i].word, n) != 0)
+            continue;
+        r->at += n;
+        value->kind = LTAP_JSON_DOUBLE;
+        value->number = words[i].number;
+        return true;
+    }
+    return false;
+}
+
 static ltap_status read_word(reader *r, ltap_json *value)
 {
     static const struct {
@@ -363,24 +383,43 @@ static ltap_status read_value(reader *r, ltap_json *value)
         value->kind = LTAP_JSON_STRING;
         return read_string(r, &value->text, &value->text_bytes);
     }
+    if (read_python(r, value))
+        return LTAP_OK;
     if (c == '-' || (c >= '0' && c <= '9'))
         return read_number(r, value);
     return read_word(r, value);
+}
+
+static ltap_status parse(reader *r, const ltap_json **value)
+{
+    void *block;
+    LTAP_TRY(ltap_arena_take(r->arena, 1, sizeof(ltap_json), &block, r->error));
+    skip_space(r);
+    LTAP_TRY(read_value(r, block));
+    skip_space(r);
+    if (r->at != r->size)
+        return expected(r, "the end");
+    *value = block;
+    return LTAP_OK;
 }
 
 ltap_status ltap_json_parse(const void *bytes, size_t size, uint64_t base, ltap_arena *arena,
                             const ltap_json **value, ltap_error *error)
 {
     reader r = {.text = bytes, .size = size, .base = base, .arena = arena, .error = error};
-    void *block;
-    LTAP_TRY(ltap_arena_take(arena, 1, sizeof(ltap_json), &block, error));
-    skip_space(&r);
-    LTAP_TRY(read_value(&r, block));
-    skip_space(&r);
-    if (r.at != r.size)
-        return expected(&r, "the end");
-    *value = block;
-    return LTAP_OK;
+    return parse(&r, value);
+}
+
+ltap_status ltap_json_parse_python(const void *bytes, size_t size, uint64_t base, ltap_arena *arena,
+                                   const ltap_json **value, ltap_error *error)
+{
+    reader r = {.text = bytes,
+                .size = size,
+                .base = base,
+                .python = true,
+                .arena = arena,
+                .error = error};
+    return parse(&r, value);
 }
 
 const ltap_json *ltap_json_find(const ltap_json *object, const char *key)

@@ -51,6 +51,10 @@ typedef struct ltap_json {
 ltap_status ltap_json_parse(const void *bytes, size_t size, uint64_t base, ltap_arena *arena,
                             const ltap_json **value, ltap_error *error);
 
+/* The same for what Python's json writes: NaN, Infinity and -Infinity are numbers, too. */
+ltap_status ltap_json_parse_python(const void *bytes, size_t size, uint64_t base, ltap_arena *arena,
+                                   const ltap_json **value, ltap_error *error);
+
 /* Member of an object by key; NULL where there is none, or object is none or NULL. */
 const ltap_json *ltap_json_find(const ltap_json *object, const char *key);
 

@@ -1,13 +1,14 @@
 /* The table of model formats, and what to say of files that are none of them. */
 #include "formats/format.h"
 #include "base/error.h"
+#include "formats/export/export.h"
 #include "formats/keras/keras.h"
 #include "formats/onnx/onnx.h"
 #include "formats/torch/torch.h"
 #include <string.h>
 
-static const ltap_format *const formats[] = {&ltap_onnx_format, &ltap_torch_format,
-                                             &ltap_keras_format, NULL};
+static const ltap_format *const formats[] = {&ltap_onnx_format, &ltap_export_format,
+                                             &ltap_torch_format, &ltap_keras_format, NULL};
 
 #define READS  "layertap reads ONNX"
 #define EXPORT "; " READS ": export one with torch.onnx.export"

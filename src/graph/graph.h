@@ -162,7 +162,8 @@ struct ltap_graph {
     ltap_span span;                /* of the graph in the file */
     const ltap_span *other_fields; /* of graph and model, that no loader reads; each with its tag */
     size_t n_other_fields;
-    bool is_built;         /* not read from a file's nodes: these say themselves where they ran */
+    bool is_built;          /* not read from a file's nodes: these say themselves where they ran */
+    const char *built_from; /* what told that; NULL: the architecture */
     bool linked, captured; /* captured: nodes list what their subgraphs read */
 };
 

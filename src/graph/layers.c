@@ -103,6 +103,8 @@ static ltap_status read_scopes(ltap_layers *layers, ltap_flow *flow, ltap_scopes
     }
     layers->exporter = used ? (*from)->exporter : "";
     layers->source = used ? (*from)->what : "";
+    if (used && (*from)->read == read_built && layers->graph->built_from != NULL)
+        layers->source = layers->graph->built_from;
     if (layers->exporter[0] != '\0') /* what others call a scope says less about what ran */
         LTAP_TRY(ltap_flow_constants(layers, scopes, flow, error));
     if (used && (*from)->unordered)

@@ -277,7 +277,7 @@ static ltap_status strip_prefix(ltap_torch_checkpoint *c, ltap_error *error)
     return LTAP_OK;
 }
 
-ltap_status ltap_torch_read(ltap_torch_checkpoint *c, ltap_error *error)
+void ltap_torch_init(ltap_torch_checkpoint *c)
 {
     ltap_vector_init(&c->storages, c->source->memory, sizeof(ltap_torch_storage));
     ltap_vector_init(&c->tensors, c->source->memory, sizeof(ltap_torch_tensor));
@@ -285,6 +285,11 @@ ltap_status ltap_torch_read(ltap_torch_checkpoint *c, ltap_error *error)
     ltap_map_init(&c->tensor_by_name, c->source->memory);
     c->layout = "PyTorch checkpoint";
     c->prefix = "";
+}
+
+ltap_status ltap_torch_read(ltap_torch_checkpoint *c, ltap_error *error)
+{
+    ltap_torch_init(c);
     if (is_legacy(c->source)) {
         LTAP_TRY(read_legacy(c, error));
     } else if (ltap_safetensors_probe(c->source->data, c->source->size)) {
@@ -294,7 +299,7 @@ ltap_status ltap_torch_read(ltap_torch_checkpoint *c, ltap_error *error)
         LTAP_TRY(read_zip(c, error));
     }
     LTAP_TRY(check_storages(c, error));
-    return strip_prefix(c, error);
+    return c->keeps_names ? LTAP_OK : strip_prefix(c, error);
 }
 
 void ltap_torch_clear(ltap_torch_checkpoint *c)

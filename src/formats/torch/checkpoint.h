@@ -38,12 +38,15 @@ typedef struct ltap_torch_checkpoint {
     ltap_vector tensors;  /* ltap_torch_tensor, in the file's order */
     ltap_map storage_by_key, tensor_by_name;
     const char *prefix; /* that all names had and lost: "module."; "" */
+    bool keeps_names;   /* set by the caller: names lose nothing */
 } ltap_torch_checkpoint;
 
 /* Whether the bytes begin as such a file does, as ltap_format.probe says it. */
 int ltap_torch_probe(const ltap_source *source);
 /* checkpoint: zeroed but for source and arena; to be cleared whatever the result. */
 ltap_status ltap_torch_read(ltap_torch_checkpoint *checkpoint, ltap_error *error);
+/* The same without a file: an empty table, to be filled with storages and ltap_torch_add. */
+void ltap_torch_init(ltap_torch_checkpoint *checkpoint);
 void ltap_torch_clear(ltap_torch_checkpoint *checkpoint);
 
 /* NULL: there is none. */
@@ -58,6 +61,7 @@ ltap_status ltap_torch_data(ltap_torch_checkpoint *checkpoint, const ltap_torch_
 extern const ltap_pickle_global ltap_torch_globals[];
 ltap_status ltap_torch_collect(ltap_torch_checkpoint *checkpoint, ltap_pickle *object,
                                ltap_error *error);
+/* Checks that all elements lie in the storage, then adds. */
 ltap_status ltap_torch_add(ltap_torch_checkpoint *checkpoint, const ltap_torch_tensor *tensor,
                            ltap_error *error);
 

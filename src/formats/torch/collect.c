@@ -204,7 +204,6 @@ static ltap_status read_tensor(ltap_torch_checkpoint *c, const char *name, const
         return BAD(value->offset, error, "tensor '%.100s' has %d sizes and %d strides", name,
                    tensor.shape.rank, strides_rank);
     tensor.shape.dtype = LTAP_VECTOR_AT(&c->storages, ltap_torch_storage, tensor.storage)->dtype;
-    LTAP_TRY(check_place(c, &tensor, error));
     return ltap_torch_add(c, &tensor, error);
 }
 
@@ -212,6 +211,7 @@ ltap_status ltap_torch_add(ltap_torch_checkpoint *c, const ltap_torch_tensor *te
                            ltap_error *error)
 {
     uint32_t known, index = (uint32_t)c->tensors.count;
+    LTAP_TRY(check_place(c, tensor, error));
     if (ltap_map_get(&c->tensor_by_name, tensor->name, strlen(tensor->name), &known))
         return BAD(tensor->at, error, "tensor '%.100s' stands twice in the file", tensor->name);
     LTAP_TRY(ltap_vector_push(&c->tensors, tensor, error));

@@ -1,0 +1,132 @@
+/* ATen's operators: a row each, and what their functions are written with.
+ *
+ * A row's function reads the arguments of the operation at hand by the names of ATen's schema, makes
+ * ONNX's operators of them, and says which values are the results. Whatever it cannot say with them
+ * it refuses. Arguments equal to their default are not in the file: each is asked for with it.
+ */
+#ifndef LTAP_FORMATS_EXPORT_ATEN_H
+#define LTAP_FORMATS_EXPORT_ATEN_H
+
+#include "formats/export/program.h"
+
+enum {
+    LTAP_ATEN_SAME = 1,    /* the result is the first argument itself, where the type is the same */
+    LTAP_ATEN_VIEW = 2,    /* results look at the memory of the first argument */
+    LTAP_ATEN_RESHAPE = 4, /* the same, or a copy where it does not lie in row-major order */
+    LTAP_ATEN_DENSE = 8,   /* a copy where it does not lie in row-major order, else it itself */
+};
+
+typedef struct ltap_aten_row {
+    const char *name; /* "relu", or with its overload "mean.dim"; first match wins */
+    void (*map)(ltap_program *p);
+    const char *op_type; /* for functions that serve several rows */
+    unsigned flags;
+    /* Of a view: its base with `part` in place of what the view shows. NULL: it cannot say. */
+    uint32_t (*back)(ltap_program *p, const ltap_entry *view, uint32_t part);
+} ltap_aten_row;
+
+/* NULL: layertap does not have it. target: "torch.ops.aten.relu.default", "_operator.mul". */
+const ltap_aten_row *ltap_aten_find(const char *target);
+/* Tables of the families, up to a row without name. */
+extern const ltap_aten_row ltap_aten_layers[], ltap_aten_math[], ltap_aten_reduce[],
+    ltap_aten_views[], ltap_aten_move[], ltap_aten_index[], ltap_aten_make[], ltap_aten_sizes[],
+    ltap_aten_windows[];
+
+/* --- args.c --------------------------------------------------------------------------------- */
+/* A tensor that flows. */
+typedef struct ltap_operand {
+    uint32_t value;
+    ltap_dtype dtype;
+    int rank;
+    const int64_t *dims; /* -1: free */
+} ltap_operand;
+static inline bool ltap_operand_is_there(ltap_operand operand)
+{
+    return operand.value != LTAP_NO_VALUE;
+}
+
+/* NULL: not there, or none. */
+const ltap_json *ltap_arg_find(const ltap_program *p, const char *name);
+/* The name in {"name": ...}, {"as_name": ...}, {"as_tensor": {"name": ...}}; NULL: none. */
+const char *ltap_arg_name(const ltap_json *json);
+/* A tensor; refused where there is none. */
+ltap_operand ltap_arg_tensor(ltap_program *p, const char *name);
+/* The same; value LTAP_NO_VALUE where there is none. */
+ltap_operand ltap_arg_optional(ltap_program *p, const char *name);
+/* A list of tensors; those that are none have LTAP_NO_VALUE. Borrowed. */
+size_t ltap_arg_tensors(ltap_program *p, const char *name, const ltap_operand **tensors);
+/* Numbers that are in the file. A floating or logical one is rounded for ltap_arg_int. */
+int64_t ltap_arg_int(ltap_program *p, const char *name, int64_t otherwise);
+double ltap_arg_float(ltap_program *p, const char *name, double otherwise);
+bool ltap_arg_bool(ltap_program *p, const char *name, bool otherwise);
+const char *ltap_arg_text(ltap_program *p, const char *name, const char *otherwise);
+ltap_dtype ltap_arg_dtype(ltap_program *p, const char *name); /* LTAP_UNDEFINED: none */
+/* A list of numbers, of which one alone stands for all of `count`; absent: otherwise. */
+void ltap_arg_window(ltap_program *p, const char *name, int count, int64_t otherwise,
+                     int64_t *numbers);
+/* A list of numbers; 0: none, or empty. */
+size_t ltap_arg_ints(ltap_program *p, const char *name, int64_t numbers[LTAP_MAX_RANK]);
+/* An axis from 0 to rank - 1. */
+int ltap_arg_axis(ltap_program *p, const char *name, int64_t otherwise, int rank);
+/* Sizes, which may be free: a value int64[n]. */
+uint32_t ltap_arg_sizes(ltap_program *p, const char *name);
+size_t ltap_arg_count(const ltap_program *p, const char *name); /* of any list */
+/* A size or index, which may be free: a value int64[1]. */
+uint32_t ltap_arg_size(ltap_program *p, const char *name, int64_t otherwise);
+/* A tensor or a number, of this type: what arithmetic takes. */
+ltap_operand ltap_arg_term(ltap_program *p, const char *name, ltap_dtype dtype);
+/* What the program says of result k. */
+const ltap_entry *ltap_arg_result(ltap_program *p, size_t k);
+ltap_operand ltap_operand_of(const ltap_entry *entry);
+
+/* --- emit.c --------------------------------------------------------------------------------- */
+#define LTAP_ATTR_I(n, v) ((ltap_attr){.name = n, .kind = LTAP_ATTR_INT, .count = 1, .u.i = v})
+#define LTAP_ATTR_F(n, v)                                                                          \
+    ((ltap_attr){.name = n, .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)(v)})
+#define LTAP_ATTR_S(n, v)                                                                          \
+    ((ltap_attr){                                                                                  \
+        .name = n, .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {v, sizeof(v) - 1}})
+#define LTAP_ATTR_N(n, c, v)                                                                       \
+    ((ltap_attr){.name = n, .kind = LTAP_ATTR_INTS, .count = (size_t)(c), .u.ints = v})
+
+typedef struct ltap_emit_node {
+    const char *op_type, *domain; /* NULL: ONNX's own */
+    const uint32_t *inputs;
+    size_t n_inputs;
+    const ltap_attr *attrs; /* copied, with their lists */
+    size_t n_attrs;
+    size_t n_outputs; /* 0: one */
+} ltap_emit_node;
+
+/* Makes an operation. outputs: n_outputs values; may be NULL. Result: the first of them. */
+uint32_t ltap_emit(ltap_program *p, ltap_emit_node node, uint32_t *outputs);
+uint32_t ltap_emit_one(ltap_program *p, const char *op_type, uint32_t a);
+uint32_t ltap_emit_two(ltap_program *p, const char *op_type, uint32_t a, uint32_t b);
+uint32_t ltap_emit_with(ltap_program *p, const char *op_type, uint32_t a, ltap_attr attr);
+/* value is result k. */
+void ltap_emit_result(ltap_program *p, size_t k, uint32_t value);
+
+uint32_t ltap_emit_ints(ltap_program *p, const int64_t *numbers, size_t count); /* int64[count] */
+uint32_t ltap_emit_int(ltap_program *p, int64_t number);                        /* int64[1] */
+/* A number without dimensions. */
+uint32_t ltap_emit_number(ltap_program *p, double number, ltap_dtype dtype);
+/* A float vector of equal numbers. */
+uint32_t ltap_emit_fill(ltap_program *p, double number, int64_t count, ltap_dtype dtype);
+uint32_t ltap_emit_cast(ltap_program *p, uint32_t value, ltap_dtype from, ltap_dtype to);
+uint32_t ltap_emit_shape(ltap_program *p, uint32_t value); /* int64[rank] */
+/* int64[1], a constant where the size is in the file. */
+uint32_t ltap_emit_dim(ltap_program *p, ltap_operand x, int axis);
+uint32_t ltap_emit_reshape(ltap_program *p, uint32_t value, uint32_t shape);
+uint32_t ltap_emit_reshape_to(ltap_program *p, uint32_t value, const int64_t *dims, size_t rank);
+uint32_t ltap_emit_transpose(ltap_program *p, uint32_t value, const int64_t *perm, int rank);
+uint32_t ltap_emit_unsqueeze(ltap_program *p, uint32_t value, int64_t axis);
+uint32_t ltap_emit_squeeze(ltap_program *p, uint32_t value, int64_t axis);
+uint32_t ltap_emit_concat(ltap_program *p, const uint32_t *values, size_t count, int64_t axis);
+/* x[begin:end:step] along an axis; begin, end: int64[1]. */
+uint32_t ltap_emit_slice(ltap_program *p, uint32_t x, uint32_t begin, uint32_t end, int64_t axis,
+                         int64_t step);
+/* base with part in place of base[begin:end] along an axis. */
+uint32_t ltap_emit_replace(ltap_program *p, uint32_t base, uint32_t part, uint32_t begin,
+                           uint32_t end, int64_t axis);
+
+#endif
