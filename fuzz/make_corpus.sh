@@ -11,6 +11,12 @@ mkdir -p "$folder/torch"
 cp "$here"/tests/formats/data/*.pt* "$here"/tests/formats/data/*.safetensors "$here"/tests/formats/attacks/* "$folder/torch/"
 mkdir -p "$folder/hdf5"
 cp "$here"/tests/codec/hdf5/*.h5 "$here"/tests/codec/attacks/*.h5 "$folder/hdf5/"
+mkdir -p "$folder/export"
+cp "$here"/tests/formats/data/*.pt2 "$here"/tests/formats/attacks/*.pt2 "$folder/export/"
+for file in "$here"/tests/formats/data/*.pt2; do # and the programs alone, whose bytes have no CRC
+    unzip -p "$file" '*model.json' 'serialized_exported_program.json' \
+        >"$folder/export/$(basename "$file").json" 2>/dev/null || true
+done
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each; what is refused anyway is no seed for the writer.

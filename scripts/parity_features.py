@@ -21,7 +21,7 @@ import parity_networks  # noqa: E402
 import parity_operations  # noqa: E402
 import parity_zoo  # noqa: E402
 from parity_check import HEADER, Check, Row  # noqa: E402
-from parity_tool import KINDS, NEW, Tool, export  # noqa: E402
+from parity_tool import KINDS, NEW, PROGRAMS, Tool, export  # noqa: E402
 from parity_truth import Truth, shake  # noqa: E402
 
 
@@ -31,6 +31,11 @@ SMALL = {n.__name__: n for n in parity_networks.NETWORKS + parity_operations.NET
 def told(model, what, default=None):
     """What a small network's class says of itself; an object's attributes are its modules."""
     return getattr(type(model), what, default)
+
+
+def able(network, what, kind, default):
+    """Whether a small network is for this kind; what holds for the dynamo exporter holds for programs."""
+    return ("dynamo" if kind in PROGRAMS else kind) in told(network, what, default)
 
 
 class Network:
@@ -59,7 +64,8 @@ class Network:
         return [[0] + (list(range(2, i.dim())) if what == "size" else []) for i in inputs]
 
     def doubtful(self, kind):
-        doubtful = told(self.model, "doubtful", {}).get("dynamo" if kind == "dynamo" else "torchscript")
+        doubtful = told(self.model, "doubtful", {}).get(
+            "dynamo" if kind == "dynamo" else "program" if kind in PROGRAMS else "torchscript")
         return (doubtful or set()) | told(self.model, "elsewhere", set())
 
     def check(self, kind, size, exported, free, tool):
@@ -71,7 +77,7 @@ class Network:
         row.doubtful = self.doubtful(kind)
         names = told(self.model, "names", ["x"])
         with tempfile.TemporaryDirectory(dir=tool.folder) as folder:
-            path = os.path.join(folder, "model.onnx")
+            path = os.path.join(folder, "model.pt2" if kind in PROGRAMS else "model.onnx")
             try:
                 example = self.inputs(exported, 1 if free is None else 2)
                 export(self.model, example, names, kind, path, self.free(example, free))
@@ -102,10 +108,10 @@ def rows_of(job):
             network = Network("small networks", name, SMALL[name]())
             size = told(network.model, "size", (16, 16))
             other = told(network.model, "other")
-            able = [kind for kind in kinds if kind in told(network.model, "kinds", KINDS)]
-            plan = [(kind, size, size, None) for kind in able]
-            plan += [(kind, other, size, "size") for kind in able
-                     if other and kind in told(network.model, "free_kinds", ("eval", "dynamo"))]
+            kinds = [kind for kind in kinds if able(network.model, "kinds", kind, KINDS)]
+            plan = [(kind, size, size, None) for kind in kinds]
+            plan += [(kind, other, size, "size") for kind in kinds
+                     if other and able(network.model, "free_kinds", kind, ("eval", "dynamo"))]
         elif parity_zoo.left_out(name):
             row = Row(name, (family.name, "left out"))
             row.note = parity_zoo.left_out(name)
@@ -159,7 +165,7 @@ def arguments_of():
     parser = argparse.ArgumentParser(prog="scripts/parity")
     parser.add_argument("build", nargs="?", default="build")
     parser.add_argument("--only", help="networks or families, with commas between")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="exports: " + ",".join(KINDS))
+    parser.add_argument("--kinds", default=",".join(KINDS), help="exports: " + ",".join(KINDS + PROGRAMS))
     parser.add_argument("--per-family", type=int, default=2 if NEW else 1, metavar="N",
                         help="the N smallest networks of each family of torchvision")
     parser.add_argument("--full", action="store_true", default=bool(os.environ.get("FULL")),

@@ -9,6 +9,7 @@ from parity_run import TOLERANCE, Tool, difference  # noqa: F401
 
 NEW = int(torch.__version__.split(".")[0]) >= 2
 KINDS = ("eval", "preserve") + (("dynamo",) if NEW else ())
+PROGRAMS = ("program", "decomposed") if NEW else ()  # torch.export's own files
 
 
 def tensors_of(value):
@@ -31,13 +32,17 @@ class Quiet:
 
 
 def export(model, inputs, names, kind, path, free=None, **options):
-    """kind: eval, preserve, dynamo; free: for each input the dimensions (numbers) that are not fixed.
+    """kind: of KINDS or PROGRAMS; free: for each input the dimensions (numbers) that are not fixed.
     Raises what torch raises. options: of the TorchScript exporter."""
     if NEW:  # the TorchScript exporter knows no fused attention
         torch.backends.mha.set_fastpath_enabled(False)
     with torch.set_grad_enabled(not NEW), Quiet():  # nor does the old one, which gradients keep from it
+        shapes = tuple({d: torch.export.Dim.DYNAMIC for d in dims} for dims in free or ()) if NEW else ()
+        if kind in PROGRAMS:
+            program = torch.export.export(model, tuple(inputs), dynamic_shapes=shapes or None)
+            torch.export.save(program if kind == "program" else program.run_decompositions(), path)
+            return
         if kind == "dynamo":
-            shapes = tuple({d: torch.export.Dim.DYNAMIC for d in dims} for dims in free or ())
             torch.onnx.export(model, tuple(inputs), path, input_names=names, dynamo=True,
                               verbose=False, dynamic_shapes=shapes or None)
             return

@@ -14,7 +14,7 @@ import collections
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from parity_tool import tensors_of
+from parity_tool import PROGRAMS, tensors_of
 
 CONVOLUTIONS = {"convolution", "mkldnn_convolution", "cudnn_convolution", "_convolution"}
 NORMS = {"native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training",
@@ -57,10 +57,11 @@ class Truth:
 
     def __init__(self, model, inputs, exporter):
         self.calls, self.identities, self.counts = [], set(), collections.Counter()
-        self.names = {}
+        self.names, overwriting = {}, []
         for name, module in model.named_modules():
             self.names[module] = name
-            if hasattr(module, "inplace"):
+            if getattr(module, "inplace", False):
+                overwriting.append(module)
                 module.inplace = False
         self.given = {}
         running, handles = [], []
@@ -74,6 +75,8 @@ class Truth:
             model(*[i.clone() for i in inputs])
         for handle in handles:
             handle.remove()
+        for module in overwriting:
+            module.inplace = True
         self.operations = recorder.operations
         recorder.kept.clear()
         self.read_as(exporter)
@@ -108,7 +111,7 @@ class Truth:
         return self.exporter == "dynamo" and operation.name in PRODUCTS
 
     def derive(self, operations):
-        if self.exporter == "preserve":
+        if self.exporter == "preserve" or self.exporter in PROGRAMS:
             return
         readers = collections.defaultdict(list)
         for operation in operations:

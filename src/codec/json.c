@@ -413,12 +413,8 @@ ltap_status ltap_json_parse(const void *bytes, size_t size, uint64_t base, ltap_
 ltap_status ltap_json_parse_python(const void *bytes, size_t size, uint64_t base, ltap_arena *arena,
                                    const ltap_json **value, ltap_error *error)
 {
-    reader r = {.text = bytes,
-                .size = size,
-                .base = base,
-                .python = true,
-                .arena = arena,
-                .error = error};
+    reader r = {
+        .text = bytes, .size = size, .base = base, .python = true, .arena = arena, .error = error};
     return parse(&r, value);
 }
 

@@ -164,7 +164,7 @@ struct ltap_graph {
     size_t n_other_fields;
     bool is_built;          /* not read from a file's nodes: these say themselves where they ran */
     const char *built_from; /* what told that; NULL: the architecture */
-    bool linked, captured; /* captured: nodes list what their subgraphs read */
+    bool linked, captured;  /* captured: nodes list what their subgraphs read */
 };
 
 ltap_status ltap_graph_new(ltap_memory *memory, ltap_graph **graph, ltap_error *error);

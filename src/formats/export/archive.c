@@ -182,12 +182,12 @@ ltap_dtype ltap_export_dtype(const ltap_json *number)
     static const struct {
         int64_t number;
         ltap_dtype dtype;
-    } rows[] = {{1, LTAP_UINT8},    {2, LTAP_INT8},          {3, LTAP_INT16},
-                {4, LTAP_INT32},    {5, LTAP_INT64},         {6, LTAP_FLOAT16},
-                {7, LTAP_FLOAT32},  {8, LTAP_FLOAT64},       {10, LTAP_COMPLEX64},
-                {11, LTAP_COMPLEX128}, {12, LTAP_BOOL},      {13, LTAP_BFLOAT16},
-                {28, LTAP_UINT16},  {29, LTAP_FLOAT8E4M3FN}, {30, LTAP_FLOAT8E5M2},
-                {34, LTAP_UINT32},  {35, LTAP_UINT64}};
+    } rows[] = {{1, LTAP_UINT8},       {2, LTAP_INT8},          {3, LTAP_INT16},
+                {4, LTAP_INT32},       {5, LTAP_INT64},         {6, LTAP_FLOAT16},
+                {7, LTAP_FLOAT32},     {8, LTAP_FLOAT64},       {10, LTAP_COMPLEX64},
+                {11, LTAP_COMPLEX128}, {12, LTAP_BOOL},         {13, LTAP_BFLOAT16},
+                {28, LTAP_UINT16},     {29, LTAP_FLOAT8E4M3FN}, {30, LTAP_FLOAT8E5M2},
+                {34, LTAP_UINT32},     {35, LTAP_UINT64}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (number != NULL && number->kind == LTAP_JSON_INT && number->integer == rows[i].number)
             return rows[i].dtype;
@@ -233,7 +233,8 @@ static ltap_status add_tensor(ltap_archive *a, ltap_torch_checkpoint *table, con
                                       : NULL;
     if (pickled != NULL && pickled->kind == LTAP_JSON_BOOL && pickled->boolean)
         return ltap_error_at(error, LTAP_ERROR_UNSUPPORTED, row->offset,
-                             "tensor '%.100s' is of a class of its own, which is pickled", row->key);
+                             "tensor '%.100s' is of a class of its own, which is pickled",
+                             row->key);
     tensor.shape.dtype = ltap_export_dtype(ltap_json_find(meta, "dtype"));
     if (entry == NULL || first == NULL || first->kind != LTAP_JSON_INT || first->integer < 0 ||
         tensor.shape.dtype == LTAP_UNDEFINED ||

@@ -23,8 +23,8 @@ typedef struct ltap_archive {
     ltap_arena *arena;   /* borrowed: lives as long as the graph */
     ltap_arena *scratch; /* borrowed: lives as long as the archive */
     ltap_zip zip;
-    ltap_map by_name; /* entries */
-    const char *root; /* of the records' names: "resnet18/", "" */
+    ltap_map by_name;  /* entries */
+    const char *root;  /* of the records' names: "resnet18/", "" */
     const char *model; /* "model"; NULL: the layout of PyTorch before 2.8 */
     const ltap_json *program;
     ltap_archive_store stores[LTAP_ARCHIVE_STORES];

@@ -272,3 +272,13 @@ const ltap_entry *ltap_arg_result(ltap_program *p, size_t k)
     uint32_t entry = k < p->n_results ? p->result_entries[k] : LTAP_NO_ENTRY;
     return entry != LTAP_NO_ENTRY ? ltap_program_at(p, entry) : &none;
 }
+
+ltap_dtype ltap_arg_result_type(ltap_program *p)
+{
+    return ltap_arg_result(p, 0)->dtype;
+}
+
+uint32_t ltap_arg_self(ltap_program *p)
+{
+    return ltap_arg_term(p, "self", ltap_arg_result_type(p)).value;
+}

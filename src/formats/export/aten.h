@@ -1,8 +1,9 @@
 /* ATen's operators: a row each, and what their functions are written with.
  *
- * A row's function reads the arguments of the operation at hand by the names of ATen's schema, makes
- * ONNX's operators of them, and says which values are the results. Whatever it cannot say with them
- * it refuses. Arguments equal to their default are not in the file: each is asked for with it.
+ * A row's function reads the arguments of the operation at hand by the names of ATen's schema,
+ * makes ONNX's operators of them, and says which values are the results. Whatever it cannot say
+ * with them it refuses. Arguments equal to their default are not in the file: each is asked for
+ * with it.
  */
 #ifndef LTAP_FORMATS_EXPORT_ATEN_H
 #define LTAP_FORMATS_EXPORT_ATEN_H
@@ -30,7 +31,9 @@ const ltap_aten_row *ltap_aten_find(const char *target);
 /* Tables of the families, up to a row without name. */
 extern const ltap_aten_row ltap_aten_layers[], ltap_aten_math[], ltap_aten_reduce[],
     ltap_aten_views[], ltap_aten_move[], ltap_aten_index[], ltap_aten_make[], ltap_aten_sizes[],
-    ltap_aten_windows[];
+    ltap_aten_windows[], ltap_aten_activations[];
+/* The row's operator on "self". */
+void ltap_aten_unary(ltap_program *p);
 
 /* --- args.c --------------------------------------------------------------------------------- */
 /* A tensor that flows. */
@@ -75,6 +78,9 @@ size_t ltap_arg_count(const ltap_program *p, const char *name); /* of any list *
 uint32_t ltap_arg_size(ltap_program *p, const char *name, int64_t otherwise);
 /* A tensor or a number, of this type: what arithmetic takes. */
 ltap_operand ltap_arg_term(ltap_program *p, const char *name, ltap_dtype dtype);
+/* "self" in the type of the first result, and that type. */
+uint32_t ltap_arg_self(ltap_program *p);
+ltap_dtype ltap_arg_result_type(ltap_program *p);
 /* What the program says of result k. */
 const ltap_entry *ltap_arg_result(ltap_program *p, size_t k);
 ltap_operand ltap_operand_of(const ltap_entry *entry);
@@ -84,8 +90,7 @@ ltap_operand ltap_operand_of(const ltap_entry *entry);
 #define LTAP_ATTR_F(n, v)                                                                          \
     ((ltap_attr){.name = n, .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)(v)})
 #define LTAP_ATTR_S(n, v)                                                                          \
-    ((ltap_attr){                                                                                  \
-        .name = n, .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {v, sizeof(v) - 1}})
+    ((ltap_attr){.name = n, .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {v, sizeof(v) - 1}})
 #define LTAP_ATTR_N(n, c, v)                                                                       \
     ((ltap_attr){.name = n, .kind = LTAP_ATTR_INTS, .count = (size_t)(c), .u.ints = v})
 
@@ -102,6 +107,7 @@ typedef struct ltap_emit_node {
 uint32_t ltap_emit(ltap_program *p, ltap_emit_node node, uint32_t *outputs);
 uint32_t ltap_emit_one(ltap_program *p, const char *op_type, uint32_t a);
 uint32_t ltap_emit_two(ltap_program *p, const char *op_type, uint32_t a, uint32_t b);
+uint32_t ltap_emit_where(ltap_program *p, uint32_t condition, uint32_t yes, uint32_t no);
 uint32_t ltap_emit_with(ltap_program *p, const char *op_type, uint32_t a, ltap_attr attr);
 /* value is result k. */
 void ltap_emit_result(ltap_program *p, size_t k, uint32_t value);

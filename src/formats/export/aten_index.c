@@ -8,13 +8,11 @@ static uint32_t gather_with(ltap_program *p, const char *op_type, uint32_t data,
 {
     uint32_t inputs[] = {data, indices};
     ltap_attr attr = LTAP_ATTR_I("axis", axis);
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = op_type,
-                                      .inputs = inputs,
-                                      .n_inputs = 2,
-                                      .attrs = &attr,
-                                      .n_attrs = 1},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = op_type, .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
+        NULL);
 }
 
 static void embedding(ltap_program *p)
@@ -95,8 +93,8 @@ static uint32_t join_indices(ltap_program *p, const indexing *of)
     uint32_t parts[LTAP_MAX_RANK], sum = LTAP_NO_VALUE;
     if (of->n == 1) {
         const ltap_operand *index = &of->indices[of->axes[0]];
-        return ltap_emit_unsqueeze(
-            p, ltap_emit_cast(p, index->value, index->dtype, LTAP_INT64), index->rank);
+        return ltap_emit_unsqueeze(p, ltap_emit_cast(p, index->value, index->dtype, LTAP_INT64),
+                                   index->rank);
     }
     for (int i = 0; i < of->n; i++) {
         const ltap_operand *index = &of->indices[of->axes[i]];
@@ -149,8 +147,8 @@ static void index_by(ltap_program *p)
         return;
     }
     front_order(&of, x.rank, perm);
-    uint32_t data = is_identity(perm, x.rank) ? x.value
-                                              : ltap_emit_transpose(p, x.value, perm, x.rank);
+    uint32_t data =
+        is_identity(perm, x.rank) ? x.value : ltap_emit_transpose(p, x.value, perm, x.rank);
     uint32_t y = ltap_emit_two(p, "GatherND", data, join_indices(p, &of));
     int rank = of.rank + x.rank - of.n;
     if (of.together && of.axes[0] > 0) { /* neighbours leave their result where they were */

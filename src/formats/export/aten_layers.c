@@ -56,9 +56,9 @@ static void convolve(ltap_program *p, bool transposed)
     bool alone = x.rank == w.n + 1; /* without a batch */
     if (alone)
         inputs[0] = ltap_emit_unsqueeze(p, inputs[0], 0);
-    ltap_attr attrs[] = {LTAP_ATTR_N("strides", w.n, w.stride), LTAP_ATTR_N("pads", 2 * w.n, w.pads),
-                         LTAP_ATTR_N("dilations", w.n, w.dilation),
-                         LTAP_ATTR_I("group", w.groups),
+    ltap_attr attrs[] = {LTAP_ATTR_N("strides", w.n, w.stride),
+                         LTAP_ATTR_N("pads", 2 * w.n, w.pads),
+                         LTAP_ATTR_N("dilations", w.n, w.dilation), LTAP_ATTR_I("group", w.groups),
                          LTAP_ATTR_N("output_padding", w.n, w.extra)};
     uint32_t y = ltap_emit(p,
                            (ltap_emit_node){.op_type = transposed ? "ConvTranspose" : "Conv",
@@ -97,13 +97,11 @@ static uint32_t gemm(ltap_program *p, uint32_t a, uint32_t b, uint32_t bias, con
                      size_t n_attrs)
 {
     uint32_t inputs[] = {a, b, bias};
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = "Gemm",
-                                      .inputs = inputs,
-                                      .n_inputs = 3,
-                                      .attrs = attrs,
-                                      .n_attrs = n_attrs},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = "Gemm", .inputs = inputs, .n_inputs = 3, .attrs = attrs, .n_attrs = n_attrs},
+        NULL);
 }
 
 static void linear(ltap_program *p)
@@ -143,9 +141,8 @@ static void addmm(ltap_program *p)
     ltap_attr attrs[] = {LTAP_ATTR_I("transB", weight != LTAP_NO_VALUE),
                          LTAP_ATTR_F("alpha", ltap_arg_float(p, "alpha", 1)),
                          LTAP_ATTR_F("beta", ltap_arg_float(p, "beta", 1))};
-    ltap_emit_result(p, 0,
-                     gemm(p, a.value, weight != LTAP_NO_VALUE ? weight : b.value, bias.value,
-                          attrs, 3));
+    ltap_emit_result(
+        p, 0, gemm(p, a.value, weight != LTAP_NO_VALUE ? weight : b.value, bias.value, attrs, 3));
 }
 
 static void mm(ltap_program *p)
@@ -156,14 +153,13 @@ static void mm(ltap_program *p)
         return;
     uint32_t weight = before_turn(p, b.value);
     ltap_emit_result(p, 0,
-                     weight != LTAP_NO_VALUE
-                         ? gemm(p, a.value, weight, LTAP_NO_VALUE, &turned, 1)
-                         : ltap_emit_two(p, "MatMul", a.value, b.value));
+                     weight != LTAP_NO_VALUE ? gemm(p, a.value, weight, LTAP_NO_VALUE, &turned, 1)
+                                             : ltap_emit_two(p, "MatMul", a.value, b.value));
 }
 
 static void matmul(ltap_program *p)
 {
-    const char *second = ltap_arg_find(p, "other") ? "other"
+    const char *second = ltap_arg_find(p, "other")  ? "other"
                          : ltap_arg_find(p, "mat2") ? "mat2"
                          : ltap_arg_find(p, "vec")  ? "vec"
                                                     : "tensor";
@@ -199,8 +195,8 @@ static void einsum(ltap_program *p)
     for (size_t i = 0; i < count; i++)
         inputs[i] = terms[i].value;
     ltap_attr attr = {.name = "equation", .kind = LTAP_ATTR_STRING, .count = 1};
-    ltap_program_take(p, ltap_arena_text(&p->graph->arena, text, strlen(text), &attr.u.s.data,
-                                         p->error));
+    ltap_program_take(
+        p, ltap_arena_text(&p->graph->arena, text, strlen(text), &attr.u.s.data, p->error));
     attr.u.s.bytes = strlen(text);
     ltap_emit_result(p, 0,
                      ltap_emit(p,
@@ -217,8 +213,7 @@ static void einsum(ltap_program *p)
 static uint32_t or_fill(ltap_program *p, ltap_operand operand, double number, int64_t count,
                         ltap_dtype dtype)
 {
-    return ltap_operand_is_there(operand) ? operand.value
-                                          : ltap_emit_fill(p, number, count, dtype);
+    return ltap_operand_is_there(operand) ? operand.value : ltap_emit_fill(p, number, count, dtype);
 }
 
 static uint32_t normalize(ltap_program *p, const char *op_type, const uint32_t *inputs,

@@ -56,8 +56,8 @@ static void arange(ltap_program *p)
         inputs[0] = ltap_arg_term(p, "start", wide).value;
     if (ltap_arg_find(p, "step") != NULL)
         inputs[2] = ltap_arg_term(p, "step", wide).value;
-    uint32_t y = ltap_emit(
-        p, (ltap_emit_node){.op_type = "Range", .inputs = inputs, .n_inputs = 3}, NULL);
+    uint32_t y =
+        ltap_emit(p, (ltap_emit_node){.op_type = "Range", .inputs = inputs, .n_inputs = 3}, NULL);
     ltap_emit_result(p, 0, ltap_emit_cast(p, y, wide, dtype));
 }
 

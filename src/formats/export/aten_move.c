@@ -117,14 +117,13 @@ static void pad_with(ltap_program *p, const char *name, const char *mode)
         inputs[2] = ltap_emit_number(p, ltap_arg_float(p, "value", 0), x.dtype);
     ltap_attr attr = {
         .name = "mode", .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {mode, strlen(mode)}};
-    ltap_emit_result(p, 0,
-                     ltap_emit(p,
-                               (ltap_emit_node){.op_type = "Pad",
-                                                .inputs = inputs,
-                                                .n_inputs = 3,
-                                                .attrs = &attr,
-                                                .n_attrs = 1},
-                               NULL));
+    ltap_emit_result(
+        p, 0,
+        ltap_emit(
+            p,
+            (ltap_emit_node){
+                .op_type = "Pad", .inputs = inputs, .n_inputs = 3, .attrs = &attr, .n_attrs = 1},
+            NULL));
 }
 
 static void pad_as_named(ltap_program *p)
@@ -136,7 +135,9 @@ static void pad(ltap_program *p)
 {
     static const struct {
         const char *torch, *onnx;
-    } modes[] = {{"constant", "constant"}, {"reflect", "reflect"}, {"replicate", "edge"},
+    } modes[] = {{"constant", "constant"},
+                 {"reflect", "reflect"},
+                 {"replicate", "edge"},
                  {"circular", "wrap"}};
     const char *mode = ltap_arg_text(p, "mode", "constant");
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
@@ -176,9 +177,9 @@ static void pixel_unshuffle(ltap_program *p)
         return;
     }
     uint32_t factor = ltap_emit_int(p, r);
-    uint32_t apart[] = {ltap_emit_dim(p, x, 0), ltap_emit_dim(p, x, 1),
-                        ltap_emit_int(p, x.dims[2] / r), factor, ltap_emit_int(p, x.dims[3] / r),
-                        factor};
+    uint32_t apart[] = {ltap_emit_dim(p, x, 0),          ltap_emit_dim(p, x, 1),
+                        ltap_emit_int(p, x.dims[2] / r), factor,
+                        ltap_emit_int(p, x.dims[3] / r), factor};
     uint32_t together[] = {apart[0], ltap_emit_int(p, x.dims[1] * r * r), apart[2], apart[4]};
     uint32_t y = ltap_emit_reshape(p, x.value, ltap_emit_concat(p, apart, 6, 0));
     y = ltap_emit_transpose(p, y, perm, 6);
@@ -204,23 +205,22 @@ static void channel_shuffle(ltap_program *p)
     y = ltap_emit_transpose(p, y, perm, x.rank + 1);
     sizes[1] = ltap_emit_int(p, x.dims[1]);
     memmove(sizes + 2, sizes + 3, ((size_t)x.rank - 2) * sizeof *sizes);
-    ltap_emit_result(p, 0,
-                     ltap_emit_reshape(p, y, ltap_emit_concat(p, sizes, (size_t)x.rank, 0)));
+    ltap_emit_result(p, 0, ltap_emit_reshape(p, y, ltap_emit_concat(p, sizes, (size_t)x.rank, 0)));
 }
 
 static void triangle(ltap_program *p)
 {
     ltap_operand x = ltap_arg_tensor(p, "self");
-    uint32_t inputs[] = {x.value, ltap_emit_number(p, ltap_arg_float(p, "diagonal", 0), LTAP_INT64)};
+    uint32_t inputs[] = {x.value,
+                         ltap_emit_number(p, ltap_arg_float(p, "diagonal", 0), LTAP_INT64)};
     ltap_attr attr = LTAP_ATTR_I("upper", strcmp(p->row->op_type, "upper") == 0);
-    ltap_emit_result(p, 0,
-                     ltap_emit(p,
-                               (ltap_emit_node){.op_type = "Trilu",
-                                                .inputs = inputs,
-                                                .n_inputs = 2,
-                                                .attrs = &attr,
-                                                .n_attrs = 1},
-                               NULL));
+    ltap_emit_result(
+        p, 0,
+        ltap_emit(
+            p,
+            (ltap_emit_node){
+                .op_type = "Trilu", .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
+            NULL));
 }
 
 const ltap_aten_row ltap_aten_move[] = {

@@ -29,13 +29,11 @@ static uint32_t reduce_over(ltap_program *p, const char *op_type, uint32_t x, ui
 {
     uint32_t inputs[] = {x, axes};
     ltap_attr attr = LTAP_ATTR_I("keepdims", keeps);
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = op_type,
-                                      .inputs = inputs,
-                                      .n_inputs = 2,
-                                      .attrs = &attr,
-                                      .n_attrs = 1},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = op_type, .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
+        NULL);
 }
 
 static uint32_t reduced(ltap_program *p, const char *op_type, ltap_dtype dtype)
@@ -113,16 +111,16 @@ static void norm(ltap_program *p)
     double order = ltap_arg_float(p, name, 2);
     ltap_operand x = ltap_arg_tensor(p, "self");
     if (order == 1 || order == 2) {
-        ltap_emit_result(p, 0, reduced(p, order == 1 ? "ReduceL1" : "ReduceL2",
-                                       ltap_arg_result(p, 0)->dtype));
+        ltap_emit_result(
+            p, 0, reduced(p, order == 1 ? "ReduceL1" : "ReduceL2", ltap_arg_result(p, 0)->dtype));
         return;
     }
     int64_t count;
     uint32_t axes = read_axes(p, x.rank, &count), size = ltap_emit_one(p, "Abs", x.value);
     bool keeps = ltap_arg_bool(p, "keepdim", false);
     if (isinf(order)) {
-        ltap_emit_result(
-            p, 0, reduce_over(p, order > 0 ? "ReduceMax" : "ReduceMin", size, axes, keeps));
+        ltap_emit_result(p, 0,
+                         reduce_over(p, order > 0 ? "ReduceMax" : "ReduceMin", size, axes, keeps));
         return;
     }
     if (order == 0)
@@ -187,7 +185,8 @@ static void top_k(ltap_program *p)
     }
     uint32_t k = sorts ? ltap_emit_dim(p, x, axis) : ltap_arg_size(p, "k", 1), outputs[2];
     uint32_t inputs[] = {x.value, k};
-    bool largest = sorts ? ltap_arg_bool(p, "descending", false) : ltap_arg_bool(p, "largest", true);
+    bool largest =
+        sorts ? ltap_arg_bool(p, "descending", false) : ltap_arg_bool(p, "largest", true);
     ltap_attr attrs[] = {LTAP_ATTR_I("axis", axis), LTAP_ATTR_I("largest", largest),
                          LTAP_ATTR_I("sorted", 1)};
     ltap_emit(p,
@@ -227,20 +226,17 @@ static uint32_t causal_mask(ltap_program *p, ltap_operand q, ltap_operand k)
     uint32_t shape = ltap_emit_concat(p, sizes, 2, 0);
     uint32_t ones = ltap_emit_two(p, "Expand", ltap_emit_number(p, 1, LTAP_FLOAT32), shape);
     uint32_t seen = ltap_emit_with(p, "Trilu", ones, LTAP_ATTR_I("upper", 0));
-    uint32_t inputs[] = {ltap_emit_cast(p, seen, LTAP_FLOAT32, LTAP_BOOL),
-                         ltap_emit_number(p, 0, q.dtype), ltap_emit_number(p, -INFINITY, q.dtype)};
-    return ltap_emit(p, (ltap_emit_node){.op_type = "Where", .inputs = inputs, .n_inputs = 3},
-                     NULL);
+    return ltap_emit_where(p, ltap_emit_cast(p, seen, LTAP_FLOAT32, LTAP_BOOL),
+                           ltap_emit_number(p, 0, q.dtype),
+                           ltap_emit_number(p, -INFINITY, q.dtype));
 }
 
 static uint32_t added_mask(ltap_program *p, ltap_operand mask, ltap_dtype dtype)
 {
     if (mask.dtype != LTAP_BOOL)
         return ltap_emit_cast(p, mask.value, mask.dtype, dtype);
-    uint32_t inputs[] = {mask.value, ltap_emit_number(p, 0, dtype),
-                         ltap_emit_number(p, -INFINITY, dtype)};
-    return ltap_emit(p, (ltap_emit_node){.op_type = "Where", .inputs = inputs, .n_inputs = 3},
-                     NULL);
+    return ltap_emit_where(p, mask.value, ltap_emit_number(p, 0, dtype),
+                           ltap_emit_number(p, -INFINITY, dtype));
 }
 
 /* softmax(scale * q @ k^T + mask) @ v */

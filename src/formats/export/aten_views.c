@@ -45,8 +45,7 @@ static void view(ltap_program *p)
 static void view_as(ltap_program *p)
 {
     ltap_operand x = self(p);
-    ltap_emit_result(p, 0,
-                     ltap_emit_reshape(p, x.value, shape_of(p, ltap_arg_tensor(p, "other"))));
+    ltap_emit_result(p, 0, ltap_emit_reshape(p, x.value, shape_of(p, ltap_arg_tensor(p, "other"))));
 }
 
 /* Axes before `first` and behind `last` stay; what is between becomes `inner`. */
@@ -95,8 +94,8 @@ static void squeeze(ltap_program *p)
             ones[count++] = axis;
     }
     ltap_emit_result(
-        p, 0, count > 0 ? ltap_emit_two(p, "Squeeze", x.value, ltap_emit_ints(p, ones, count))
-                        : x.value);
+        p, 0,
+        count > 0 ? ltap_emit_two(p, "Squeeze", x.value, ltap_emit_ints(p, ones, count)) : x.value);
 }
 
 static void unsqueeze(ltap_program *p)
@@ -130,8 +129,8 @@ static void expand(ltap_program *p)
 static void expand_as(ltap_program *p)
 {
     ltap_operand x = self(p);
-    ltap_emit_result(
-        p, 0, ltap_emit_two(p, "Expand", x.value, shape_of(p, ltap_arg_tensor(p, "other"))));
+    ltap_emit_result(p, 0,
+                     ltap_emit_two(p, "Expand", x.value, shape_of(p, ltap_arg_tensor(p, "other"))));
 }
 
 /* --- Order of axes. --------------------------------------------------------------------------- */
@@ -242,14 +241,13 @@ static void take_index(ltap_program *p)
                                  : ltap_emit_reshape_to(p, index, NULL, 0);
     uint32_t inputs[] = {x.value, number};
     ltap_attr attr = LTAP_ATTR_I("axis", axis);
-    ltap_emit_result(p, 0,
-                     ltap_emit(p,
-                               (ltap_emit_node){.op_type = "Gather",
-                                                .inputs = inputs,
-                                                .n_inputs = 2,
-                                                .attrs = &attr,
-                                                .n_attrs = 1},
-                               NULL));
+    ltap_emit_result(
+        p, 0,
+        ltap_emit(
+            p,
+            (ltap_emit_node){
+                .op_type = "Gather", .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
+            NULL));
 }
 
 static uint32_t replace_index(ltap_program *p, ltap_operand base, uint32_t part)

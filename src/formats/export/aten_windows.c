@@ -79,8 +79,8 @@ static void avg_pool(ltap_program *p)
         area *= of.kernel[i] > 0 && of.kernel[i] < 4096 ? of.kernel[i] : 1;
     if (divisor != 0 && ltap_arg_bool(p, "ceil_mode", false))
         ltap_program_refuse(p, "with divisor_override and ceil_mode");
-    uint32_t y = emit_pool(p, &of, "AveragePool",
-                           LTAP_ATTR_I("count_include_pad", counts || divisor != 0));
+    uint32_t y =
+        emit_pool(p, &of, "AveragePool", LTAP_ATTR_I("count_include_pad", counts || divisor != 0));
     if (divisor != 0 && divisor != area)
         y = ltap_emit_two(p, "Mul", y,
                           ltap_emit_number(p, (double)area / (double)divisor, of.x.dtype));
@@ -138,8 +138,7 @@ static void adaptive(ltap_program *p)
     if (!ltap_program_goes_on(p))
         return;
     if (all_are(of.kernel, of.n, 1))
-        end(p, &of,
-            ltap_emit_one(p, average ? "GlobalAveragePool" : "GlobalMaxPool", of.x.value));
+        end(p, &of, ltap_emit_one(p, average ? "GlobalAveragePool" : "GlobalMaxPool", of.x.value));
     else if (average && of.n < 3)
         end(p, &of, emit_adaptive(p, &of));
     else if (is_even(&of, &even))
@@ -154,15 +153,16 @@ static void adaptive(ltap_program *p)
 
 static size_t read_scales(ltap_program *p, int n, float scales[LTAP_MAX_RANK])
 {
-    static const char *const names[3][3] = {
-        {"scales", NULL, NULL}, {"scales_h", "scales_w", NULL}, {"scales_d", "scales_h", "scales_w"}};
+    static const char *const names[3][3] = {{"scales", NULL, NULL},
+                                            {"scales_h", "scales_w", NULL},
+                                            {"scales_d", "scales_h", "scales_w"}};
     const ltap_json *list = ltap_arg_find(p, "scale_factors");
     size_t count = 0;
     scales[0] = scales[1] = 1;
     if (list != NULL && list->kind == LTAP_JSON_ARRAY) {
         for (const ltap_json *item = list->first; item && count < (size_t)n; item = item->next)
-            scales[2 + count++] = item->kind == LTAP_JSON_DOUBLE ? (float)item->number
-                                                                 : (float)item->integer;
+            scales[2 + count++] =
+                item->kind == LTAP_JSON_DOUBLE ? (float)item->number : (float)item->integer;
         return count == (size_t)n ? count : 0;
     }
     for (int i = 0; i < n; i++)
@@ -225,14 +225,13 @@ static void upsample(ltap_program *p)
                          text_attr("coordinate_transformation_mode", place),
                          text_attr("nearest_mode", exact ? "round_prefer_ceil" : "floor"),
                          LTAP_ATTR_F("cubic_coeff_a", -0.75)};
-    ltap_emit_result(p, 0,
-                     ltap_emit(p,
-                               (ltap_emit_node){.op_type = "Resize",
-                                                .inputs = inputs,
-                                                .n_inputs = 4,
-                                                .attrs = attrs,
-                                                .n_attrs = 4},
-                               NULL));
+    ltap_emit_result(
+        p, 0,
+        ltap_emit(
+            p,
+            (ltap_emit_node){
+                .op_type = "Resize", .inputs = inputs, .n_inputs = 4, .attrs = attrs, .n_attrs = 4},
+            NULL));
 }
 
 static void grid_sampler(ltap_program *p)

@@ -46,8 +46,8 @@ uint32_t ltap_emit(ltap_program *p, ltap_emit_node node, uint32_t *outputs)
         made.n_inputs--;
     for (size_t i = 0; i < n_outputs; i++) {
         if (ltap_program_goes_on(p))
-            ltap_program_take(p, ltap_graph_value_new(p->graph, node.op_type, &made.outputs[i],
-                                                      p->error));
+            ltap_program_take(
+                p, ltap_graph_value_new(p->graph, node.op_type, &made.outputs[i], p->error));
         if (outputs != NULL)
             outputs[i] = ltap_program_goes_on(p) ? made.outputs[i] : LTAP_NO_VALUE;
     }
@@ -68,15 +68,20 @@ uint32_t ltap_emit_two(ltap_program *p, const char *op_type, uint32_t a, uint32_
                      NULL);
 }
 
+uint32_t ltap_emit_where(ltap_program *p, uint32_t condition, uint32_t yes, uint32_t no)
+{
+    uint32_t inputs[] = {condition, yes, no};
+    return ltap_emit(p, (ltap_emit_node){.op_type = "Where", .inputs = inputs, .n_inputs = 3},
+                     NULL);
+}
+
 uint32_t ltap_emit_with(ltap_program *p, const char *op_type, uint32_t a, ltap_attr attr)
 {
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = op_type,
-                                      .inputs = &a,
-                                      .n_inputs = 1,
-                                      .attrs = &attr,
-                                      .n_attrs = 1},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = op_type, .inputs = &a, .n_inputs = 1, .attrs = &attr, .n_attrs = 1},
+        NULL);
 }
 
 /* The operation that makes the value gives it the result's name instead. */
@@ -209,26 +214,22 @@ uint32_t ltap_emit_dim(ltap_program *p, ltap_operand x, int axis)
     if (axis < x.rank && x.dims[axis] >= 0)
         return ltap_emit_int(p, x.dims[axis]);
     ltap_attr attrs[] = {LTAP_ATTR_I("start", axis), LTAP_ATTR_I("end", axis + 1)};
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = "Shape",
-                                      .inputs = &x.value,
-                                      .n_inputs = 1,
-                                      .attrs = attrs,
-                                      .n_attrs = 2},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = "Shape", .inputs = &x.value, .n_inputs = 1, .attrs = attrs, .n_attrs = 2},
+        NULL);
 }
 
 uint32_t ltap_emit_reshape(ltap_program *p, uint32_t value, uint32_t shape)
 {
     uint32_t inputs[] = {value, shape};
     ltap_attr zeros = LTAP_ATTR_I("allowzero", 1);
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = "Reshape",
-                                      .inputs = inputs,
-                                      .n_inputs = 2,
-                                      .attrs = &zeros,
-                                      .n_attrs = 1},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = "Reshape", .inputs = inputs, .n_inputs = 2, .attrs = &zeros, .n_attrs = 1},
+        NULL);
 }
 
 uint32_t ltap_emit_reshape_to(ltap_program *p, uint32_t value, const int64_t *dims, size_t rank)
@@ -256,13 +257,11 @@ uint32_t ltap_emit_concat(ltap_program *p, const uint32_t *values, size_t count,
     ltap_attr attr = LTAP_ATTR_I("axis", axis);
     if (count == 1)
         return values[0];
-    return ltap_emit(p,
-                     (ltap_emit_node){.op_type = "Concat",
-                                      .inputs = values,
-                                      .n_inputs = count,
-                                      .attrs = &attr,
-                                      .n_attrs = 1},
-                     NULL);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = "Concat", .inputs = values, .n_inputs = count, .attrs = &attr, .n_attrs = 1},
+        NULL);
 }
 
 uint32_t ltap_emit_slice(ltap_program *p, uint32_t x, uint32_t begin, uint32_t end, int64_t axis,

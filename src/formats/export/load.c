@@ -25,8 +25,7 @@ void ltap_program_refuse(ltap_program *p, const char *format, ...)
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    ltap_program_take(p,
-                      ltap_arena_text(p->scratch, text, strlen(text), &p->refusal, p->error));
+    ltap_program_take(p, ltap_arena_text(p->scratch, text, strlen(text), &p->refusal, p->error));
 }
 
 static const ltap_json *need(ltap_program *p, const ltap_json *object, const char *key,
@@ -96,8 +95,7 @@ static ltap_status add_weight(ltap_program *p, uint32_t entry, int store, const 
     ltap_entry *at = ltap_program_at(p, entry);
     LTAP_TRY(ltap_archive_tensor(&p->archive, store, name, &tensor, &unaligned, &span, error));
     LTAP_TRY(check_weight(at, &tensor, name, error));
-    if (ltap_graph_find(p->graph, name, &value) &&
-        ltap_graph_at(p->graph, value)->constant == NULL)
+    if (ltap_graph_find(p->graph, name, &value) && ltap_graph_at(p->graph, value)->constant == NULL)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, at->meta->offset,
                              "'%.100s' is an input and a weight", name);
     LTAP_TRY(ltap_graph_value(p->graph, name, strlen(name), &value, error));
@@ -185,7 +183,8 @@ static ltap_status describe(ltap_program *p, ltap_error *error)
     const ltap_json *version = ltap_json_find(program, "schema_version");
     const ltap_json *minor = ltap_json_find(version, "minor");
     const ltap_json *dialects = ltap_json_find(program, "verifiers");
-    const ltap_json *dialect = dialects && dialects->kind == LTAP_JSON_ARRAY ? dialects->first : NULL;
+    const ltap_json *dialect =
+        dialects && dialects->kind == LTAP_JSON_ARRAY ? dialects->first : NULL;
     bool decomposed = dialect != NULL && dialect->kind == LTAP_JSON_STRING &&
                       strcmp(dialect->text, "TRAINING") != 0;
     graph->format = "torch.export program";

@@ -81,6 +81,9 @@ static uint32_t put_back(ltap_program *p, const ltap_entry *entry, uint32_t valu
     p->node = entry->maker;
     value = entry->row->back(p, entry, value);
     p->node = node;
+    if (ltap_program_goes_on(p))
+        ltap_program_take(
+            p, ltap_entry_type(p, entry->base, &ltap_graph_at(p->graph, value)->type, p->error));
     return value;
 }
 

@@ -134,8 +134,8 @@ static ltap_status name_unknown(ltap_program *p, const char **name, ltap_error *
     if (strncmp(target, prefix, strlen(prefix)) == 0)
         target += strlen(prefix);
     bool why = p->refusal != NULL && p->refusal[0] != '\0';
-    return ltap_arena_format(&p->graph->arena, name, error, "%.100s%s%s%s", target,
-                             why ? " (" : "", why ? p->refusal : "", why ? ")" : "");
+    return ltap_arena_format(&p->graph->arena, name, error, "%.100s%s%s%s", target, why ? " (" : "",
+                             why ? p->refusal : "", why ? ")" : "");
 }
 
 static ltap_status stage_unknown(ltap_program *p, ltap_error *error)

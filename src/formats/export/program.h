@@ -52,11 +52,12 @@ typedef struct ltap_program {
     /* The operation at hand. */
     const ltap_json *node;
     const struct ltap_aten_row *row;
-    ltap_vector staged; /* ltap_node: of the graph, before they are added */
+    ltap_vector staged;                 /* ltap_node: of the graph, before they are added */
     uint32_t *result_entries, *results; /* values; LTAP_NO_VALUE: not made */
-    uint32_t *wanted; /* values that results become; NULL: none in particular */
+    uint32_t *wanted;                   /* values that results become; NULL: none in particular */
     size_t n_results;
-    const char *refusal; /* NULL, or why this application is not one that is known: "" or a reason */
+    const char
+        *refusal; /* NULL, or why this application is not one that is known: "" or a reason */
     ltap_status status;
     ltap_error *error;
 } ltap_program;
@@ -92,7 +93,8 @@ void ltap_entry_refresh(ltap_program *p, uint32_t entry);
 /* An entry was overwritten: it holds value, and so does all memory that it is. */
 void ltap_entry_write(ltap_program *p, uint32_t entry, uint32_t value);
 
-/* --- scopes.c: "path<TAB>class<TAB>call" lines of a node's modules; NULL: it says none. --------- */
+/* --- scopes.c: "path<TAB>class<TAB>call" lines of a node's modules; NULL: it says none. ---------
+ */
 ltap_status ltap_scopes_text(ltap_program *p, const ltap_json *node, const char **text,
                              ltap_error *error);
 
@@ -101,7 +103,8 @@ ltap_status ltap_scopes_text(ltap_program *p, const ltap_json *node, const char 
 ltap_status ltap_program_results(ltap_program *p, const ltap_json *node, ltap_error *error);
 ltap_status ltap_program_nodes(ltap_program *p, const ltap_json *nodes, ltap_error *error);
 
-/* --- outputs.c: names of outputs from the tree of what the model returns. ----------------------- */
+/* --- outputs.c: names of outputs from the tree of what the model returns. -----------------------
+ */
 ltap_status ltap_program_outputs(ltap_program *p, const ltap_json *module, ltap_error *error);
 
 #endif

@@ -1,8 +1,8 @@
 /* Which modules were running, from the metadata of an operation.
  *
- * nn_module_stack is "key,path,class;...", outermost first. The key of a later call of a module ends
- * with '@' and which one. Paths that Dynamo left as Python expressions, L['self'].layers[0], are
- * written like all others.
+ * nn_module_stack is "key,path,class;...", outermost first. The key of a later call of a module
+ * ends with '@' and which one. Paths that Dynamo left as Python expressions, L['self'].layers[0],
+ * are written like all others.
  */
 #include "formats/export/program.h"
 
