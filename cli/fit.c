@@ -86,7 +86,7 @@ ltap_status cli_fit_array(const char *name, const ltap_tensor *tensor, const lta
 
 ltap_status cli_fit_picture(const char *name, const ltap_port *port, ltap_error *error)
 {
-    int has_channels = port->rank == 4 && (port->dims[1].size == 3 || port->dims[1].size < 0);
+    int has_channels = cli_model_is_colour(port) || (port->rank == 4 && port->dims[1].size < 0);
     if (port->dtype == LTAP_FLOAT32 && (has_channels || port->rank < 0))
         return LTAP_OK;
     return cli_error_set(error, LTAP_ERROR_INPUT,
@@ -95,12 +95,21 @@ ltap_status cli_fit_picture(const char *name, const ltap_port *port, ltap_error 
                          name, port->name, cli_text_port(port).text);
 }
 
+ltap_tensor cli_fit_picture_tensor(int height, int width, const ltap_port *port)
+{
+    if (cli_model_is_channels_last(port))
+        return (ltap_tensor){.dtype = LTAP_FLOAT32, .rank = 4, .dims = {1, height, width, 3}};
+    return (ltap_tensor){.dtype = LTAP_FLOAT32, .rank = 4, .dims = {1, 3, height, width}};
+}
+
 ltap_status cli_fit_prepared(const char *name, int height, int width, const ltap_port *port,
                              ltap_error *error)
 {
-    const ltap_tensor tensor = {.dtype = LTAP_FLOAT32, .rank = 4, .dims = {1, 3, height, width}};
-    int fits = port->rank != 4 || ((port->dims[2].size < 0 || port->dims[2].size == height) &&
-                                   (port->dims[3].size < 0 || port->dims[3].size == width));
+    const ltap_tensor tensor = cli_fit_picture_tensor(height, width, port);
+    int at = cli_model_is_channels_last(port) ? 1 : 2;
+    int fits =
+        port->rank != 4 || ((port->dims[at].size < 0 || port->dims[at].size == height) &&
+                            (port->dims[at + 1].size < 0 || port->dims[at + 1].size == width));
     if (fits)
         return LTAP_OK;
     return cli_error_set(error, LTAP_ERROR_INPUT,

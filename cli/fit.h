@@ -10,6 +10,8 @@ LTAP_MUST_USE ltap_status cli_fit_array(const char *name, const ltap_tensor *ten
                                         const ltap_port *port, ltap_error *error);
 LTAP_MUST_USE ltap_status cli_fit_picture(const char *name, const ltap_port *port,
                                           ltap_error *error);
+/* float32, one picture, channels where the port has them; data NULL. */
+ltap_tensor cli_fit_picture_tensor(int height, int width, const ltap_port *port);
 /* The picture's size after preprocessing. */
 LTAP_MUST_USE ltap_status cli_fit_prepared(const char *name, int height, int width,
                                            const ltap_port *port, ltap_error *error);

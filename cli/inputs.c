@@ -106,7 +106,7 @@ static void choose_ways(cli_inputs *inputs)
 
 static ltap_status missing(const cli_feed *feed, ltap_error *error)
 {
-    int picture = feed->port->rank == 4 && feed->port->dims[1].size == 3;
+    int picture = cli_model_is_colour(feed->port);
     return cli_error_set(error, LTAP_ERROR_INPUT,
                          "nothing is given for the input '%s', %s: %sx.npy, or --input %s=random",
                          feed->port->name, cli_text_port(feed->port).text,

@@ -12,12 +12,13 @@
 /* How pictures are prepared. */
 /* clang-format off */
 #define PICTURE_OPTIONS                                                                            \
-    {"preprocess", 0, "P", "imagenet, segmentation, none; default: what the model says",           \
-     "imagenet segmentation none", NULL},                                                          \
+    {"preprocess", 0, "P", "imagenet, segmentation, none, keras[-tf]; default: the model's",       \
+     "imagenet segmentation none keras keras-caffe keras-tf keras-torch", NULL},                   \
     {"resize", 0, "SIZE", "short side to SIZE pixels, or HxW, or off", NULL,                       \
-     "its steps: SIZE, HxW or off; bilinear, bicubic; 255"},                                       \
+     "its steps: SIZE, HxW or off; bilinear...; 255"},                                             \
     {"crop", 0, "SIZE", "the middle SIZE x SIZE pixels, or HxW, or off", NULL, ""},                \
-    {"filter", 0, "FILTER", "how to resize: bilinear, bicubic", "bilinear bicubic", ""},           \
+    {"filter", 0, "FILTER", "how to resize: bilinear, bicubic, nearest",                           \
+     "bilinear bicubic nearest", ""},                                                              \
     {"scale", 0, "X", "divide pixels by X (255)", NULL, ""},                                       \
     {"mean", 0, "A,B,C", "subtract a number per channel, after scaling", NULL,                     \
      "its steps: A,B,C; rgb or bgr; turn as EXIF says"},                                           \

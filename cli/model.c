@@ -86,6 +86,16 @@ static void picture_size(const ltap_model *model, int *height, int *width)
         ltap_preprocess_size(&preprocess, 224, 224, width, height);
 }
 
+int cli_model_is_channels_last(const ltap_port *port)
+{
+    return port->rank == 4 && port->dims[3].size == 3 && port->dims[1].size != 3;
+}
+
+int cli_model_is_colour(const ltap_port *port)
+{
+    return cli_model_is_channels_last(port) || (port->rank == 4 && port->dims[1].size == 3);
+}
+
 int cli_model_is_batch(const ltap_port *port)
 {
     if (port->rank < 1)
@@ -101,7 +111,9 @@ int cli_model_choose(const ltap_model *model, const ltap_port *port, ltap_tensor
     int chosen = port->rank < 0, height = 0, width = 0;
     int is_picture = port->rank == 4;
     picture_size(model, &height, &width);
-    const int64_t picture[4] = {1, 3, height, width};
+    int64_t picture[4] = {1, 3, height, width};
+    if (cli_model_is_channels_last(port))
+        memcpy(picture, (int64_t[4]){1, height, width, 3}, sizeof(picture));
     *tensor = (ltap_tensor){.dtype = port->dtype, .rank = port->rank < 0 ? 0 : port->rank};
     *complete = port->rank >= 0;
     for (int i = 0; i < tensor->rank; i++) {

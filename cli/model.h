@@ -29,6 +29,10 @@ LTAP_MUST_USE ltap_status cli_model_memory(const cli_arguments *arguments, uint6
 int cli_model_choose(const ltap_model *model, const ltap_port *port, ltap_tensor *tensor,
                      int *complete);
 
+/* 1 when colour pictures go to the port: channels first or, as Keras has it, last. */
+int cli_model_is_colour(const ltap_port *port);
+int cli_model_is_channels_last(const ltap_port *port);
+
 /* 1 when the port's first axis is a batch: of pictures, or called "batch" or "N". */
 int cli_model_is_batch(const ltap_port *port);
 

@@ -1,6 +1,7 @@
 /* Preprocessing is chosen once for all pictures of a command, in three steps: a preset or the
  * model's own words, then the options of single steps, in the order typed. */
 #include "cli/preprocess.h"
+#include "cli/model.h"
 #include "cli/report.h"
 #include <string.h>
 
@@ -17,15 +18,18 @@ static ltap_status choose_base(const char *preset, const ltap_model *model, cons
         }
         return status;
     }
-    int is_colour = port->rank == 4 && port->dims[1].size == 3;
-    if (!preset && !is_colour)
+    int is_last = cli_model_is_channels_last(port);
+    if (!preset && (is_last || !cli_model_is_colour(port)))
         return cli_error_set(error, LTAP_ERROR_INPUT,
                              "the model does not say how pictures are prepared for the input '%s': "
-                             "say --preprocess imagenet, segmentation or none",
+                             "say --preprocess imagenet, segmentation, none, keras, keras-caffe, "
+                             "keras-tf or keras-torch",
                              port->name);
-    int fixed = port->rank == 4 && port->dims[2].size > 0 && port->dims[3].size > 0 &&
-                port->dims[2].size <= INT32_MAX && port->dims[3].size <= INT32_MAX;
-    int height = fixed ? (int)port->dims[2].size : 0, width = fixed ? (int)port->dims[3].size : 0;
+    int64_t sides[2] = {0, 0};
+    for (int i = 0; port->rank == 4 && i < 2; i++)
+        sides[i] = port->dims[is_last ? 1 + i : 2 + i].size;
+    int fixed = sides[0] > 0 && sides[1] > 0 && sides[0] <= INT32_MAX && sides[1] <= INT32_MAX;
+    int height = fixed ? (int)sides[0] : 0, width = fixed ? (int)sides[1] : 0;
     return ltap_preprocess_preset(preset ? preset : "imagenet", height, width, preprocess, error);
 }
 
@@ -37,6 +41,7 @@ ltap_status cli_preprocess_choose(const cli_arguments *arguments, const ltap_mod
                                         "mean",   "std",  "order"};
     const char *preset = cli_arguments_value(arguments, "preprocess");
     ltap_status status = choose_base(preset, model, port, preprocess, error);
+    preprocess->channels_last = cli_model_is_channels_last(port);
     for (size_t i = 0; status == LTAP_OK && i < arguments->n_given; i++) {
         const cli_given *given = &arguments->given[i];
         for (size_t k = 0; status == LTAP_OK && k < sizeof(steps) / sizeof(steps[0]); k++) {

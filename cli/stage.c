@@ -37,7 +37,7 @@ static ltap_status load_picture(const cli_stage_options *options, const ltap_por
     item->height = ltap_image_height(image);
     int width = 0, height = 0;
     ltap_preprocess_size(options->preprocess, item->width, item->height, &width, &height);
-    stage->tensor = (ltap_tensor){.dtype = LTAP_FLOAT32, .rank = 4, .dims = {1, 3, height, width}};
+    stage->tensor = cli_fit_picture_tensor(height, width, port);
     status = cli_fit_prepared(item->label, height, width, port, error);
     if (status == LTAP_OK)
         status = cli_stage_allocate(options->memory_limit, ltap_tensor_bytes(&stage->tensor),

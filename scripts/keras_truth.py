@@ -83,3 +83,6 @@ def shake(model, seed):
         value = new(getattr(weight, "path", None) or weight.name, tuple(weight.shape))
         if value is not None and "float" in str(weight.dtype):
             weight.assign(value.astype(np.float32))
+    for layer in model._flatten_layers():
+        if hasattr(layer, "finalize_state"):  # Normalization computes with copies of its weights
+            layer.finalize_state()

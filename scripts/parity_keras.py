@@ -3,15 +3,18 @@
     PYTHON scripts/parity_keras.py BUILD applications [NAME...]
     PYTHON scripts/parity_keras.py BUILD keras2 [NAME...]
     PYTHON scripts/parity_keras.py BUILD random [COUNT [FIRST_SEED]]
+    PYTHON scripts/parity_keras.py BUILD pictures [COUNT]
 
 applications: keras.applications with random weights. keras2: the same from tf_keras. random: models made
-at random by keras_networks.py; those that fail are left in FOLDER/seed of KEEP=FOLDER. Every model is saved
-as .keras and as .h5 and read in fast and in exact mode. Wrong values, layers that are missing and layers
+at random by keras_networks.py; those that fail are left in FOLDER/seed of KEEP=FOLDER. pictures: keras.utils.load_img and the
+modes of preprocess_input against the presets, bit by bit (needs Pillow). Every model is saved as .keras
+and as .h5 and read in fast and in exact mode. Wrong values, layers that are missing and layers
 that are refused are counted. Developers only.
 """
 import collections
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -39,7 +42,8 @@ class Checker:
     def save_inputs(self, model, inputs):
         files = []
         for tensor, array in zip(model.inputs, inputs):
-            name = getattr(tensor, "node", None) and tensor.node.layer.name or tensor.name.split(":")[0]
+            history = getattr(tensor, "_keras_history", None)
+            name = history.operation.name if hasattr(history, "operation") else tensor.node.layer.name
             files.append(os.path.join(self.folder, name + ".npy"))
             np.save(files[-1], array)
         return files
@@ -141,6 +145,32 @@ def random_models(checker, count, first):
     print("\nuses of classes: " + ", ".join("%s %d" % (k, uses[k]) for k in sorted(uses, key=uses.get)))
 
 
+def pictures(keras, build, folder, count):
+    """How many pictures differ in any bit."""
+    random, bad = np.random.default_rng(1), 0
+    tool = os.path.join(build, "tests", "image", "preprocess_tool")
+    path, out = os.path.join(folder, "picture.png"), os.path.join(folder, "out.raw")
+    modes = {"keras": None, "keras-caffe": "caffe", "keras-tf": "tf", "keras-torch": "torch"}
+    for case in range(count):
+        sizes = [int(random.integers(1, 400)) for _ in range(4)]
+        name = list(modes)[case % 4]
+        keras.utils.save_img(path, random.integers(0, 256, (*sizes[:2], 3)).astype(np.uint8), scale=False)
+        filters = ["nearest", "nearest", "bilinear", "bicubic"][int(random.integers(4))]
+        wanted = keras.utils.img_to_array(keras.utils.load_img(
+            path, target_size=sizes[2:], interpolation=filters))
+        if modes[name]:
+            wanted = keras.applications.imagenet_utils.preprocess_input(wanted[None], mode=modes[name])[0]
+        subprocess.run([tool, path, out, "preset=%s:%dx%d" % (name, *sizes[2:]), "filter=" + filters], check=True)
+        with open(out, "rb") as file:
+            data = file.read()
+        found = np.frombuffer(data, np.float32, offset=8).reshape(3, *sizes[2:]).transpose(1, 2, 0)
+        if not np.array_equal(found, wanted):
+            bad += 1
+            print("%s, %s, %s: off by %g" % (name, filters, sizes, np.abs(found - wanted).max()))
+    print("%d pictures, %d differ from Keras'" % (count, bad))
+    return bad > 0
+
+
 def main():
     build, what, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
     old = what == "keras2" or os.environ.get("KERAS") == "2"
@@ -149,6 +179,8 @@ def main():
     else:
         import keras
     with tempfile.TemporaryDirectory() as folder:
+        if what == "pictures":
+            return pictures(keras, build, folder, int(rest[0]) if rest else 200)
         checker = Checker(keras, Tool(build, folder), folder)
         if what == "random":
             random_models(checker, *(int(r) for r in rest or ["200"]), *([1] if len(rest) < 2 else []))

@@ -40,9 +40,13 @@ LTAP_API int ltap_image_width(const ltap_image *image);
 LTAP_API int ltap_image_height(const ltap_image *image);
 LTAP_API const uint8_t *ltap_image_pixels(const ltap_image *image);
 
-typedef enum ltap_filter { LTAP_FILTER_BILINEAR = 0, LTAP_FILTER_BICUBIC = 1 } ltap_filter;
+typedef enum ltap_filter {
+    LTAP_FILTER_BILINEAR = 0,
+    LTAP_FILTER_BICUBIC = 1,
+    LTAP_FILTER_NEAREST = 2 /* the pixel under each centre, not antialiased */
+} ltap_filter;
 
-/* The steps between a picture and f32[3,H,W], in this order; 0 skips a step. */
+/* The steps between a picture and f32[3,H,W] (or f32[H,W,3]), in this order; 0 skips a step. */
 typedef struct ltap_preprocess {
     int resize_short;                /* short side to this many pixels, aspect kept; or: */
     int resize_height, resize_width; /* exactly this */
@@ -51,11 +55,14 @@ typedef struct ltap_preprocess {
     float scale;                 /* pixels are divided by it; 255 */
     float mean[3], std[3];       /* (x - mean) / std; std 0 skips the step */
     int bgr;                     /* 1: channels in the order blue, green, red */
+    int channels_last;           /* 1: f32[H,W,3], as Keras has it */
 } ltap_preprocess;
 
 /* Named settings: "imagenet" (resize 256, crop 224, or for a fixed input HxW: crop HxW and short
  * side round(max(H,W)*256/224)), "segmentation" (short side 520, no crop), "none" (scaled to 0..1
- * only). height, width: the model's fixed input size, 0 where it is free. */
+ * only); what keras.applications wants of keras.utils.load_img: "keras-caffe", "keras-tf",
+ * "keras-torch", "keras" (0 to 255 as they are), each resized to exactly HxW (224x224), nearest.
+ * height, width: the model's fixed input size, 0 where it is free. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_preprocess_preset(const char *name, int height, int width,
                                                           ltap_preprocess *preprocess,
                                                           ltap_error *error);
@@ -64,14 +71,16 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_preprocess_parse(const char *json,
                                                          ltap_preprocess *preprocess,
                                                          ltap_error *error);
 /* Sets one step by name: resize ("256" or "256x320" as HxW, "off"), crop ("224" or HxW, "off"),
- * filter (bilinear, bicubic), scale ("255"), mean, std ("a,b,c"; std "off"), order (rgb, bgr). */
+ * filter (bilinear, bicubic, nearest), scale ("255"), mean, std ("a,b,c"; std "off"), order (rgb,
+ * bgr). */
 LTAP_API LTAP_MUST_USE ltap_status ltap_preprocess_set(ltap_preprocess *preprocess,
                                                        const char *step, const char *value,
                                                        ltap_error *error);
 /* Size of the result for a picture of this size. */
 LTAP_API void ltap_preprocess_size(const ltap_preprocess *preprocess, int width, int height,
                                    int *out_width, int *out_height);
-/* dst: f32[3,out_height,out_width], the caller's, sized by ltap_preprocess_size. */
+/* dst: f32[3,out_height,out_width], channels last where asked for, the caller's, sized by
+ * ltap_preprocess_size. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_preprocess_apply(const ltap_preprocess *preprocess,
                                                          const ltap_image *image, float *dst,
                                                          ltap_error *error);

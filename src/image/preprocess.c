@@ -19,21 +19,21 @@ static void overlap(int start, int length, int size, int *first, int *count)
     *count = (int)(end - *first);
 }
 
-/* One channel of the window into the result, which is padded around it. */
+/* One channel of the window into the result, whose pixels are `step` apart, padded around it. */
 static void fill_channel(const ltap_steps *s, const ltap_resize *r, const uint8_t *src,
-                         const float levels[256], float *dst)
+                         const float levels[256], float *dst, size_t step)
 {
     size_t width = (size_t)s->crop_width, height = (size_t)s->crop_height;
     size_t left = (size_t)(r->window_x - s->crop_x), top = (size_t)(r->window_y - s->crop_y);
     size_t inner_width = (size_t)r->window_width, inner_height = (size_t)r->window_height;
     if (inner_width < width || inner_height < height)
         for (size_t i = 0; i < width * height; i++)
-            dst[i] = levels[0];
+            dst[i * step] = levels[0];
     for (size_t y = 0; y < inner_height; y++) {
         const uint8_t *row = src + y * inner_width * 3;
-        float *out = dst + (top + y) * width + left;
+        float *out = dst + ((top + y) * width + left) * step;
         for (size_t x = 0; x < inner_width; x++)
-            out[x] = levels[row[3 * x]];
+            out[x * step] = levels[row[3 * x]];
     }
 }
 
@@ -56,10 +56,12 @@ ltap_status ltap_preprocess_apply(const ltap_preprocess *preprocess, const ltap_
                              (uint64_t)r.window_width * (uint64_t)r.window_height * 3,
                              "a resized picture", &pixels, error));
     LTAP_GO(ltap_image_resize(image, &r, pixels, error));
+    size_t step = preprocess->channels_last ? 3 : 1;
+    size_t plane = step == 3 ? 1 : (size_t)s.crop_width * (size_t)s.crop_height;
     for (int c = 0; c < 3; c++) {
         ltap_preprocess_levels(preprocess, c, levels);
         fill_channel(&s, &r, (uint8_t *)pixels + (preprocess->bgr ? 2 - c : c), levels,
-                     dst + (size_t)c * (size_t)s.crop_width * (size_t)s.crop_height);
+                     dst + (size_t)c * plane, step);
     }
 done:
     ltap_memory_release(image->memory, pixels);

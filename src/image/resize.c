@@ -158,7 +158,9 @@ ltap_status ltap_image_resize(const ltap_image *image, const ltap_resize *r, uin
                               ltap_error *error)
 {
     ltap_memory *memory = image->memory;
-    const kernel *k = &kernels[r->filter == LTAP_FILTER_BICUBIC];
+    if (r->filter == LTAP_FILTER_NEAREST)
+        return ltap_image_resize_nearest(image, r, dst, error);
+    const kernel *k = &kernels[r->filter];
     bool across = r->width != image->width, down = r->height != image->height;
     size_t bytes = (size_t)r->window_width * 3, stride = (size_t)image->width * 3;
     int first_row = r->window_y, n_rows = r->window_height;

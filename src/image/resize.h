@@ -1,4 +1,4 @@
-/* Pillow's antialiased resize of 8-bit pixels, for a window of the result. */
+/* Pillow's resize of 8-bit pixels, for a window of the result. */
 #ifndef LTAP_IMAGE_RESIZE_H
 #define LTAP_IMAGE_RESIZE_H
 
@@ -14,5 +14,8 @@ typedef struct ltap_resize {
 /* dst: u8[window_height,window_width,3]. The pixels do not depend on the window. */
 ltap_status ltap_image_resize(const ltap_image *image, const ltap_resize *resize, uint8_t *dst,
                               ltap_error *error);
+/* For LTAP_FILTER_NEAREST; called by ltap_image_resize. */
+ltap_status ltap_image_resize_nearest(const ltap_image *image, const ltap_resize *resize,
+                                      uint8_t *dst, ltap_error *error);
 
 #endif

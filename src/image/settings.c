@@ -46,6 +46,39 @@ static void preset_none(int height, int width, ltap_preprocess *p)
     *p = plain;
 }
 
+/* keras.utils.load_img of a size, then the mode of keras.applications' preprocess_input. */
+static void preset_keras(int height, int width, ltap_preprocess *p)
+{
+    *p = (ltap_preprocess){.filter = LTAP_FILTER_NEAREST};
+    p->resize_height = height ? height : 224;
+    p->resize_width = width ? width : 224;
+}
+
+static void preset_keras_tf(int height, int width, ltap_preprocess *p)
+{
+    preset_keras(height, width, p);
+    p->scale = 127.5f;
+    for (int c = 0; c < 3; c++)
+        p->mean[c] = p->std[c] = 1;
+}
+
+static void preset_keras_torch(int height, int width, ltap_preprocess *p)
+{
+    preset_keras(height, width, p);
+    p->scale = imagenet.scale;
+    memcpy(p->mean, imagenet.mean, sizeof p->mean);
+    memcpy(p->std, imagenet.std, sizeof p->std);
+}
+
+static void preset_keras_caffe(int height, int width, ltap_preprocess *p)
+{
+    static const float mean[3] = {103.939f, 116.779f, 123.68f};
+    preset_keras(height, width, p);
+    p->bgr = 1;
+    memcpy(p->mean, mean, sizeof mean);
+    p->std[0] = p->std[1] = p->std[2] = 1;
+}
+
 typedef struct preset {
     const char *name;
     void (*fill)(int height, int width, ltap_preprocess *p);
@@ -55,6 +88,10 @@ static const preset presets[] = {
     {"imagenet", preset_imagenet},
     {"segmentation", preset_segmentation},
     {"none", preset_none},
+    {"keras", preset_keras},
+    {"keras-caffe", preset_keras_caffe},
+    {"keras-tf", preset_keras_tf},
+    {"keras-torch", preset_keras_torch},
 };
 
 ltap_status ltap_preprocess_preset(const char *name, int height, int width,
@@ -71,9 +108,11 @@ ltap_status ltap_preprocess_preset(const char *name, int height, int width,
             presets[i].fill(height, width, preprocess);
             return LTAP_OK;
         }
-    return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                          "no preprocessing named '%s'; there are imagenet, segmentation and none",
-                          name);
+    return ltap_error_set(
+        error, LTAP_ERROR_ARGUMENT,
+        "no preprocessing named '%s'; there are imagenet, segmentation, none, keras, "
+        "keras-caffe, keras-tf and keras-torch",
+        name);
 }
 
 /* ---- one step from a JSON value; false where it is not what the step takes ---- */
@@ -132,10 +171,12 @@ static bool is_text(const json_t *value, const char *text)
 
 static bool set_filter(ltap_preprocess *p, const json_t *value)
 {
-    if (!is_text(value, "bilinear") && !is_text(value, "bicubic"))
-        return false;
-    p->filter = is_text(value, "bicubic") ? LTAP_FILTER_BICUBIC : LTAP_FILTER_BILINEAR;
-    return true;
+    for (int i = 0; i < LTAP_N_FILTERS; i++)
+        if (is_text(value, ltap_filter_names[i])) {
+            p->filter = (ltap_filter)i;
+            return true;
+        }
+    return false;
 }
 
 static bool set_order(ltap_preprocess *p, const json_t *value)
@@ -204,7 +245,7 @@ typedef struct step {
 static const step steps[] = {
     {"resize", set_resize, "a short side (256), HxW (256x320), each 1 to 65535, or off"},
     {"crop", set_crop, "a side (224), HxW (224x320), each 1 to 65535, or off"},
-    {"filter", set_filter, "bilinear or bicubic"},
+    {"filter", set_filter, "bilinear, bicubic or nearest"},
     {"scale", set_scale, "a number above 0 (255), or off"},
     {"std", set_std, "three numbers above 0 (0.229,0.224,0.225), one for all, or off"},
     {"mean", set_mean, "three numbers (0.485,0.456,0.406), one for all, or off"},

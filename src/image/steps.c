@@ -11,6 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const ltap_filter_names[LTAP_N_FILTERS] = {
+    [LTAP_FILTER_BILINEAR] = "bilinear",
+    [LTAP_FILTER_BICUBIC] = "bicubic",
+    [LTAP_FILTER_NEAREST] = "nearest",
+};
+
 static int clamped(double size)
 {
     return size < 1 ? 1 : size > INT_MAX ? INT_MAX : (int)size;
@@ -89,9 +95,9 @@ ltap_status ltap_preprocess_check(const ltap_preprocess *p, ltap_error *error)
         (p->crop_height > 0) != (p->crop_width > 0))
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "preprocessing: an exact resize and a crop need height and width");
-    if (p->filter != LTAP_FILTER_BILINEAR && p->filter != LTAP_FILTER_BICUBIC)
+    if ((unsigned)p->filter >= LTAP_N_FILTERS)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                              "preprocessing: the filter is bilinear or bicubic");
+                              "preprocessing: the filter is bilinear, bicubic or nearest");
     return LTAP_OK;
 }
 
@@ -128,7 +134,7 @@ size_t ltap_preprocess_describe(const ltap_preprocess *preprocess, int width, in
     size_t n = 0;
     if (s.resized_width != width || s.resized_height != height)
         snprintf(steps[n++].text, sizeof steps->text, "resized to %dx%d (%s)", s.resized_width,
-                 s.resized_height, p->filter == LTAP_FILTER_BICUBIC ? "bicubic" : "bilinear");
+                 s.resized_height, ltap_filter_names[p->filter]);
     if (s.crop_width > s.resized_width || s.crop_height > s.resized_height) {
         int padded_width = s.crop_width > s.resized_width ? s.crop_width : s.resized_width;
         int padded_height = s.crop_height > s.resized_height ? s.crop_height : s.resized_height;

@@ -15,6 +15,9 @@ typedef struct ltap_steps {
 
 ltap_steps ltap_steps_plan(const ltap_preprocess *preprocess, int width, int height);
 
+#define LTAP_N_FILTERS 3
+extern const char *const ltap_filter_names[LTAP_N_FILTERS];
+
 /* Whether (x - mean) / std applies. */
 bool ltap_preprocess_normalises(const ltap_preprocess *preprocess);
 /* What each 8-bit level of output channel c becomes. */

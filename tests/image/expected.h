@@ -85,6 +85,11 @@ static const struct {
     {"rgb444.jpg", {"preset=imagenet"}, 224, 224, 0xfe24451e8980b9cau},
     {"rgb444.jpg", {"preset=imagenet:20x33"}, 33, 20, 0xa420fae2b02cc75fu},
     {"rgb444.jpg", {"preset=segmentation:20x33"}, 33, 20, 0xa738d695ec2aea0du},
+    {"rgb8.png", {"resize=31x7", "filter=nearest", "scale=255"}, 7, 31, 0x4da40eba9fa2eb1cu},
+    {"rgb444.jpg", {"preset=keras:20x33"}, 33, 20, 0x0680b362214a699fu},
+    {"rgb444.jpg", {"preset=keras-tf:33x20"}, 20, 33, 0x644590de6d244650u},
+    {"rgb444.jpg", {"preset=keras-torch"}, 224, 224, 0xfc59d9e1cae715d0u},
+    {"rgb444.jpg", {"preset=keras-caffe"}, 224, 224, 0xcde62332e8eb1afeu},
     /* clang-format on */
 };
 

@@ -222,7 +222,20 @@ STEPS = [
     ("rgb444.jpg", ["preset=imagenet:20x33"],
      [transforms.Resize(38), transforms.CenterCrop((20, 33)), "norm"]),
     ("rgb444.jpg", ["preset=segmentation:20x33"], [transforms.Resize((20, 33)), "norm"]),
+    ("rgb8.png", ["resize=31x7", "filter=nearest"], [transforms.Resize((31, 7), InterpolationMode.NEAREST)]),
+    ("rgb444.jpg", ["preset=keras:20x33"], [(20, 33), lambda x: x]),
+    ("rgb444.jpg", ["preset=keras-tf:33x20"], [(33, 20), lambda x: x / np.float32(127.5) - np.float32(1)]),
+    ("rgb444.jpg", ["preset=keras-torch"],
+     [(224, 224), lambda x: (x / np.float32(255) - np.float32(MEAN)) / np.float32(STD)]),
+    ("rgb444.jpg", ["preset=keras-caffe"],
+     [(224, 224), lambda x: x[..., ::-1] - np.float32([103.939, 116.779, 123.68])]),
 ]
+
+
+def by_keras(name, size, function):
+    """keras.utils.load_img, then a mode of keras.applications' preprocess_input; channels first."""
+    pixels = np.asarray(opened(name).resize(size[::-1], Image.NEAREST), np.float32)
+    return np.ascontiguousarray(function(pixels).transpose(2, 0, 1))
 
 
 def write_expected():
@@ -235,13 +248,16 @@ def write_expected():
                     (name, *plain.size, fnv(plain.tobytes()), *turn.size, fnv(turn.tobytes())))
     steps = []
     for name, words, chain in STEPS:
-        normal = chain[-1] == "norm"
-        chain = [t for t in chain if t != "norm"] + [transforms.ToTensor()]
-        if normal:
-            chain.append(transforms.Normalize(MEAN, STD))
+        if "keras" in words[0]:
+            result = by_keras(name, *chain)
         else:
-            words = words + ["scale=255"]
-        result = transforms.Compose(chain)(opened(name)).numpy()
+            normal = chain[-1] == "norm"
+            chain = [t for t in chain if t != "norm"] + [transforms.ToTensor()]
+            if normal:
+                chain.append(transforms.Normalize(MEAN, STD))
+            else:
+                words = words + ["scale=255"]
+            result = transforms.Compose(chain)(opened(name)).numpy()
         quoted = ", ".join(f'"{w}"' for w in words)
         steps.append('    {"%s", {%s}, %d, %d, 0x%016xu},' %
                      (name, quoted, result.shape[2], result.shape[1], fnv(result.tobytes())))

@@ -20,7 +20,7 @@ static ltap_status set_option(const char *option, ltap_image_options *options,
         options->exif = 1;
         return LTAP_OK;
     }
-    if (sscanf(option, "preset=%63[a-z]:%dx%d", name, &height, &width) >= 1)
+    if (sscanf(option, "preset=%63[a-z-]:%dx%d", name, &height, &width) >= 1)
         return ltap_preprocess_preset(name, height, width, preprocess, error);
     if (strncmp(option, "json=", 5) == 0)
         return ltap_preprocess_parse(value + 1, preprocess, error);

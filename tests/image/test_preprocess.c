@@ -16,7 +16,7 @@ static void set_word(ltap_preprocess *p, const char *word)
     char name[32] = "";
     int height = 0, width = 0;
     const char *value = strchr(word, '=') + 1;
-    if (sscanf(word, "preset=%31[a-z]:%dx%d", name, &height, &width) >= 1) {
+    if (sscanf(word, "preset=%31[a-z-]:%dx%d", name, &height, &width) >= 1) {
         assert_int_equal(ltap_preprocess_preset(name, height, width, p, &error), LTAP_OK);
         return;
     }
@@ -53,6 +53,22 @@ static void values_are_those_of_torchvision(void **state)
         free(values);
         ltap_image_close(image);
     }
+}
+
+static void channels_may_come_last(void **state)
+{
+    enum { SIDE = 9, COUNT = 3 * SIDE * SIDE };
+    float first[COUNT], last[COUNT];
+    ltap_preprocess p = {0};
+    ltap_image *image = open_picture("rgb8.png");
+    set_word(&p, "preset=keras-caffe:7x8");
+    set_word(&p, "crop=9x9"); /* padded around */
+    assert_int_equal(ltap_preprocess_apply(&p, image, first, NULL), LTAP_OK);
+    p.channels_last = 1;
+    assert_int_equal(ltap_preprocess_apply(&p, image, last, NULL), LTAP_OK);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(last[i] == first[i % 3 * SIDE * SIDE + i / 3]);
+    ltap_image_close(image);
 }
 
 static void sizes_follow_torchvision(void **state)
@@ -117,8 +133,9 @@ static void presets_follow_the_models_input(void **state)
         assert_true(ltap_preprocess_normalises(&p) == (strcmp(rows[i].name, "none") != 0));
     }
     assert_int_equal(ltap_preprocess_preset("imagnet", 0, 0, &p, &error), LTAP_ERROR_ARGUMENT);
-    assert_string_equal(error.message, "no preprocessing named 'imagnet'; there are imagenet, "
-                                       "segmentation and none");
+    assert_string_equal(error.message,
+                        "no preprocessing named 'imagnet'; there are imagenet, "
+                        "segmentation, none, keras, keras-caffe, keras-tf and keras-torch");
 }
 
 static void json_says_each_step(void **state)
@@ -156,7 +173,7 @@ static void wrong_json_is_refused_by_the_step(void **state)
         {"{\"resize\": \"x\"}", "resize \"x\" is not"},
         {"{\"resize\": [1]}", "resize [1] is not"},
         {"{\"crop\": true}", "crop true is not"},
-        {"{\"filter\": \"nearest\"}", "filter \"nearest\" is not bilinear or bicubic"},
+        {"{\"filter\": \"lanczos\"}", "filter \"lanczos\" is not bilinear, bicubic or nearest"},
         {"{\"scale\": 0}", "scale 0 is not"},
         {"{\"scale\": 1e300}", "scale"},
         {"{\"mean\": [1, 2]}", "mean [1,2] is not three numbers"},
@@ -222,6 +239,15 @@ static void steps_are_told_in_words(void **state)
          224,
          "resized to 256x256 (bilinear), cropped to 224x224, divided by 255, ImageNet mean and std"},
         {{"preset=none"}, 640, 480, "divided by 255"},
+        {{"preset=keras-caffe"},
+         640,
+         480,
+         "resized to 224x224 (nearest), blue, green, red, mean 103.939,116.779,123.68 and std "
+         "1,1,1"},
+        {{"preset=keras-tf:96x64"},
+         640,
+         480,
+         "resized to 64x96 (nearest), divided by 127.5, mean 1,1,1 and std 1,1,1"},
         {{"resize=480", "order=bgr"}, 640, 480, "blue, green, red"},
         {{"crop=6x4", "filter=bicubic", "mean=1,2,3"},
          5,
@@ -318,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_those_of_torchvision),
+        cmocka_unit_test(channels_may_come_last),
         cmocka_unit_test(sizes_follow_torchvision),
         cmocka_unit_test(crops_begin_at_a_half_rounded_to_even),
         cmocka_unit_test(presets_follow_the_models_input),
