@@ -230,6 +230,13 @@ static ltap_status list_arrays(cli_side *side, ltap_error *error)
     return status == LTAP_OK ? index_layers(side, error) : status;
 }
 
+/* Zip archives and .safetensors may hold either arrays or the weights of a network. */
+static int opens_as_network(const cli_arguments *arguments, cli_side *side)
+{
+    ltap_error ignored;
+    return cli_model_open(arguments, &side->model, &ignored) == LTAP_OK;
+}
+
 ltap_status cli_side_open(const cli_arguments *arguments, cli_side *side, ltap_error *error)
 {
     const char *path = arguments->operands[0];
@@ -245,14 +252,18 @@ ltap_status cli_side_open(const cli_arguments *arguments, cli_side *side, ltap_e
         n_head = side->model.size;
     } else
         status = cli_file_head(path, head, &n_head, error);
-    if (status == LTAP_OK && !(n_head > 0 && ltap_arrays_probe(start, n_head))) {
+    if (status != LTAP_OK)
+        return status;
+    if (!(n_head > 0 && ltap_arrays_probe(start, n_head))) {
         status = cli_model_open(arguments, &side->model, error);
         return status == LTAP_OK ? list_model(side, error) : status;
     }
-    if (status == LTAP_OK && is_stdin)
+    if (opens_as_network(arguments, side))
+        return list_model(side, error);
+    if (is_stdin)
         status = ltap_arrays_open_bytes(side->model.bytes, side->model.size, side->label,
                                         &side->arrays, error);
-    else if (status == LTAP_OK)
+    else
         status = ltap_arrays_open(path, &side->arrays, error);
     return status == LTAP_OK ? list_arrays(side, error) : status;
 }

@@ -24,6 +24,10 @@ case $session in
       ln -s "$root/models" . ;;
 *) ln -s "$root"/tests/cli/data/*.onnx "$root"/tests/cli/data/*.npz "$root"/tests/formats/data/saved_calls.onnx "$root"/models/*.onnx "$root"/models/pictures/* . ;;
 esac
+case $session in
+*/checkpoints.*) ln -s "$root"/tests/formats/data/*.pth "$root"/tests/formats/data/*.npz \
+                       "$root"/tests/formats/data/*.safetensors "$root"/tests/formats/data/*.pt . ;;
+esac
 PATH=$work/bin:$PATH LC_ALL=C
 export PATH LC_ALL
 unset NO_COLOR

@@ -10,7 +10,11 @@ import os
 import struct
 import zipfile
 
+import numpy as np
 import torch
+from torchvision.models.resnet import Bottleneck, ResNet
+from torchvision.models.segmentation import deeplabv3, fcn
+from torchvision.models._utils import IntermediateLayerGetter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "data")
@@ -41,6 +45,49 @@ def small():
             conv(block + "downsample.0", size, before, 1), norm(block + "downsample.1", size)
     state["fc.weight"], state["fc.bias"] = torch.randn(3, 8), torch.randn(3)
     return state
+
+
+class Narrow(ResNet):
+    """torchvision's own ResNet, of a bottleneck a stage and few channels; dilated as for segmentation."""
+
+    def __init__(self):
+        super().__init__(Bottleneck, [1, 1, 1, 1])
+        self.inplanes, self.dilation, self.base_width = 4, 1, 64
+        self.conv1, self.bn1 = torch.nn.Conv2d(3, 4, 7, 2, 3, bias=False), torch.nn.BatchNorm2d(4)
+        for i, (width, dilate) in enumerate(((1, False), (2, False), (2, True), (2, True)), 1):
+            setattr(self, "layer%d" % i, self._make_layer(Bottleneck, width, 2, min(i, 2), dilate))
+
+
+def segmentation(module, features, name):
+    """A network with both heads, and what hooks at its modules give for an odd picture."""
+    torch.manual_seed(5)
+    backbone = IntermediateLayerGetter(Narrow(), {"layer4": "out", "layer3": "aux"})
+    if module == deeplabv3:
+        head = deeplabv3.DeepLabHead(8, 3)
+        head[0], head[1] = deeplabv3.ASPP(8, [12, 24, 36], 4), torch.nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        head[2], head[4] = torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 3, 1)
+        model = deeplabv3.DeepLabV3(backbone, head, fcn.FCNHead(8, 3))
+    else:
+        model = fcn.FCN(backbone, fcn.FCNHead(8, 3), None)
+    for key, value in model.state_dict().items():
+        if key.endswith("running_mean"):
+            value.normal_(0, 0.2)
+        elif key.endswith("running_var"):
+            value.uniform_(0.5, 2)
+    arrays, x = {}, torch.randn(1, 3, 33, 50)
+
+    def keep(path):
+        def hook(module, inputs, output):
+            arrays[path] = output.detach().numpy().copy()
+        return hook
+
+    for path, part in model.eval().named_modules():
+        if path in features:
+            part.register_forward_hook(keep(path))
+    with torch.no_grad():
+        arrays.update({k: v.numpy() for k, v in model(x).items()})
+    np.savez(os.path.join(DATA, name + ".npz"), x=x.numpy(), **arrays)
+    return model.state_dict()
 
 
 def write(folder, name, data):
@@ -87,6 +134,12 @@ def checkpoints():
     extra = dict(state)
     extra["layer1.0.se.fc.weight"] = torch.ones(2, 4)
     torch.save(extra, os.path.join(DATA, "near.pth"))
+    torch.save({"module." + k: v for k, v in segmentation(
+        deeplabv3, ("backbone.layer3", "backbone.layer4", "classifier.0.convs.1", "classifier.0.convs.4",
+                    "classifier.0.convs.4.1", "classifier", "aux_classifier"), "deeplab").items()},
+        os.path.join(DATA, "deeplab.pth"))
+    write(DATA, "fcn.safetensors", safetensors(segmentation(
+        fcn, ("backbone.layer1.0.conv2", "backbone.layer4", "classifier.0"), "fcn")))
     scripted = torch.jit.script(torch.nn.Linear(2, 2))
     torch.jit.save(scripted, os.path.join(DATA, "script.pt"))
 

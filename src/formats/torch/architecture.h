@@ -20,13 +20,8 @@ typedef struct ltap_architecture {
 #define LTAP_IMAGENET                       LTAP_PREPROCESS(256, 224, LTAP_IMAGENET_COLOURS)
 #define LTAP_SEGMENTATION                   "{\"resize\":520," LTAP_IMAGENET_COLOURS "}"
 
-extern const ltap_architecture ltap_torch_resnet;
-extern const ltap_architecture ltap_torch_vgg;
-extern const ltap_architecture ltap_torch_alexnet;
-extern const ltap_architecture ltap_torch_efficientnet;
-extern const ltap_architecture ltap_torch_regnet;
-extern const ltap_architecture ltap_torch_convnext;
-extern const ltap_architecture ltap_torch_vit;
-extern const ltap_architecture ltap_torch_mobilenet_v3;
+#define LTAP_ARCHITECTURE(name)             extern const ltap_architecture ltap_torch_##name;
+#include "formats/torch/architectures.def"
+#undef LTAP_ARCHITECTURE
 
 #endif

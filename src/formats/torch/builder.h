@@ -74,6 +74,8 @@ ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y); 
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x);
+#define LTAP_BUILD_MAX_PARTS 64
+/* Along the channels. */
 ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t count);
 /* Bilinear, without aligned corners, to the height and width of another value. */
 ltap_signal ltap_build_resize_like(ltap_builder *b, ltap_signal x, ltap_signal like);

@@ -202,3 +202,57 @@ ltap_signal ltap_build_flatten_module(ltap_builder *b, const char *name, ltap_si
 {
     return module(b, CLASS("flatten", "Flatten"), name, "Flatten", x);
 }
+
+ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t count)
+{
+    ltap_attr axis = {.name = "axis", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 1};
+    uint32_t inputs[LTAP_BUILD_MAX_PARTS];
+    ltap_signal y = {0};
+    if (count > LTAP_BUILD_MAX_PARTS)
+        ltap_build_refuse(b, "%zu values are to be joined; at most %d are", count,
+                          LTAP_BUILD_MAX_PARTS);
+    for (size_t i = 0; i < count && i < LTAP_BUILD_MAX_PARTS; i++) {
+        inputs[i] = parts[i].value;
+        y.channels += parts[i].channels;
+    }
+    y.value = ltap_build_node(b, (ltap_node){.op_type = "Concat",
+                                             .inputs = inputs,
+                                             .n_inputs = count,
+                                             .attrs = ltap_build_attrs(b, &axis, 1),
+                                             .n_attrs = 1});
+    return y;
+}
+
+static ltap_attr text_attr(const char *name, const char *text)
+{
+    return (ltap_attr){.name = name,
+                       .kind = LTAP_ATTR_STRING,
+                       .count = 1,
+                       .u.s = {.data = text, .bytes = strlen(text)}};
+}
+
+/* int64[2]: height and width. */
+static uint32_t picture_size(ltap_builder *b, ltap_signal x)
+{
+    ltap_attr start = {.name = "start", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 2};
+    return ltap_build_node(b, (ltap_node){.op_type = "Shape",
+                                          .inputs = (uint32_t[]){x.value},
+                                          .n_inputs = 1,
+                                          .attrs = ltap_build_attrs(b, &start, 1),
+                                          .n_attrs = 1});
+}
+
+ltap_signal ltap_build_resize_like(ltap_builder *b, ltap_signal x, ltap_signal like)
+{
+    ltap_attr attrs[] = {text_attr("mode", "linear"),
+                         text_attr("coordinate_transformation_mode", "half_pixel"),
+                         {.name = NULL}};
+    uint32_t inputs[] = {x.value, LTAP_NO_VALUE, LTAP_NO_VALUE, picture_size(b, like)};
+    ltap_build_ints(b, &attrs[2], "axes", 2, (int64_t[]){2, 3});
+    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Resize",
+                                                .inputs = inputs,
+                                                .n_inputs = 4,
+                                                .attrs = ltap_build_attrs(b, attrs, 3),
+                                                .n_attrs = 3});
+    return (ltap_signal){y, x.channels};
+}

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LTAP_ARCHITECTURE(name) &ltap_torch_##name,
 static const ltap_architecture *const architectures[] = {
-    &ltap_torch_resnet, &ltap_torch_vgg,      &ltap_torch_alexnet, &ltap_torch_efficientnet,
-    &ltap_torch_regnet, &ltap_torch_convnext, &ltap_torch_vit,     &ltap_torch_mobilenet_v3,
+#include "formats/torch/architectures.def"
 };
+#undef LTAP_ARCHITECTURE
 
 static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
 {
