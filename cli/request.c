@@ -228,6 +228,18 @@ ltap_status cli_request_calls(const cli_arguments *arguments, ltap_calls *calls,
     return LTAP_OK;
 }
 
+static ltap_status take_precision(const cli_arguments *arguments, ltap_getter_options *options,
+                                  ltap_error *error)
+{
+    const char *text = cli_arguments_value(arguments, "precision");
+    options->precision =
+        text && strcmp(text, "bf16") == 0 ? LTAP_PRECISION_BFLOAT16 : LTAP_PRECISION_FLOAT32;
+    if (text && strcmp(text, "bf16") != 0 && strcmp(text, "float32") != 0)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "--precision is '%s'; it wants float32 or bf16", text);
+    return LTAP_OK;
+}
+
 ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_options *options,
                                 ltap_error *error)
 {
@@ -236,6 +248,8 @@ ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_opti
         cli_arguments_number(arguments, "threads", (const long[]){1, 4096, 0}, &threads, error);
     if (status == LTAP_OK)
         status = cli_request_calls(arguments, &options->calls, error);
+    if (status == LTAP_OK)
+        status = take_precision(arguments, options, error);
     options->threads = (int)threads;
     options->exact = cli_arguments_has(arguments, "exact");
     options->backend = cli_arguments_value(arguments, "backend");

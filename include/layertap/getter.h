@@ -53,6 +53,15 @@ typedef enum ltap_calls {
     LTAP_CALLS_LAST = 2    /* as a dictionary filled by forward hooks */
 } ltap_calls;
 
+/* What products are computed in. Features are float32 either way. */
+typedef enum ltap_precision {
+    LTAP_PRECISION_FLOAT32 = 0,
+    /* Weights of convolutions and matrix products, and what is multiplied by them, are rounded to
+     * bfloat16 (8 bits of precision), and added up in float32; see docs/precision.md for the error.
+     * Needs a processor that has it (x86 with avx512_bf16), LTAP_ERROR_UNSUPPORTED elsewhere. */
+    LTAP_PRECISION_BFLOAT16 = 1
+} ltap_precision;
+
 /* Zero-initialise for defaults. */
 typedef struct ltap_getter_options {
     ltap_calls calls;
@@ -63,6 +72,7 @@ typedef struct ltap_getter_options {
     const ltap_return_layer *from; /* layers to start at: their values are given, not computed, as
                                       inputs under these names (NULL: the selector); copied */
     size_t n_from;
+    ltap_precision precision; /* bfloat16 excludes exact and the reference backend */
 } ltap_getter_options;
 
 /* Resolves the names, prunes the network to what they need.

@@ -56,7 +56,7 @@ typedef struct ltap_query {
     size_t n_inputs;
     const ltap_tensor *outputs;
     size_t n_outputs;
-    bool exact;
+    bool exact, bf16; /* bf16: products may be of bfloat16 */
     int threads;
     /* Of output 0. Not yet known to accepts. */
     ltap_layout layout;
@@ -139,6 +139,9 @@ struct ltap_impl {
 
 /* The release of rows whose state is one block. */
 void ltap_kernel_release(ltap_kernel *kernel, ltap_memory *memory);
+
+/* Whether this processor has products of bfloat16. */
+bool ltap_impls_have_bf16(void);
 
 /* Rows in order; NULL-terminated. */
 const ltap_impl *const *ltap_impls(void);

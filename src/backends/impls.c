@@ -5,6 +5,7 @@
 #include "backends/dnnl/rows.h"
 #endif
 #include "backends/gemm/rows.h"
+#include "backends/gemm/tile.h"
 #include "backends/simd/rows.h"
 
 #define LISTED(id, operator) &ltap_impl_simd_##id,
@@ -16,6 +17,9 @@ static const ltap_impl *const rows[] = {
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_exact_conv,
 #endif
+    &ltap_bf16_conv,
+    &ltap_bf16_product,
+    &ltap_bf16_matmul,
     &ltap_gemm_winograd,
     &ltap_gemm_depthwise,
     &ltap_gemm_conv,
@@ -47,6 +51,11 @@ static const ltap_impl *const rows[] = {
 const ltap_impl *const *ltap_impls(void)
 {
     return rows;
+}
+
+bool ltap_impls_have_bf16(void)
+{
+    return ltap_tiles_pairs() != NULL;
 }
 
 void ltap_kernel_release(ltap_kernel *kernel, ltap_memory *memory)

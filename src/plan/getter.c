@@ -189,6 +189,27 @@ static ltap_status take_tables(ltap_getter *getter, ltap_error *error)
     return LTAP_OK;
 }
 
+static ltap_status take_precision(ltap_getter *getter, const ltap_getter_options *options,
+                                  ltap_error *error)
+{
+    if (options->precision == LTAP_PRECISION_FLOAT32)
+        return LTAP_OK;
+    if (options->precision != LTAP_PRECISION_BFLOAT16)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "precision %d is none; there is 0 (float32) and 1 (bfloat16)",
+                              (int)options->precision);
+    if (options->exact || options->backend)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "bfloat16 was asked for together with %s; choose one of them",
+                              options->exact ? "exact results" : "the reference kernels");
+    if (!ltap_impls_have_bf16())
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                              "this processor has no products of bfloat16 (x86 with avx512_bf16 "
+                              "has); use float32");
+    getter->bf16 = true;
+    return LTAP_OK;
+}
+
 static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *options,
                                 ltap_error *error)
 {
@@ -200,6 +221,7 @@ static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "no backend '%s'; there is 'reference', or none for the fastest",
                               options->backend);
+    LTAP_TRY(take_precision(getter, options, error));
     getter->threads = options->threads ? options->threads : ltap_parallel_processors();
     getter->exact = options->exact != 0;
     getter->reference_only = options->backend != NULL;
@@ -338,6 +360,7 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
                                  .inputs = inputs,
                                  .n_inputs = getter->n_inputs,
                                  .exact = getter->exact,
+                                 .bf16 = getter->bf16,
                                  .reference_only = getter->reference_only,
                                  .threads = getter->threads,
                                  .packs = getter->packs,

@@ -29,7 +29,7 @@ struct ltap_getter {
     uint32_t *input_values; /* needed inputs, in the model's order */
     ltap_port *inputs;
     size_t n_inputs;
-    bool runs, exact, reference_only;
+    bool runs, exact, bf16, reference_only;
     int threads;
     ltap_packs *packs;
     pthread_mutex_t lock; /* guards plans and the making of them */

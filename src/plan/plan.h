@@ -118,7 +118,7 @@ typedef struct ltap_plan_request {
     const uint32_t *input_values; /* the inputs that are needed, in order */
     const ltap_tensor *inputs;    /* their shapes */
     size_t n_inputs;
-    bool exact, reference_only;
+    bool exact, bf16, reference_only;
     int threads;
     ltap_packs *packs;
     ltap_memory *memory;

@@ -55,6 +55,7 @@ static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_quer
                           .outputs = call->outputs,
                           .n_outputs = node->n_outputs,
                           .exact = request->exact,
+                          .bf16 = request->bf16,
                           .threads = request->threads,
                           .identities = schedule->identities,
                           .lies_last = schedule->lies_last,

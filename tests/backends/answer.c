@@ -43,6 +43,7 @@ static void set_up(const question *asked, desk *d)
                             .outputs = d->outputs,
                             .n_outputs = asked->node->n_outputs,
                             .exact = asked->exact,
+                            .bf16 = asked->bf16,
                             .threads = asked->threads,
                             .identities = d->identities,
                             .lies_last = d->lies_last,

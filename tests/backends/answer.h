@@ -17,7 +17,8 @@ typedef struct question {
     const ltap_tensor *inputs;  /* plain, with their data; omitted: LTAP_UNDEFINED */
     const ltap_tensor *outputs; /* as the shape rule says */
     unsigned constants, wanted; /* bit i: input i is; output i is wanted */
-    bool exact, last;           /* last: inputs lie channels last where that exists */
+    bool exact, bf16;           /* modes */
+    bool last;                  /* inputs lie channels last where that exists */
     const ltap_link *link;      /* NULL, or a node that the row does after its own */
     bool kept;                  /* what is before the link is handed out as well */
     bool apart;                 /* pixels of output 0 lie apart, where the row can do that */

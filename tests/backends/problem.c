@@ -85,6 +85,15 @@ static void link_node(problem *p)
     }
 }
 
+void problem_round(problem *p)
+{
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t *bits = (uint32_t *)(uintptr_t)p->inputs[i].data;
+        for (uint64_t n = 0; n < ltap_tensor_count(&p->inputs[i]); n++)
+            bits[n] &= 0xffff0000;
+    }
+}
+
 bool problem_solve(problem *p, ltap_memory *memory)
 {
     link_node(p);

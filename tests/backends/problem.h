@@ -37,6 +37,8 @@ void problem_input(problem *p, int rank, const int64_t *dims, bool constant);
 void problem_indices(problem *p, size_t count, const int64_t *numbers);
 /* Puts some NaN and infinities into input 0. */
 void problem_spoil(problem *p);
+/* Cuts inputs 0 and 1 to what bfloat16 holds. */
+void problem_round(problem *p);
 /* Runs the shape rule and the reference. False: the node is not valid. */
 bool problem_solve(problem *p, ltap_memory *memory);
 /* The same problem on the last index of axis 0 alone, of input 0 and the batched ones; unsolved. */

@@ -2,6 +2,7 @@
  * cut. Every kind of tiles that this processor can run.
  */
 #include "backends/gemm/gemm.h"
+#include "backends/gemm/pairs.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -202,10 +203,56 @@ static void products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut(
     assert_string_equal(ltap_tiles_at(kinds - 1)->name, "plain");
 }
 
+static float from_bits(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void bfloat16_rounds_to_the_nearest_and_ties_to_even(void **state)
+{
+    static const uint32_t cases[][2] = {
+        {0x3f800000, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f818000, 0x3f82}, {0x3f808001, 0x3f81},
+        {0xbf80ffff, 0xbf81}, {0x7f7fffff, 0x7f80}, {0xff800000, 0xff80}, {0x7f800001, 0x7fc0},
+        {0xffc00000, 0xffc0}, {0x00000000, 0x0000}, {0x80000000, 0x8000}, {0x007fffff, 0x0000},
+        {0x807fffff, 0x8000}, {0x00800000, 0x0080}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(ltap_bf16(from_bits(cases[i][0])), cases[i][1]);
+}
+
+/* All of a vector at once, or one by one at the end: the same bits, whatever they are. */
+static void pairs_are_converted_alike_wherever_they_lie(void **state)
+{
+    enum { COUNT = 9998 };
+    static float from[COUNT], to[COUNT / 2];
+    problem p = {.random = SEED};
+
+    for (int i = 0; i < COUNT; i++)
+        from[i] = from_bits((uint32_t)draw(&p, 0, 0x7fffffff) << (i % 2));
+    if (!ltap_tiles_pairs())
+        skip();
+    for (int count = 2; count <= COUNT; count += count < 100 ? 2 : 4950) {
+        memset(to, 0x55, sizeof to);
+        ltap_pairs_convert(from, count, to, 2);
+        for (int i = 0; i < count / 2; i++) {
+            float pair = ltap_pair(from[2 * i], from[2 * i + 1]);
+            if (memcmp(&to[i], &pair, sizeof pair) != 0)
+                fail_msg("pair %d of %d: %a and %a", i, count / 2, (double)from[2 * i],
+                         (double)from[2 * i + 1]);
+        }
+        if (count < COUNT)
+            assert_int_equal(((const uint8_t *)to)[2 * count], 0x55);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(panels_take_in_as_many_groups_as_fit),
+        cmocka_unit_test(bfloat16_rounds_to_the_nearest_and_ties_to_even),
+        cmocka_unit_test(pairs_are_converted_alike_wherever_they_lie),
         cmocka_unit_test(products_are_right_and_their_bits_do_not_depend_on_how_rows_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,10 @@ static const row_case cases[] = {
     {"gemm:matmul", "MatMul", make_matmul, 1e-5, 12, true, false},
     {"gemm:winograd", "Conv", make_conv, 1e-5, 0, true, false},
     {"gemm:winograd", "Conv", make_volume_conv, 1e-5, 20, true, false},
+    {"bf16:conv", "Conv", make_conv, 1e-5, 8, true, false},
+    {"bf16:conv", "Conv", make_other_conv, 1e-5, 8, true, false},
+    {"bf16:product", "Gemm", make_gemm, 1e-5, 20, true, false},
+    {"bf16:matmul", "MatMul", make_matmul, 1e-5, 5, true, false},
     {"dnnl:gemm", "Gemm", make_gemm, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:matmul", "MatMul", make_matmul, 1e-5, 40, true, PRODUCTS_ARE_EXACT},
     {"dnnl:average_pool", "AveragePool", make_average_pool, 1e-5, 15, true, true},
@@ -79,6 +83,12 @@ static const row_case cases[] = {
     {"simd:resize", "Resize", make_resize_nearest, 0, 20, true, true},
 };
 
+/* Of bfloat16: inputs are numbers that it holds, so that nothing is rounded. */
+static bool is_bf16(const row_case *c)
+{
+    return strncmp(c->row, "bf16:", 5) == 0;
+}
+
 static const ltap_impl *find_row(const char *name, const char *op)
 {
     for (const ltap_impl *const *row = ltap_impls(); *row; row++) {
@@ -90,8 +100,8 @@ static const ltap_impl *find_row(const char *name, const char *op)
 
 /* What is asked of a row beside the problem. */
 typedef struct mode {
-    bool exact, relu; /* relu: followed by one */
-    bool kept;        /* what is before the relu is handed out as well, and answered */
+    bool exact, bf16, relu; /* relu: followed by one */
+    bool kept;              /* what is before the relu is handed out as well, and answered */
     int threads;
     bool last;  /* inputs lie channels last where that exists */
     bool apart; /* its pixels are written further apart */
@@ -105,6 +115,7 @@ static question ask(const problem *p, mode m, ltap_memory *memory)
                       .constants = p->constants,
                       .wanted = 1u << p->shown,
                       .exact = m.exact,
+                      .bf16 = m.bf16,
                       .last = m.last,
                       .kept = m.kept,
                       .apart = m.apart,
@@ -185,7 +196,8 @@ static void check_exact(const row_case *c, const ltap_impl *row, const problem *
 static void check_last(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
                        const void *output, int seed, ltap_memory *memory)
 {
-    void *again = ask_row(row, p, (mode){.exact = exact, .threads = 2, .last = true}, memory);
+    mode lying = {.exact = exact, .bf16 = is_bf16(c), .threads = 2, .last = true};
+    void *again = ask_row(row, p, lying, memory);
     if (!again || memcmp(again, output, (size_t)ltap_tensor_bytes(&p->output)) != 0)
         fail_msg("%s, seed %d: how its inputs lie changes its bits", c->row, seed);
     free(again);
@@ -199,7 +211,7 @@ static void check_relu(const row_case *c, const ltap_impl *row, const problem *p
     if (!row->chains)
         return;
     uint64_t bytes = ltap_tensor_bytes(&p->output);
-    mode chained = {.exact = exact, .relu = true, .threads = 2};
+    mode chained = {.exact = exact, .bf16 = is_bf16(c), .relu = true, .threads = 2};
     void *fused = ask_row(row, p, chained, memory);
     chained.kept = true;
     void *kept = ask_row(row, p, chained, memory);
@@ -207,7 +219,10 @@ static void check_relu(const row_case *c, const ltap_impl *row, const problem *p
         fail_msg("%s, seed %d: what it keeps before a ReLU has other bits", c->row, seed);
     free(kept);
     for (int relu = 0; row->apart && relu < 2; relu++) {
-        mode apart = {.exact = exact, .relu = relu, .threads = 2, .apart = true};
+        mode apart = chained;
+        apart.kept = false;
+        apart.relu = relu;
+        apart.apart = true;
         void *wide = ask_row(row, p, apart, memory);
         if (memcmp(wide, relu ? fused : output, (size_t)bytes) != 0)
             fail_msg("%s, seed %d: pixels that lie apart have other bits", c->row, seed);
@@ -233,7 +248,8 @@ static void check_relu(const row_case *c, const ltap_impl *row, const problem *p
 static bool check_problem(const row_case *c, const ltap_impl *row, const problem *p, bool exact,
                           int seed, ltap_memory *memory)
 {
-    void *output = ask_row(row, p, (mode){.exact = exact, .threads = 2}, memory);
+    mode plain = {.exact = exact, .bf16 = is_bf16(c), .threads = 2};
+    void *output = ask_row(row, p, plain, memory);
     if (!output)
         return false;
     check_close(c, p, output, seed);
@@ -251,7 +267,7 @@ static void a_row_agrees_with_the_reference(void **state)
     const ltap_impl *row = find_row(c->row, c->op);
     ltap_memory *memory;
     int accepted[2] = {0, 0};
-    if (!row) /* a build without oneDNN */
+    if (!row || (is_bf16(c) && !ltap_impls_have_bf16())) /* a build without oneDNN; a processor */
         skip();
     assert_int_equal(ltap_memory_new(NULL, 0, &memory, NULL), LTAP_OK);
     for (int seed = 0; seed < N_SEEDS; seed++) {
@@ -261,7 +277,9 @@ static void a_row_agrees_with_the_reference(void **state)
         assert_non_null(row);
         if (seed % 3 == 0)
             problem_spoil(&p);
-        for (int exact = 0; problem_solve(&p, memory) && exact < 2; exact++) {
+        if (is_bf16(c))
+            problem_round(&p);
+        for (int exact = 0; problem_solve(&p, memory) && exact < 2 - is_bf16(c); exact++) {
             accepted[exact] += check_problem(c, row, &p, exact, seed, memory);
             free(p.output.data);
             p.output.data = NULL;
@@ -290,7 +308,8 @@ static void a_row_refuses_other_types(void **state)
         row = find_row(c->row, p.node.op_type);
         assert_non_null(row);
         if (problem_solve(&p, memory)) {
-            question asked = ask(&p, (mode){.exact = c->exact, .threads = 2}, memory);
+            mode m = {.exact = c->exact, .bf16 = is_bf16(c), .threads = 2};
+            question asked = ask(&p, m, memory);
             p.inputs[0].dtype = p.outputs[0].dtype = LTAP_FLOAT64;
             assert_false(answer_accepts(row, &asked, &why));
             assert_true(why.text[0] != '\0');

@@ -5,6 +5,7 @@
  * A picture of few channels is copied with its padding first: then a whole line of the kernel is
  * one stretch of memory, and is taken as one tap.
  */
+#include "backends/gemm/pairs.h"
 #include "backends/gemm/pixels.h"
 #include "backends/gemm/rows.h"
 #include "backends/gemm/work.h"
@@ -16,6 +17,9 @@
 #include <string.h>
 
 enum { FEW_CHANNELS = 8 };
+/* So many channels and filters of a group pay for their conversion to bfloat16, and fill vectors of
+ * their own. */
+enum { FEW_PAIRED = 16 };
 
 typedef struct conv {
     ltap_pixels pixels; /* as the products see them: of a copied picture, a line is one tap */
@@ -23,6 +27,7 @@ typedef struct conv {
     int64_t picture[LTAP_WINDOW_AXES], begin[LTAP_WINDOW_AXES]; /* what is copied: its size, its
                                                                    place in the copy */
     bool copied, from_last, has_bias; /* from_last: what is copied lies channels last */
+    bool pairs; /* of bfloat16: the whole picture is converted first; channels count pairs then */
     uint64_t copy_bytes;
     ltap_work work;
 } conv;
@@ -81,7 +86,8 @@ static void size_work(const ltap_query *query, conv *s)
                            .taps = s->pixels.taps,
                            .depth = depth,
                            .columns = query->outputs[0].dims[1] / groups,
-                           .groups = groups};
+                           .groups = groups,
+                           .pairs = s->pairs};
 
     int64_t planes = w->kernel[0] > w->stride[0] ? w->kernel[0] : w->stride[0];
     size.plane = w->kernel[0] > 1 && w->out[0] > 1 ? w->out[1] * w->out[2] : 0;
@@ -89,13 +95,13 @@ static void size_work(const ltap_query *query, conv *s)
     ltap_work_init(query, &size, &s->work);
 }
 
-/* Scratch: the copy, then the pointers. */
+/* Scratch: the copy or the pairs, then the pointers. */
 static bool measure(conv *s, uint64_t *scratch)
 {
     const ltap_window *w = &s->pixels.window;
     uint64_t copy = 0;
 
-    if (s->copied &&
+    if ((s->copied || s->pairs) &&
         (!ltap_checked_mul((uint64_t)s->images * sizeof(float), (uint64_t)s->channels, &copy) ||
          !ltap_checked_mul(copy, (uint64_t)w->in[0], &copy) ||
          !ltap_checked_mul(copy, (uint64_t)w->in[1], &copy) ||
@@ -120,7 +126,7 @@ static ltap_status pack(const ltap_query *query, conv *s, ltap_error *error)
     return ltap_work_pack(query, &source, &s->work, error);
 }
 
-static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+static ltap_status make(const ltap_query *query, bool pairs, ltap_kernel *kernel, ltap_error *error)
 {
     uint64_t pixel = (uint64_t)query->inputs[0].dims[1] * sizeof(float);
     ltap_status status = LTAP_OK;
@@ -131,8 +137,9 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
     kernel->state_bytes = sizeof(conv) + pixel;
     s->pixels.zeros = (float *)(s + 1);
     s->images = query->inputs[0].dims[0];
-    s->channels = query->inputs[0].dims[1];
-    s->copied = is_copied(query);
+    s->channels = query->inputs[0].dims[1] / (pairs ? 2 : 1);
+    s->pairs = pairs;
+    s->copied = !pairs && is_copied(query);
     s->from_last = ltap_query_lies_last(query, 0);
     s->has_bias = ltap_gemm_has_bias(query);
     LTAP_GO(ltap_window_read(query->node, &query->inputs[0], &query->inputs[1], &s->pixels.window,
@@ -152,6 +159,11 @@ done:
     if (status != LTAP_OK)
         ltap_kernel_release(kernel, query->memory);
     return status;
+}
+
+static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+{
+    return make(query, false, kernel, error);
 }
 
 /* What a run reads. */
@@ -201,7 +213,7 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     const conv *s = kernel->state;
     const ltap_window *w = &s->pixels.window;
     pictures p = {.state = s, .given = inputs[0], .copy = scratch};
-    ltap_pixels_source source = {&s->pixels, s->copied ? scratch : inputs[0]};
+    ltap_pixels_source source = {&s->pixels, s->copied || s->pairs ? scratch : inputs[0]};
     ltap_work_job job = {.work = &s->work,
                          .point = ltap_pixels_point,
                          .context = &source,
@@ -213,6 +225,9 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
     (void)error;
     if (s->copied)
         ltap_parallel_for(s->work.threads, s->images * w->in[0] * w->in[1], 16, copy_lines, &p);
+    if (s->pairs)
+        ltap_pairs_convert(inputs[0], 2 * s->images * s->channels * w->in[0] * w->in[1] * w->in[2],
+                           scratch, s->work.threads);
     ltap_work_run(&job);
     return LTAP_OK;
 }
@@ -225,6 +240,39 @@ const ltap_impl ltap_gemm_conv = {
     .accepts = accepts,
     .layouts = layouts,
     .prepare = prepare,
+    .run = run,
+    .release = ltap_kernel_release,
+};
+
+static bool accepts_pairs(const ltap_query *query, ltap_why *why)
+{
+    ltap_window w;
+    int64_t groups = ltap_node_int(query->node, "group", 1), depth, filters;
+
+    if (!ltap_pairs_wanted(query, why) || !ltap_gemm_conv_fits(query, &w, why))
+        return false;
+    depth = query->inputs[1].dims[1];
+    filters = query->outputs[0].dims[1] / groups;
+    if (depth % 2 != 0)
+        return ltap_refuse(why, "an odd number of channels");
+    if (depth < FEW_PAIRED || filters < FEW_PAIRED)
+        return ltap_refuse(why, "few channels: converting them costs more");
+    return true;
+}
+
+static ltap_status prepare_pairs(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+{
+    return make(query, true, kernel, error);
+}
+
+const ltap_impl ltap_bf16_conv = {
+    .op = "Conv",
+    .name = "bf16:conv",
+    .chains = true,
+    .apart = true,
+    .accepts = accepts_pairs,
+    .layouts = ltap_gemm_layouts,
+    .prepare = prepare_pairs,
     .run = run,
     .release = ltap_kernel_release,
 };

@@ -17,10 +17,11 @@
 typedef struct ltap_panels {
     const ltap_tiles *tiles;
     int64_t taps, depth, columns, groups; /* of one product; products side by side */
-    int vectors;                          /* of a panel */
-    int rows;                             /* of a block at the most */
-    int64_t together;                     /* products in a panel; more than one: narrow tiles */
-    int64_t count;                        /* panels of all products */
+    bool pairs;       /* of bfloat16: the depth counts pairs, and so do rows (see pairs.h) */
+    int vectors;      /* of a panel */
+    int rows;         /* of a block at the most */
+    int64_t together; /* products in a panel; more than one: narrow tiles */
+    int64_t count;    /* panels of all products */
 } ltap_panels;
 
 /* vectors, rows and count, where all else is set. pieces: how many threads will share the panels

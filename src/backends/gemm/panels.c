@@ -1,6 +1,7 @@
 /* Packing the columns of a matrix product into panels; see gemm.h. */
 #include "backends/gemm/gemm.h"
 
+#include "backends/gemm/pairs.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -85,21 +86,29 @@ uint64_t ltap_panels_bytes(const ltap_panels *panels)
 typedef struct strip {
     const ltap_panels_source *source;
     int64_t column, live, width;
+    bool pairs;
 } strip;
+
+static int64_t place_of(const ltap_panels_source *s, int64_t k)
+{
+    return k / s->inner * s->outer + k % s->inner * s->depth;
+}
 
 /* A few rows of a panel: tap t, depths [k, k + n). Source runs are short, so that what is written
  * stays in the cache until all columns are there. */
 static void fill_rows(const strip *at, int64_t t, int64_t k, int64_t n, float *to)
 {
     const ltap_panels_source *s = at->source;
-    int64_t places[RUN];
+    int64_t places[2 * RUN], each = at->pairs ? 2 : 1;
 
-    for (int64_t i = 0; i < n; i++)
-        places[i] = (k + i) / s->inner * s->outer + (k + i) % s->inner * s->depth;
+    for (int64_t i = 0; i < each * n; i++)
+        places[i] = place_of(s, each * k + i);
     for (int64_t c = 0; c < at->live; c++) {
         const float *from = s->src + (at->column + c) * s->column + t * s->tap;
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < n && !at->pairs; i++)
             to[i * at->width + c] = from[places[i]];
+        for (int64_t i = 0; i < n && at->pairs; i++)
+            to[i * at->width + c] = ltap_pair(from[places[2 * i]], from[places[2 * i + 1]]);
     }
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = at->live; c < at->width; c++)
@@ -113,7 +122,7 @@ void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *sourc
 
     for (int64_t p = first; p < last; p++) {
         ltap_panel found = ltap_panels_at(panels, p);
-        strip at = {source, found.column, found.live, 0};
+        strip at = {source, found.column, found.live, 0, panels->pairs};
         float *panel = packed + found.place;
         at.width = round_up(at.live, lanes) * lanes;
         for (int64_t k = 0; k < panels->depth; k += RUN) {

@@ -1,14 +1,17 @@
 /* Gemm, and MatMul by one constant matrix: all rows of the left side in one product. */
+#include "backends/gemm/pairs.h"
 #include "backends/gemm/rows.h"
 #include "backends/gemm/work.h"
+#include "base/checked.h"
 #include "base/error.h"
 
 #include <string.h>
 
 typedef struct product {
     ltap_work work;
-    int64_t depth;
-    bool has_bias;
+    int64_t depth; /* floats of a row; of bfloat16: pairs */
+    uint64_t pairs_bytes;
+    bool has_bias, pairs; /* pairs: of bfloat16, to which the rows are converted first */
 } product;
 
 /* Rows, depth and columns; where the right side's columns lie. */
@@ -88,14 +91,25 @@ static shape read_shape(const ltap_query *query)
     return s;
 }
 
-static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+/* Working memory: the pairs, then the pointers. */
+static bool measure(product *s, int64_t rows, uint64_t *scratch)
+{
+    if (s->pairs &&
+        (!ltap_checked_mul((uint64_t)rows * sizeof(float), (uint64_t)s->depth, &s->pairs_bytes) ||
+         !ltap_checked_round_up(s->pairs_bytes, LTAP_ALIGNMENT, &s->pairs_bytes)))
+        return false;
+    return ltap_checked_add(s->pairs_bytes, ltap_work_scratch(&s->work), scratch);
+}
+
+static ltap_status make(const ltap_query *query, bool pairs, ltap_kernel *kernel, ltap_error *error)
 {
     shape found = read_shape(query);
     ltap_work_size size = {.rows = found.rows,
                            .taps = 1,
-                           .depth = found.depth,
+                           .depth = found.depth / (pairs ? 2 : 1),
                            .columns = found.columns,
                            .groups = 1,
+                           .pairs = pairs,
                            .row_bytes = found.depth * (int64_t)sizeof(float)};
     ltap_status status = LTAP_OK;
 
@@ -103,18 +117,25 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
                                      error));
     product *s = kernel->state;
     kernel->state_bytes = sizeof *s;
-    s->depth = found.depth;
+    s->depth = size.depth;
+    s->pairs = pairs;
     if (strcmp(query->node->op_type, "Gemm") == 0)
         fits_bias(query, &s->has_bias);
     ltap_work_init(query, &size, &s->work);
     LTAP_GO(ltap_work_pack(query, &found.source, &s->work, error));
     kernel->packed_inputs = 1u << 1;
-    kernel->scratch_bytes = ltap_work_scratch(&s->work);
+    if (!measure(s, found.rows, &kernel->scratch_bytes))
+        LTAP_GO(ltap_error_set(error, LTAP_ERROR_MEMORY, "its working memory is too large"));
     kernel->detail = s->work.panels.tiles->name;
 done:
     if (status != LTAP_OK)
         ltap_kernel_release(kernel, query->memory);
     return status;
+}
+
+static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+{
+    return make(query, false, kernel, error);
 }
 
 typedef struct left {
@@ -135,16 +156,18 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                        void *scratch, ltap_error *error)
 {
     const product *s = kernel->state;
-    left l = {inputs[0], s->depth};
+    left l = {s->pairs ? scratch : inputs[0], s->depth};
     ltap_work_job job = {.work = &s->work,
                          .point = point,
                          .context = &l,
                          .inputs = inputs,
                          .bias = s->has_bias ? inputs[2] : NULL,
                          .outputs = outputs,
-                         .scratch = scratch};
+                         .scratch = (char *)scratch + s->pairs_bytes};
 
     (void)error;
+    if (s->pairs)
+        ltap_pairs_convert(inputs[0], 2 * s->work.rows * s->depth, scratch, s->work.threads);
     ltap_work_run(&job);
     return LTAP_OK;
 }
@@ -165,6 +188,48 @@ const ltap_impl ltap_gemm_matmul = {
     .chains = true,
     .accepts = matmul_accepts,
     .prepare = prepare,
+    .run = run,
+    .release = ltap_kernel_release,
+};
+
+static bool fits_pairs(const ltap_query *query, ltap_why *why)
+{
+    if (read_shape(query).depth % 2 != 0)
+        return ltap_refuse(why, "an odd depth");
+    return true;
+}
+
+static bool gemm_accepts_pairs(const ltap_query *query, ltap_why *why)
+{
+    return ltap_pairs_wanted(query, why) && gemm_accepts(query, why) && fits_pairs(query, why);
+}
+
+static bool matmul_accepts_pairs(const ltap_query *query, ltap_why *why)
+{
+    return ltap_pairs_wanted(query, why) && matmul_accepts(query, why) && fits_pairs(query, why);
+}
+
+static ltap_status prepare_pairs(const ltap_query *query, ltap_kernel *kernel, ltap_error *error)
+{
+    return make(query, true, kernel, error);
+}
+
+const ltap_impl ltap_bf16_product = {
+    .op = "Gemm",
+    .name = "bf16:product",
+    .chains = true,
+    .accepts = gemm_accepts_pairs,
+    .prepare = prepare_pairs,
+    .run = run,
+    .release = ltap_kernel_release,
+};
+
+const ltap_impl ltap_bf16_matmul = {
+    .op = "MatMul",
+    .name = "bf16:matmul",
+    .chains = true,
+    .accepts = matmul_accepts_pairs,
+    .prepare = prepare_pairs,
     .run = run,
     .release = ltap_kernel_release,
 };

@@ -10,6 +10,10 @@ extern const ltap_impl ltap_gemm_conv;
 extern const ltap_impl ltap_gemm_depthwise;
 extern const ltap_impl ltap_gemm_product; /* Gemm */
 extern const ltap_impl ltap_gemm_matmul;
+/* The same of bfloat16, where that is wanted. */
+extern const ltap_impl ltap_bf16_conv;
+extern const ltap_impl ltap_bf16_product;
+extern const ltap_impl ltap_bf16_matmul;
 
 /* Whether a Conv's tensors are for these rows: float32, constant weights, one to three spatial
  * axes, nothing empty, attributes that fit. */

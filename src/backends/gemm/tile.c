@@ -34,6 +34,28 @@ LTAP_VECTOR_CONTRACT
     (TILE(vector)) _mm512_permutexvar_ps(_mm512_loadu_si512(places), (__m512)(v))
 #include "backends/gemm/tile.inc"
 
+/* The same of pairs: what looks like a float is two bfloat16, the lower first. */
+#define TILE(name) name##_bf16
+#if defined(__clang__)
+#define TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,fma")))
+#else
+#define TILE_TARGET                                                                                \
+    __attribute__((                                                                                \
+        target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,fma,prefer-vector-width=512")))
+#endif
+#define TILE_LANES   16
+#define TILE_VECTORS 4
+#define TILE_ROWS    12, 12, 6, 6
+#define TILE_NAME    "avx512_bf16"
+#define TILE_LOAD_SOME(src, n)                                                                     \
+    (TILE(vector)) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), src)
+#define TILE_STORE_SOME(dst, n, v)                                                                 \
+    _mm512_mask_storeu_ps(dst, (__mmask16)((1u << (n)) - 1), (__m512)(v))
+#define TILE_ADD(sum, x, column)                                                                   \
+    (sum) = (TILE(vector))_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(column),                      \
+                                           (__m512bh)_mm512_set1_ps(x))
+#include "backends/gemm/tile.inc"
+
 /* Eight of these from the n-th before the middle on mask n lanes. */
 static const int32_t some_lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
@@ -77,6 +99,15 @@ const ltap_tiles *ltap_tiles_at(int index)
 #endif
     all[count++] = &tiles_plain;
     return index < count ? all[index] : NULL;
+}
+
+const ltap_tiles *ltap_tiles_pairs(void)
+{
+#if defined(TILE_X86)
+    if (ltap_tiles_at(0) == &tiles_avx512 && __builtin_cpu_supports("avx512bf16"))
+        return &tiles_bf16;
+#endif
+    return NULL;
 }
 
 const ltap_tiles *ltap_tiles_best(void)

@@ -48,6 +48,10 @@ typedef struct ltap_tiles {
 
 /* The best for this processor; always the same. */
 const ltap_tiles *ltap_tiles_best(void);
+/* Of pairs of bfloat16: where others take a float of a row and of the panel, these take two
+ * bfloat16 of neighbouring depths, and add both products in float32. Rows and panels hold half as
+ * many units (see pairs.h); there are no narrow tiles. NULL: this processor has none. */
+const ltap_tiles *ltap_tiles_pairs(void);
 /* All that this processor can run, the plain one last; NULL past the end. */
 const ltap_tiles *ltap_tiles_at(int index);
 

@@ -30,6 +30,7 @@ typedef struct ltap_work_size {
     /* Not 0: rows that lie so far apart read the same again (planes of a volume); a chunk is done
      * of all planes before the next. */
     int64_t plane;
+    bool pairs; /* of bfloat16: the depth counts pairs */
 } ltap_work_size;
 /* How it is cut: a pure function of the size and the number of threads. The chain is the query's,
  * after output 0, whose rows lie one after the other. */
