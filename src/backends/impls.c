@@ -17,10 +17,10 @@ static const ltap_impl *const rows[] = {
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_exact_conv,
 #endif
+    &ltap_gemm_winograd,
     &ltap_bf16_conv,
     &ltap_bf16_product,
     &ltap_bf16_matmul,
-    &ltap_gemm_winograd,
     &ltap_gemm_depthwise,
     &ltap_gemm_conv,
     &ltap_gemm_product,
