@@ -19,7 +19,7 @@ import torchvision
 
 from parity_tool import TOLERANCE, Tool, difference, tensors_of
 
-FAMILIES = ("efficientnet", "regnet", "convnext", "vit", "mobilenet")
+FAMILIES = ("efficientnet", "regnet", "convnext", "vit", "swin", "mobilenet")
 NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
          "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "vgg11", "vgg13",
          "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "alexnet") + tuple(
@@ -50,10 +50,8 @@ def make(name):
 def save_safetensors(state, path):
     header, data = {}, bytearray()
     for name, tensor in state.items():
-        if tensor.dtype != torch.float32:
-            continue
         raw = tensor.contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape),
+        header[name] = {"dtype": {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype], "shape": list(tensor.shape),
                         "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
     text = json.dumps(header).encode()

@@ -13,6 +13,7 @@ typedef struct source {
     ltap_status (*read)(const ltap_layers *layers, const ltap_flow *flow, ltap_scopes *scopes,
                         bool *used, ltap_error *error);
     ltap_status (*settle)(ltap_tree *tree, ltap_error *error); /* NULL, or what is in doubt */
+    bool ran;       /* a scope is a module that ran; what others call so says less */
     bool unordered; /* operations of a module may stand apart in the file */
 } source;
 
@@ -42,13 +43,13 @@ static ltap_status read_calls(const ltap_layers *layers, const ltap_flow *flow, 
 }
 
 static const source sources[] = {
-    {"", "the architecture", read_built, NULL, false},
-    {"", "the metadata of nodes", read_told, NULL, false},
-    {"dynamo exporter", "the metadata of nodes", read_dynamo, NULL, false},
-    {"TorchScript exporter", "the names of nodes", ltap_scopes_torchscript, NULL, false},
-    {"", "the calls of functions", read_calls, NULL, false},
-    {"", "the paths in names", ltap_scopes_names, ltap_tree_names, true},
-    {"", "the names of weights", ltap_scopes_weights, ltap_tree_weights, false},
+    {"", "the architecture", read_built, NULL, true, false},
+    {"", "the metadata of nodes", read_told, NULL, true, false},
+    {"dynamo exporter", "the metadata of nodes", read_dynamo, NULL, true, false},
+    {"TorchScript exporter", "the names of nodes", ltap_scopes_torchscript, NULL, true, false},
+    {"", "the calls of functions", read_calls, NULL, false, false},
+    {"", "the paths in names", ltap_scopes_names, ltap_tree_names, false, true},
+    {"", "the names of weights", ltap_scopes_weights, ltap_tree_weights, false, false},
 };
 
 /* A module of torch.nn with one operation: what stands between two of that scope may stand between
@@ -105,7 +106,7 @@ static ltap_status read_scopes(ltap_layers *layers, ltap_flow *flow, ltap_scopes
     layers->source = used ? (*from)->what : "";
     if (used && (*from)->read == read_built && layers->graph->built_from != NULL)
         layers->source = layers->graph->built_from;
-    if (layers->exporter[0] != '\0') /* what others call a scope says less about what ran */
+    if (used && (*from)->ran)
         LTAP_TRY(ltap_flow_constants(layers, scopes, flow, error));
     if (used && (*from)->unordered)
         LTAP_TRY(ltap_flow_gather(layers->graph, scopes, flow, error));

@@ -17,6 +17,7 @@ uint32_t ltap_build_op_along(ltap_builder *b, const char *op_type, int64_t axis,
 uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const int64_t *dims);
 /* The sizes of axes first to end - 1, as int64 numbers. */
 uint32_t ltap_build_sizes(ltap_builder *b, uint32_t value, int64_t first, int64_t end);
+uint32_t ltap_build_cast(ltap_builder *b, uint32_t value, ltap_dtype dtype);
 uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, const int64_t *perm);
 void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
                      const int64_t *ints);
@@ -34,6 +35,8 @@ const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int 
 /* A weight of just that shape. */
 void ltap_build_shaped(ltap_builder *b, const char *leaf, int rank, const int64_t *dims,
                        uint32_t *value);
+/* int64[size] that is no parameter. */
+void ltap_build_integers(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value);
 /* A vector of so many elements, refused where it is not that. */
 void ltap_build_vector(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value);
 

@@ -219,6 +219,16 @@ uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const 
     return ltap_build_op(b, "Reshape", 2, (uint32_t[]){value, ltap_build_list(b, rank, dims)});
 }
 
+uint32_t ltap_build_cast(ltap_builder *b, uint32_t value, ltap_dtype dtype)
+{
+    ltap_attr to = {.name = "to", .kind = LTAP_ATTR_INT, .count = 1, .u.i = dtype};
+    return ltap_build_node(b, (ltap_node){.op_type = "Cast",
+                                          .inputs = &value,
+                                          .n_inputs = 1,
+                                          .attrs = ltap_build_attrs(b, &to, 1),
+                                          .n_attrs = 1});
+}
+
 uint32_t ltap_build_sizes(ltap_builder *b, uint32_t value, int64_t first, int64_t end)
 {
     ltap_attr attrs[2] = {{.name = "start", .kind = LTAP_ATTR_INT, .count = 1, .u.i = first},
@@ -329,35 +339,49 @@ static void weight_name(const ltap_builder *b, const char *leaf, char name[MAX_N
     snprintf(name, MAX_NAME, "%s%s%s", ltap_build_path(b), b->path.count > 0 ? "." : "", leaf);
 }
 
-const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
-                                           uint32_t *value)
+/* As it is in the file; NULL: it is not there. */
+static ltap_torch_tensor *take_tensor(ltap_builder *b, const char *leaf, char name[MAX_NAME],
+                                      uint32_t *value)
 {
-    char name[MAX_NAME];
     *value = LTAP_NO_VALUE;
     if (!ltap_build_is_good(b))
         return NULL;
     weight_name(b, leaf, name);
     ltap_torch_tensor *tensor = ltap_torch_find(b->checkpoint, name);
+    if (tensor != NULL) {
+        tensor->used = true;
+        ltap_build_take(b, add_constant(b, tensor, value));
+    }
+    return ltap_build_is_good(b) ? tensor : NULL;
+}
+
+const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, int rank,
+                                           uint32_t *value)
+{
+    char name[MAX_NAME];
+    ltap_torch_tensor *tensor = take_tensor(b, leaf, name, value);
     if (tensor == NULL)
         return NULL;
-    tensor->used = true;
     if (tensor->shape.rank != rank || !is_float(tensor->shape.dtype)) {
         ltap_build_refuse(b, "'%s' is %s; expected a float tensor of %d dimensions", name,
                           ltap_tensor_text(&tensor->shape).text, rank);
         return NULL;
     }
-    ltap_build_take(b, add_constant(b, tensor, value));
-    if (!ltap_build_is_good(b))
-        return NULL;
-    if (tensor->shape.dtype != LTAP_FLOAT32) {
-        ltap_attr to = {.name = "to", .kind = LTAP_ATTR_INT, .count = 1, .u.i = LTAP_FLOAT32};
-        *value = ltap_build_node(b, (ltap_node){.op_type = "Cast",
-                                                .inputs = (uint32_t[]){*value},
-                                                .n_inputs = 1,
-                                                .attrs = ltap_build_attrs(b, &to, 1),
-                                                .n_attrs = 1});
-    }
+    if (tensor->shape.dtype != LTAP_FLOAT32)
+        *value = ltap_build_cast(b, *value, LTAP_FLOAT32);
     return tensor;
+}
+
+void ltap_build_integers(ltap_builder *b, const char *leaf, int64_t size, uint32_t *value)
+{
+    char name[MAX_NAME];
+    ltap_torch_tensor *tensor = take_tensor(b, leaf, name, value);
+    ltap_tensor wanted = ltap_tensor_make(LTAP_INT64, 1, &size, NULL);
+    if (tensor == NULL)
+        ltap_build_refuse(b, "'%s' is not in the file", name);
+    else if (tensor->shape.dtype != LTAP_INT64 || !ltap_tensor_same_shape(&tensor->shape, &wanted))
+        ltap_build_refuse(b, "'%s' is %s; expected %s", name, ltap_tensor_text(&tensor->shape).text,
+                          ltap_tensor_text(&wanted).text);
 }
 
 const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int rank,
