@@ -127,6 +127,7 @@ static ltap_status open_inputs(cli_extraction *x, ltap_error *error)
         cli_arguments_number(x->arguments, "batch", (const long[]){1, 1 << 20, 8}, &batch, error);
     if (status == LTAP_OK)
         status = cli_model_memory(x->arguments, &options.memory_limit, error);
+    x->memory_limit = options.memory_limit;
     options.batch = batch;
     int only_plan = has(x, "dry-run") || has(x, "explain");
     int any = x->arguments->n_operands > 1 || has(x, "input") || has(x, "from");
@@ -299,18 +300,16 @@ static ltap_status run_stream(cli_extraction *x, cli_output *output, const cli_b
     return status;
 }
 
-/* --all asks for more than there may be room for; pictures are made of whole features. */
-static int streams(const cli_extraction *x)
-{
-    return !has(x, "png") && (has(x, "stream") || has(x, "stats") || has(x, "all"));
-}
-
 static ltap_status run_batch(cli_extraction *x, const cli_batch *batch, ltap_error *error)
 {
     int separate = has(x, "separate");
     cli_output *output = &x->outputs[separate ? batch->origins[0].item : 0];
-    ltap_status status =
-        streams(x) ? run_stream(x, output, batch, error) : run_whole(x, output, batch, error);
+    ltap_status status = cli_extract_settle(x, batch->tensors, batch->n_inputs, error);
+    if (status == LTAP_OK && !x->fits)
+        status = cli_extract_refuse(x, error);
+    if (status == LTAP_OK)
+        status =
+            x->streams ? run_stream(x, output, batch, error) : run_whole(x, output, batch, error);
     if (status == LTAP_OK && (separate ? batch->ends_item : batch->is_last) &&
         !cli_interrupt_seen())
         status = cli_output_commit(output, error);

@@ -6,6 +6,72 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- memory ---------------------------------------------------------------------------------- */
+
+static int has(const cli_extraction *x, const char *name)
+{
+    return cli_arguments_has(x->arguments, name);
+}
+
+/* "--memory 512M", or what holds without it. */
+static const char *limit_text(const cli_extraction *x, char *text, size_t size)
+{
+    const char *given = cli_arguments_value(x->arguments, "memory");
+    text[0] = 0;
+    if (given)
+        cli_text_add(text, size, "--memory %s", given);
+    else
+        cli_text_add(text, size, "%s, 80 %% of what there is",
+                     cli_text_bytes(x->memory_limit).text);
+    return text;
+}
+
+static void note_streaming(const cli_extraction *x)
+{
+    char limit[128];
+    cli_report_note(&x->talk,
+                    "the features take %s together, more than %s holds: each is written as it is "
+                    "made, and none is kept (--stream)",
+                    cli_text_bytes(x->estimate.features_bytes).text,
+                    limit_text(x, limit, sizeof(limit)));
+}
+
+/* --all asks for more than there may be room for; pictures are made of whole features. */
+ltap_status cli_extract_settle(cli_extraction *x, const ltap_tensor *tensors, size_t n_tensors,
+                               ltap_error *error)
+{
+    ltap_status status = ltap_getter_estimate(x->getter, tensors, n_tensors, &x->estimate, error);
+    if (status != LTAP_OK)
+        return status;
+    int may = !has(x, "png"), was = x->streams;
+    x->streams = was || (may && (has(x, "stream") || has(x, "stats") || has(x, "all")));
+    if (!x->streams && may && x->estimate.total_bytes > x->memory_limit &&
+        x->estimate.stream_bytes <= x->memory_limit) {
+        x->streams = 1;
+        note_streaming(x);
+    }
+    x->fits = (x->streams ? x->estimate.stream_bytes : x->estimate.total_bytes) <= x->memory_limit;
+    return LTAP_OK;
+}
+
+ltap_status cli_extract_refuse(const cli_extraction *x, ltap_error *error)
+{
+    const ltap_estimate *e = &x->estimate;
+    char limit[128], streamed[64] = "";
+    if (!x->streams)
+        cli_text_add(streamed, sizeof(streamed), " (%s streamed)",
+                     cli_text_bytes(e->stream_bytes).text);
+    return cli_error_set(
+        error, LTAP_ERROR_MEMORY,
+        "this takes %s%s, more than %s; raise the limit, or ask for less (a smaller --batch or "
+        "input, fewer layers%s)",
+        cli_text_bytes(x->streams ? e->stream_bytes : e->total_bytes).text, streamed,
+        limit_text(x, limit, sizeof(limit)),
+        !x->streams && e->stream_bytes <= x->memory_limit ? ", no --png" : "");
+}
+
+/* --- the plan -------------------------------------------------------------------------------- */
+
 static ltap_status choose_tensors(cli_extraction *x, ltap_tensor *tensors, ltap_error *error)
 {
     for (size_t i = 0; i < ltap_getter_inputs_count(x->getter); i++) {
@@ -69,7 +135,7 @@ static ltap_status estimate(cli_extraction *x, const ltap_tensor *tensors, size_
                             ltap_error *error)
 {
     cli_output *output = &x->outputs[0];
-    ltap_status status = ltap_getter_estimate(x->getter, tensors, n, &x->estimate, error);
+    ltap_status status = cli_extract_settle(x, tensors, n, error);
     ltap_tensor *shapes = calloc(output->n_results + 1, sizeof(*shapes));
     if (status == LTAP_OK && !shapes)
         status = cli_error_memory(error);

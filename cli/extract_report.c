@@ -278,14 +278,28 @@ ltap_status cli_extract_report(const cli_extraction *x, ltap_error *error)
 
 /* --- --dry-run ------------------------------------------------------------------------------- */
 
-static json_t *estimate_document(const ltap_estimate *estimate)
+/* As this extraction will take it: features that are streamed count as one at a time. */
+static ltap_estimate estimate_of(const cli_extraction *x)
 {
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packed_bytes", (json_int_t)estimate->packed_bytes,
-        "arena_bytes", (json_int_t)estimate->arena_bytes, "scratch_bytes",
-        (json_int_t)estimate->scratch_bytes, "features_bytes", (json_int_t)estimate->features_bytes,
-        "total_bytes", (json_int_t)estimate->total_bytes, "mult_adds",
-        (json_int_t)estimate->mult_adds, "operations", (json_int_t)estimate->n_nodes);
+    ltap_estimate e = x->estimate;
+    if (!x->streams)
+        return e;
+    e.features_bytes = e.handed_bytes;
+    e.total_bytes = e.stream_bytes;
+    e.packed_bytes =
+        e.total_bytes - e.arena_bytes - e.scratch_bytes - e.handed_bytes - e.besides_bytes;
+    return e;
+}
+
+static json_t *estimate_document(const cli_extraction *x)
+{
+    const ltap_estimate e = estimate_of(x);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "packed_bytes",
+                     (json_int_t)e.packed_bytes, "arena_bytes", (json_int_t)e.arena_bytes,
+                     "scratch_bytes", (json_int_t)e.scratch_bytes, "features_bytes",
+                     (json_int_t)e.features_bytes, "besides_bytes", (json_int_t)e.besides_bytes,
+                     "total_bytes", (json_int_t)e.total_bytes, "mult_adds", (json_int_t)e.mult_adds,
+                     "operations", (json_int_t)e.n_nodes, "streams", x->streams, "fits", x->fits);
 }
 
 static ltap_status print_shapes(const cli_extraction *x, ltap_error *error)
@@ -311,22 +325,30 @@ static ltap_status print_shapes(const cli_extraction *x, ltap_error *error)
 
 ltap_status cli_extract_report_plan(const cli_extraction *x, ltap_error *error)
 {
-    const ltap_estimate *e = &x->estimate;
+    const ltap_estimate e = estimate_of(x);
     if (x->talk.json) {
         json_t *all = document(x, 0);
         if (all)
-            json_object_set_new(all, "estimate", estimate_document(e));
+            json_object_set_new(all, "estimate", estimate_document(x));
         return cli_json_print(all, error);
     }
     ltap_status status = print_shapes(x, error);
     if (status != LTAP_OK)
         return status;
-    printf("would run %zu operations, %s multiply-adds a batch\n", e->n_nodes,
-           cli_text_count(e->mult_adds, " ").text);
-    printf("would take %s: weights %s, inner values %s, scratch %s, features %s\n",
-           cli_text_bytes(e->total_bytes).text, cli_text_bytes(e->packed_bytes).text,
-           cli_text_bytes(e->arena_bytes).text, cli_text_bytes(e->scratch_bytes).text,
-           cli_text_bytes(e->features_bytes).text);
+    printf("would run %zu operations, %s multiply-adds a batch\n", e.n_nodes,
+           cli_text_count(e.mult_adds, " ").text);
+    char features[64] = "features in place";
+    if (!x->streams || e.features_bytes > 0)
+        features[0] = 0;
+    if (!features[0])
+        cli_text_add(features, sizeof(features), "%s %s", x->streams ? "one feature" : "features",
+                     cli_text_bytes(e.features_bytes).text);
+    printf("would take %s: weights %s, inner values %s, scratch %s, %s, besides %s\n",
+           cli_text_bytes(e.total_bytes).text, cli_text_bytes(e.packed_bytes).text,
+           cli_text_bytes(e.arena_bytes).text, cli_text_bytes(e.scratch_bytes).text, features,
+           cli_text_bytes(e.besides_bytes).text);
+    if (!x->fits)
+        printf("would be refused: more than %s\n", cli_text_bytes(x->memory_limit).text);
     const char *path = cli_arguments_value(x->arguments, "output");
     if (path)
         printf("would write %s (%s)\n", path, cli_text_bytes(x->estimated_bytes).text);

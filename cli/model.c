@@ -39,10 +39,11 @@ ltap_status cli_model_memory(const cli_arguments *arguments, uint64_t *limit, lt
 {
     const char *text = cli_arguments_value(arguments, "memory");
     *limit = ltap_memory_default_limit();
-    if (text && !cli_text_parse_bytes(text, limit))
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
-                             "--memory is '%s'; it wants a size: 512M, 2G", text);
-    return LTAP_OK;
+    if (!text || cli_text_parse_bytes(text, limit))
+        return LTAP_OK;
+    const char *why = text[0] && text[strspn(text, "0")] == 0 ? ", in which nothing fits" : "";
+    return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                         "--memory is '%s'%s; it wants a size: 512M, 2G, at most 7E", text, why);
 }
 
 ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, ltap_error *error)

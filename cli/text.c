@@ -130,9 +130,9 @@ int cli_text_parse_shape(const char *text, ltap_tensor *tensor)
 
 int cli_text_parse_bytes(const char *text, uint64_t *bytes)
 {
-    static const char letters[] = "KMGT";
+    static const char letters[] = "KMGTPE";
     char *end = NULL;
-    if (text[0] < '0' || text[0] > '9')
+    if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
         return 0;
     errno = 0;
     double value = strtod(text, &end);

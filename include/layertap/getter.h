@@ -117,13 +117,17 @@ LTAP_API int ltap_getter_threads(const ltap_getter *getter);
 /* Layers of the model's list that are kept (1) or pruned (0); index as in ltap_model_layers_at. */
 LTAP_API int ltap_getter_keeps(const ltap_getter *getter, size_t layer_index);
 
-/* What a forward with these input shapes will take. Bytes; predicted before anything is run. */
+/* What a first forward with these input shapes will take. Bytes; predicted before anything is run.
+ * The totals are what the process's peak may grow by. */
 typedef struct ltap_estimate {
     uint64_t packed_bytes;   /* weights in the kernels' own layout, and computed ones */
     uint64_t arena_bytes;    /* inner values */
     uint64_t scratch_bytes;  /* kernels' working memory */
     uint64_t features_bytes; /* the answer */
+    uint64_t handed_bytes;   /* ltap_run_stream: the same for what it hands on, one at a time */
+    uint64_t besides_bytes;  /* allowed for plans, threads, pages that are touched */
     uint64_t total_bytes;
+    uint64_t stream_bytes; /* total of ltap_run_stream */
     uint64_t mult_adds;
     size_t n_nodes; /* operations that will run */
 } ltap_estimate;

@@ -81,6 +81,38 @@ done:
     return status;
 }
 
+/* While weights are packed there may be more than ever after. */
+static uint64_t total_of(const ltap_plan *plan, const ltap_estimate *estimate, uint64_t features)
+{
+    uint64_t running =
+        estimate->packed_bytes + estimate->arena_bytes + estimate->scratch_bytes + features;
+
+    return plan->planning_bytes > running ? plan->planning_bytes : running;
+}
+
+static void estimate_plan(const ltap_getter *getter, const ltap_plan *plan, ltap_estimate *estimate)
+{
+    enum { LEAST = 2 << 20, SHARE = 128 };
+    uint64_t scratch = plan->scratch_bytes + plan->temporary_bytes + plan->state_bytes;
+    uint64_t view = plan->view_bytes, sink = plan->sink_bytes;
+
+    *estimate =
+        (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs) + plan->constant_bytes,
+                        .arena_bytes = plan->arena_bytes,
+                        .scratch_bytes = scratch + view,
+                        .features_bytes = plan->features_bytes,
+                        .handed_bytes = sink > view ? sink - view : 0,
+                        .mult_adds = plan->mult_adds,
+                        .n_nodes = plan->n_nodes};
+    uint64_t total = total_of(plan, estimate, estimate->features_bytes);
+    estimate->stream_bytes = total_of(plan, estimate, estimate->handed_bytes);
+    estimate->packed_bytes =
+        total - estimate->arena_bytes - estimate->scratch_bytes - estimate->features_bytes;
+    estimate->besides_bytes = LEAST + total / SHARE;
+    estimate->total_bytes = total + estimate->besides_bytes;
+    estimate->stream_bytes += estimate->besides_bytes;
+}
+
 ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs, size_t n_inputs,
                                  ltap_estimate *estimate, ltap_error *error)
 {
@@ -90,22 +122,8 @@ ltap_status ltap_getter_estimate(ltap_getter *getter, const ltap_tensor *inputs,
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "ltap_getter_estimate: an argument is NULL");
     LTAP_TRY(find_plan(getter, inputs, n_inputs, &plan, error));
-    *estimate =
-        (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs) + plan->constant_bytes,
-                        .arena_bytes = plan->arena_bytes,
-                        .scratch_bytes = plan->scratch_bytes + plan->temporary_bytes +
-                                         plan->state_bytes + plan->view_bytes,
-                        .features_bytes = plan->features_bytes,
-                        .mult_adds = plan->mult_adds,
-                        .n_nodes = plan->n_nodes};
-    uint64_t planning = plan->planning_bytes;
+    estimate_plan(getter, plan, estimate);
     ltap_getter_return(getter, plan);
-    estimate->total_bytes = estimate->packed_bytes + estimate->arena_bytes +
-                            estimate->scratch_bytes + estimate->features_bytes;
-    if (planning > estimate->total_bytes) { /* before anything runs, more than ever after */
-        estimate->packed_bytes += planning - estimate->total_bytes;
-        estimate->total_bytes = planning;
-    }
     return LTAP_OK;
 }
 

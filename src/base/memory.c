@@ -14,7 +14,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+/* Mappings have no red zones, so the address sanitizer gets none. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(SANITIZED) || defined(__SANITIZE_ADDRESS__)
+enum { MAPS = 0 };
+#else
+enum { MAPS = 1 };
+#endif
+
+enum { LARGE_BYTES = 64 * 1024 }; /* what is worth a mapping */
 
 struct ltap_memory {
     ltap_allocator allocator;
@@ -26,6 +41,7 @@ struct ltap_memory {
 /* Lies LTAP_ALIGNMENT bytes in front of each block. */
 typedef struct header {
     uint64_t bytes; /* of header and block together */
+    uint64_t is_mapped;
 } header;
 
 static void *system_allocate(void *user, size_t bytes, size_t alignment)
@@ -132,14 +148,22 @@ static ltap_status reserve(ltap_memory *memory, uint64_t bytes, const char *what
     return LTAP_OK;
 }
 
-ltap_status ltap_memory_take(ltap_memory *memory, uint64_t bytes, const char *what, void **block,
-                             ltap_error *error)
+static void *map(size_t bytes)
+{
+    void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return block == MAP_FAILED ? NULL : block;
+}
+
+static ltap_status take(ltap_memory *memory, uint64_t bytes, bool is_mapped, const char *what,
+                        void **block, ltap_error *error)
 {
     uint64_t total;
     if (!ltap_checked_add(bytes, LTAP_ALIGNMENT, &total) || total > SIZE_MAX / 2)
         return refuse(memory, bytes, atomic_load(&memory->used), what, error);
     LTAP_TRY(reserve(memory, total, what, error));
-    char *base = memory->allocator.allocate(memory->allocator.user, (size_t)total, LTAP_ALIGNMENT);
+    const ltap_allocator *allocator = &memory->allocator;
+    char *base = is_mapped ? map((size_t)total)
+                           : allocator->allocate(allocator->user, (size_t)total, LTAP_ALIGNMENT);
     if (base == NULL) {
         atomic_fetch_sub(&memory->used, total);
         return ltap_error_set(error, LTAP_ERROR_MEMORY,
@@ -147,9 +171,22 @@ ltap_status ltap_memory_take(ltap_memory *memory, uint64_t bytes, const char *wh
                               "programs, or ask for less (a smaller batch or input)",
                               what, human(bytes).text);
     }
-    ((header *)(void *)base)->bytes = total;
+    *(header *)(void *)base = (header){total, is_mapped};
     *block = base + LTAP_ALIGNMENT;
     return LTAP_OK;
+}
+
+ltap_status ltap_memory_take(ltap_memory *memory, uint64_t bytes, const char *what, void **block,
+                             ltap_error *error)
+{
+    return take(memory, bytes, false, what, block, error);
+}
+
+ltap_status ltap_memory_take_briefly(ltap_memory *memory, uint64_t bytes, const char *what,
+                                     void **block, ltap_error *error)
+{
+    bool is_mapped = MAPS && bytes >= LARGE_BYTES && memory->allocator.allocate == system_allocate;
+    return take(memory, bytes, is_mapped, what, block, error);
 }
 
 ltap_status ltap_memory_take_zeroed(ltap_memory *memory, uint64_t count, uint64_t size,
@@ -168,8 +205,12 @@ void ltap_memory_release(ltap_memory *memory, void *block)
     if (block == NULL)
         return;
     char *base = (char *)block - LTAP_ALIGNMENT;
-    uint64_t bytes = ((header *)(void *)base)->bytes;
-    memory->allocator.release(memory->allocator.user, base, (size_t)bytes);
+    header before = *(header *)(void *)base;
+    uint64_t bytes = before.bytes;
+    if (before.is_mapped)
+        munmap(base, (size_t)bytes);
+    else
+        memory->allocator.release(memory->allocator.user, base, (size_t)bytes);
     atomic_fetch_sub(&memory->used, bytes);
 }
 

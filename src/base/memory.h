@@ -27,6 +27,10 @@ ltap_status ltap_memory_take(ltap_memory *memory, uint64_t bytes, const char *wh
 /* The same, zeroed, for count elements of a size. */
 ltap_status ltap_memory_take_zeroed(ltap_memory *memory, uint64_t count, uint64_t size,
                                     const char *what, void **block, ltap_error *error);
+/* The same as ltap_memory_take, for what is given back before much else is taken: where it is
+ * large and there is no allocator of the caller's, it leaves no hole in the C library's heap. */
+ltap_status ltap_memory_take_briefly(ltap_memory *memory, uint64_t bytes, const char *what,
+                                     void **block, ltap_error *error);
 /* NULL is fine. */
 void ltap_memory_release(ltap_memory *memory, void *block);
 

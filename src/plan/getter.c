@@ -364,7 +364,8 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
                                  .reference_only = getter->reference_only,
                                  .threads = getter->threads,
                                  .packs = getter->packs,
-                                 .memory = getter->memory};
+                                 .memory = getter->memory,
+                                 .reader = {ltap_model_forget, getter->model}};
 
     LTAP_TRY(ltap_plan_new(&request, plan, error));
     (*plan)->watch = watch;

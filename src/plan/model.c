@@ -204,6 +204,15 @@ ltap_model *ltap_model_ref(const ltap_model *model)
     return shared;
 }
 
+void ltap_model_forget(const void *model, const void *data, uint64_t bytes)
+{
+    const ltap_model *of = model;
+
+    ltap_file_forget(&of->file, data, (size_t)bytes);
+    for (size_t i = 0; i < of->source.files.count; i++)
+        ltap_file_forget(LTAP_VECTOR_AT(&of->source.files, ltap_file, i), data, (size_t)bytes);
+}
+
 void ltap_model_unref(ltap_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1)

@@ -37,6 +37,9 @@ ltap_status ltap_model_load(const char *path, const void *bytes, size_t size, co
 ltap_model *ltap_model_ref(const ltap_model *model);
 void ltap_model_unref(ltap_model *model);
 
+/* Bytes of its files that were read and need not stay in memory; model: const ltap_model. */
+void ltap_model_forget(const void *model, const void *data, uint64_t bytes);
+
 /* The layers that a node stands in, for messages: "roi_heads", or the node's own words. */
 ltap_text ltap_model_place(const ltap_model *model, uint32_t node);
 /* "RoiAlign x2 (roi_heads), ..." for the marked nodes (keep NULL: all) whose operator is missing;

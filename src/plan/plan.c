@@ -127,6 +127,7 @@ static ltap_status propagate(ltap_schedule *schedule, ltap_error *error)
     LTAP_TRY(ltap_propagation_init(&schedule->known, graph, request->memory, error));
     schedule->known.keep = request->keep;
     schedule->known.threads = request->threads;
+    schedule->known.reader = request->reader;
     LTAP_GO(take(schedule, graph->inputs.count, sizeof(ltap_tensor), &shapes, error));
     for (size_t i = 0; i < graph->inputs.count; i++)
         for (size_t k = 0; k < request->n_inputs; k++)

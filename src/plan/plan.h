@@ -122,6 +122,7 @@ typedef struct ltap_plan_request {
     int threads;
     ltap_packs *packs;
     ltap_memory *memory;
+    ltap_reader reader;
 } ltap_plan_request;
 
 /* plan: yours to free. Errors name the node. */

@@ -99,8 +99,8 @@ static ltap_status take_outputs(ltap_propagation *propagation, const ltap_node *
         ltap_known *known = &propagation->values[node->outputs[i]];
         if (known->tensor.data)
             continue;
-        LTAP_TRY(ltap_memory_take(propagation->memory, ltap_tensor_bytes(&known->tensor),
-                                  "a folded constant", &known->block, error));
+        LTAP_TRY(ltap_memory_take_briefly(propagation->memory, ltap_tensor_bytes(&known->tensor),
+                                          "a folded constant", &known->block, error));
         known->tensor.data = known->block;
         hold(propagation, known);
     }
@@ -221,6 +221,14 @@ done:
     return status;
 }
 
+/* The file's bytes of a value have been read. */
+static void forget(const ltap_propagation *propagation, const ltap_value *value)
+{
+    if (value->constant && value->constant->data && propagation->reader.done)
+        propagation->reader.done(propagation->reader.files, value->constant->data,
+                                 ltap_tensor_bytes(value->constant));
+}
+
 /* A constant of the file that has no aligned data in place. */
 static ltap_status copy_constant(ltap_propagation *propagation, const ltap_value *value,
                                  ltap_known *known, ltap_error *error)
@@ -230,13 +238,24 @@ static ltap_status copy_constant(ltap_propagation *propagation, const ltap_value
     if (!value->constant->data && bytes)
         return ltap_error_set(error, LTAP_ERROR_FILE, "%s",
                               value->missing ? value->missing : "a weight has no data");
-    LTAP_TRY(
-        ltap_memory_take(propagation->memory, bytes, "an aligned weight", &known->block, error));
+    LTAP_TRY(ltap_memory_take_briefly(propagation->memory, bytes, "an aligned weight",
+                                      &known->block, error));
     if (bytes)
         memcpy(known->block, value->constant->data, (size_t)bytes);
     known->tensor.data = known->block;
     hold(propagation, known);
+    forget(propagation, value);
     return LTAP_OK;
+}
+
+/* Weights of the file that another constant was computed from, and that nobody asked for. What was
+ * computed on the way stays: computing it again for each reader could take forever. */
+static void drop_weights(ltap_propagation *propagation, const ltap_node *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] != LTAP_NO_VALUE && !propagation->values[node->inputs[i]].asked &&
+            ltap_graph_at(propagation->graph, node->inputs[i])->constant)
+            ltap_propagation_drop(propagation, node->inputs[i]);
 }
 
 static ltap_status compute(ltap_propagation *propagation, uint32_t index, int depth,
@@ -262,6 +281,7 @@ static ltap_status compute(ltap_propagation *propagation, uint32_t index, int de
     LTAP_TRY(ltap_memory_take_zeroed(propagation->memory, node->n_inputs + node->n_outputs,
                                      sizeof(ltap_tensor), "a list of tensors", &tensors, error));
     LTAP_GO(fold(propagation, node, tensors, error));
+    drop_weights(propagation, node);
 done:
     ltap_memory_release(propagation->memory, tensors);
     return status;
@@ -270,6 +290,7 @@ done:
 ltap_status ltap_propagation_compute(ltap_propagation *propagation, uint32_t value,
                                      ltap_error *error)
 {
+    propagation->values[value].asked = true;
     return compute(propagation, value, 0, error);
 }
 
@@ -277,8 +298,11 @@ void ltap_propagation_drop(ltap_propagation *propagation, uint32_t value)
 {
     ltap_known *known = &propagation->values[value];
 
-    if (!known->block)
+    known->asked = false;
+    if (!known->block) {
+        forget(propagation, ltap_graph_at(propagation->graph, value));
         return;
+    }
     ltap_memory_release(propagation->memory, known->block);
     propagation->held -= ltap_tensor_bytes(&known->tensor);
     known->block = NULL;

@@ -13,14 +13,23 @@
 typedef struct ltap_known {
     ltap_tensor tensor; /* dtype LTAP_UNDEFINED: not known; data: a constant, aligned */
     bool constant;      /* its value depends on no input; data may still be NULL: deferred */
+    bool asked;         /* by ltap_propagation_compute, for itself; not dropped since */
     void *block;        /* owned memory of data, or NULL */
 } ltap_known;
+
+/* Whom to tell that a weight was read and is not needed in memory for now; a mapped file lets its
+ * pages go then. */
+typedef struct ltap_reader {
+    void (*done)(const void *files, const void *data, uint64_t bytes); /* NULL: nobody */
+    const void *files;
+} ltap_reader;
 
 typedef struct ltap_propagation {
     const ltap_graph *graph; /* linked, bound; borrowed */
     const uint8_t *keep;     /* a flag a node; NULL: all */
     ltap_memory *memory;     /* borrowed */
     ltap_known *values;      /* one a value of the graph */
+    ltap_reader reader;
     int threads;
     uint64_t held, most_held; /* bytes of computed constants; the most since it was set */
     bool lenient;             /* what cannot be told stays unknown instead of being an error */
@@ -36,7 +45,7 @@ void ltap_propagation_clear(ltap_propagation *propagation);
 /* Computes a deferred constant (and what it needs); does nothing for one that has data. */
 ltap_status ltap_propagation_compute(ltap_propagation *propagation, uint32_t value,
                                      ltap_error *error);
-/* Gives back the memory of a computed constant; it may be computed again. */
+/* Gives back the memory of a constant, which may be computed again. */
 void ltap_propagation_drop(ltap_propagation *propagation, uint32_t value);
 /* Takes over the memory of a constant (NULL when it owns none). */
 void *ltap_propagation_detach(ltap_propagation *propagation, uint32_t value);

@@ -158,6 +158,29 @@ static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error 
     return LTAP_OK;
 }
 
+static uint64_t more(uint64_t have, uint64_t want)
+{
+    return want > have ? want - have : 0;
+}
+
+/* Refuses before anything is computed what would not fit in the end. */
+static ltap_status check_room(const ltap_run *run, const ltap_plan *plan, ltap_error *error)
+{
+    uint64_t view = plan->sink_bytes > plan->view_bytes ? plan->sink_bytes : plan->view_bytes;
+    uint64_t values = more(run->arena_bytes, plan->arena_bytes) +
+                      more(run->scratch_bytes, plan->scratch_bytes) + plan->temporary_bytes;
+    uint64_t streamed = values + more(run->view_bytes, view);
+    uint64_t whole = values + more(run->view_bytes, plan->view_bytes) + plan->features_bytes;
+
+    if (run->sink)
+        return ltap_memory_check(run->memory, streamed, "a forward", error);
+    bool would = ltap_memory_check(run->memory, streamed, "", NULL) == LTAP_OK;
+    return ltap_memory_check(run->memory, whole,
+                             would ? "a forward that keeps its features (ltap_run_stream would fit)"
+                                   : "a forward",
+                             error);
+}
+
 /* The sink hears of what a stopped forward has not made. */
 static ltap_status tell_missing(ltap_run *run, const ltap_features *features, ltap_error *error)
 {
@@ -173,6 +196,7 @@ static ltap_status go(ltap_run *run, const ltap_plan *plan, ltap_features **feat
 {
     ltap_features *made = NULL;
 
+    LTAP_TRY(check_room(run, plan, error));
     LTAP_TRY(take_memory(run, plan, error));
     if (run->profile.on)
         LTAP_TRY(ltap_profile_prepare(&run->profile, run->getter, plan, error));
