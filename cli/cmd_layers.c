@@ -113,8 +113,14 @@ static ltap_status print_table(const listing *list, ltap_error *error)
     }
     cli_table_free(table);
     const char *unsupported = ltap_model_info_get(model)->unsupported;
+    size_t n_inside = status == LTAP_OK ? cli_layers_count_inside(list) : 0;
     if (status == LTAP_OK)
         status = cli_report_flush(error);
+    if (status == LTAP_OK && n_inside > 0)
+        cli_report_note(&list->talk,
+                        "%zu operations in bodies of If, Loop or Scan can be changed and hooked: "
+                        "--inside",
+                        n_inside);
     if (status == LTAP_OK && unsupported[0])
         cli_report_note(&list->talk,
                         "%s needs operators that layertap does not have: %s; layers that do not "
@@ -198,6 +204,8 @@ static ltap_status list_layers(listing *list, ltap_error *error)
         return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--why '': it wants LAYER");
     if (status == LTAP_OK && why)
         return cli_layers_why(list, why, error);
+    if (status == LTAP_OK && cli_arguments_has(list->arguments, "inside"))
+        return cli_layers_inside(list, error);
     if (status == LTAP_OK)
         status = choose_shapes(list, error);
     if (status == LTAP_OK && cli_arguments_has(list->arguments, "flat"))

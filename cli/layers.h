@@ -21,6 +21,9 @@ LTAP_MUST_USE ltap_status cli_layers_choose(cli_layers *list, ltap_error *error)
 void cli_layers_print_head(const cli_layers *list);
 /* Every tensor of the file: --flat. */
 LTAP_MUST_USE ltap_status cli_layers_flat(const cli_layers *list, ltap_error *error);
+/* What runs in bodies: --inside; how much there is. */
+LTAP_MUST_USE ltap_status cli_layers_inside(const cli_layers *list, ltap_error *error);
+size_t cli_layers_count_inside(const cli_layers *list);
 /* How one name is understood: --why. */
 LTAP_MUST_USE ltap_status cli_layers_why(const cli_layers *list, const char *layer,
                                          ltap_error *error);

@@ -32,6 +32,7 @@ static const cli_option layers_options[] = {
     {"depth", 0, "N", "no deeper than N levels of modules", NULL, NULL},
     {"sort", 0, "BY", "cost, params or output: the largest first", "cost params output", NULL},
     {"flat", 0, NULL, "every tensor of the file: of all nodes, and the weights", NULL, NULL},
+    {"inside", 0, NULL, "what runs in bodies of If, Loop, Scan: for --set and hooks", NULL, NULL},
     {"why", 0, "LAYER", "how LAYER is understood, what it reads, what it does not need", "layer",
      NULL},
     {"input-shape", 0, "[NAME=]SHAPE", "sizes for an input whose sizes are free: 1x3x256x256", NULL,
@@ -175,24 +176,25 @@ static const cli_option generate_options[] = {
     {"help", 'h', NULL, "this text", NULL, NULL},
 };
 
-static const char layers_details[] =
+static const char *const layers_details[] = {
     "A line per layer, in the order of execution: its name as -r takes it, what it is, the shape of "
     "its output, parameters and multiply-adds inside it, a remark. With LAYER, only that module and "
     "what is in it, or what a pattern matches (**.conv1, op:Conv). Where the model leaves sizes "
     "free, they are taken for one picture (the size that the model's own preprocessing makes, else "
-    "224x224), and a line says so; --input-shape chooses others.\n";
+    "224x224), and a line says so; --input-shape chooses others.",
+    NULL};
 
-static const char extract_details[] =
+static const char *const extract_details[] = {
     "LAYER is a module (layer4.2.conv3), one of its calls (relu#0), a node, value, input or output "
     "of the file; NAME is the key in OUT. A pattern (layer1.*.relu, **.conv1, op:Conv) gives several, "
     "named by their paths; layer1[-1] is a child. The text is split at its last \"=\". A JSON file for "
-    "--layers-from needs no quoting at all.\n"
-    "\n"
+    "--layers-from needs no quoting at all.",
+
     "Reductions, before all is stored: -r layer4=feat@gap@l2. @gap: mean over all axes from "
     "the third on; @max: largest; @flatten: [N,C*H*W]; @cls: first of tokens [N,T,D]; @l2: length 1 "
     "along the second axis; @topk:N: along the last, and NAME.indices; @half: float16. \"@@\" in a NAME "
-    "is \"@\"; in JSON, {\"name\": \"feat1\", \"reduce\": \"gap@l2\"}.\n"
-    "\n"
+    "is \"@\"; in JSON, {\"name\": \"feat1\", \"reduce\": \"gap@l2\"}.",
+
     "INPUT is a JPEG, PNG or WebP picture, an array (.npy), arrays by input name (.npz, "
     ".safetensors), or \"-\", any of these on standard input. Several inputs go through in batches, and the rows of "
     "each feature are appended in the order of the inputs. A feature whose first axis does not "
@@ -201,17 +203,17 @@ static const char extract_details[] =
     "array is split into batches where its first axis is free and is a batch: four axes, or named "
     "\"batch\" or \"N\" by the model, or --batch given. A model whose batch is fixed at k gets k "
     "rows at a time; a short last batch is filled up by repeating its last row, and the features' "
-    "surplus rows are dropped.\n"
-    "\n"
+    "surplus rows are dropped.",
+
     "--input NAME=random draws standard normal numbers, the same on every machine: SplitMix64 from "
     "the seed (0), Marsaglia's polar method with a logarithm of our own. SHAPE, where the model "
     "leaves it free, is 1 for the batch and 224x224 for a picture unless said: "
-    "--input x=random:7:1x3x256x256. A file of that name is ./random.\n"
-    "\n"
+    "--input x=random:7:1x3x256x256. A file of that name is ./random.",
+
     "Pictures are prepared as the model says (ONNX metadata layertap.preprocess), else as imagenet "
     "does for an input float32[N,3,H,W]; what was done is printed. The options of single steps "
-    "change what P sets.\n"
-    "\n"
+    "change what P sets.",
+
     "--set and --patch change what a layer gives, for all that is computed from it and for its own "
     "feature; for more, repeat. LAYER may end with a part, as numpy writes it: layer3[:,17], "
     "layer3[:,:,0:7,-1]; a module that is called several times is changed at each call, a pattern "
@@ -221,96 +223,100 @@ static const char extract_details[] =
     "with one array: of the part's shape or the layer's, its first axis 1 for all inputs alike. "
     "--patch runs the network on INPUT (as for --input: a picture, x.npy, random:7) and gives LAYER "
     "the value it has there. Layers change in the order of execution, and one layer in the order "
-    "typed. A file called zero is ./zero.\n"
-    "\n"
+    "typed. A file called zero is ./zero.",
+
     "--stream takes the memory of one forward and the largest feature, however many layers there are: "
     "each is written as it is made. --all and --stats do so by themselves, unless --png wants whole "
-    "features.\n"
-    "\n"
+    "features.",
+
     "--stats tells of each layer, over all inputs and in one pass: standard deviation; share of "
     "zeros; NaN and Inf; dead channels, which were 0 wherever they were looked at (channels are axis "
     "1, of three axes the last), with the number of places; and a histogram of bins as wide as a "
-    "power of two. Without -o, layers may be of any sizes.\n"
-    "\n"
+    "power of two. Without -o, layers may be of any sizes.",
+
     "--png writes DIR/cat.input.png, the picture as the network sees it; DIR/cat.NAME.png, the "
     "feature's channels as a grid; and for an output of the model with a class per channel, "
-    "DIR/cat.NAME.labels.png, each pixel's class in colour.\n"
-    "\n"
+    "DIR/cat.NAME.labels.png, each pixel's class in colour.",
+
     "JSON: {\"layertap\":1, \"model\", \"inputs\":[{\"file\", \"steps\":[]}], "
     "\"features\":[{\"name\", \"layer\", \"kind\", \"dtype\", \"shape\":[], \"bytes\", \"min\", "
     "\"max\", \"mean\", \"nan\", \"inf\", \"folded\"}], \"output\", \"timing_ms\"}, and where "
     "layers are changed \"interventions\":[{\"layer\", \"set\" or \"patch\"}], and in features with --stats "
     "\"std\", \"zeros\", \"channels\", \"dead\", \"probes\", \"histogram\":{\"first\", \"width\", "
     "\"counts\":[]}; NaN and Inf are "
-    "null. An error: {\"error\":{\"code\", \"message\"}}. Keys are only ever added.\n";
+    "null. An error: {\"error\":{\"code\", \"message\"}}. Keys are only ever added.",
+    NULL};
 
-static const char bench_details[] =
+static const char *const bench_details[] = {
     "What is measured, in this order: opening the file; the first features (opening, resolving the "
     "names, planning, packing weights, one forward); the latency of a forward; peak memory, VmHWM of "
     "this process up to here; with --profile, the steps; the throughput of each batch, where the "
     "model leaves the batch free. Each after a warm-up. The p95 is the smallest time that 95 % of "
-    "the forwards do not exceed. Inputs are random numbers (zeros where they are no floats).\n"
-    "\n"
+    "the forwards do not exceed. Inputs are random numbers (zeros where they are no floats).",
+
     "--profile times each step of the plan in forwards of its own. Several operators in one step are "
     "one kernel; \"convert\" is a change of layout, \"tap\" the copy of a feature. GFLOP/s count a "
     "multiply-add as two, as the operator defines it: an algorithm that needs fewer (Winograd) can "
     "be beyond the peak. The peak is measured: vector multiply-adds in registers, on as many "
-    "threads.\n"
-    "\n"
+    "threads.",
+
     "JSON: {\"layertap\":1, \"model\", \"inputs\":[{\"name\", \"dtype\", \"shape\":[]}], "
     "\"layers\":[], \"latency_ms\":{\"median\", \"p95\", \"min\", \"runs\"}, "
     "\"throughput\":[{\"batch\", \"per_second\"}], \"open_ms\", \"first_ms\", \"peak_bytes\", "
     "\"threads\"}, and with --profile \"peak_gflops\" and \"profile\":[{\"layer\", \"operation\", "
     "\"kernel\", \"refused\", \"calls\", \"ms\", \"share\", \"mult_adds\", \"gflops\", "
-    "\"of_peak\"}]. A batch that is refused has per_second null, and \"error\".\n";
+    "\"of_peak\"}]. A batch that is refused has per_second null, and \"error\".",
+    NULL};
 
-static const char diff_details[] =
+static const char *const diff_details[] = {
     "A and B are models, or files of features (.npz, .safetensors, .npy) such as extract writes or "
     "PyTorch hooks fill. Models run on the same INPUT, given as for extract; where none is given, on "
     "random numbers. With a file of features, say the input that they were made from, or keep it in "
-    "the file under the input's name.\n"
-    "\n"
+    "the file under the input's name.",
+
     "Layers are matched by module path; a convolution with its BatchNorm folded in is the BatchNorm "
     "of the other file (\"folded\"); operations by their name in the file; outputs by name or "
     "position; the rest by operator, shape and what reads what (\"structure\"), so that names may be "
     "lost and nodes put between. -r A=B matches by hand. Names of one tensor "
     "share a line. A layer of a file of features that is called several times means its last call, "
-    "as in a dictionary that hooks fill; --calls first for create_feature_extractor.\n"
-    "\n"
+    "as in a dictionary that hooks fill; --calls first for create_feature_extractor.",
+
     "Per layer: the largest |A - B|; the same as a part of the largest magnitude in B; the cosine; "
     "how many NaN and Inf are in A and in B. A layer differs where the part is beyond the tolerance, "
     "the shapes differ, or NaN or Inf are at other places. \"inside\": it differs, but was matched by "
     "structure only, and the module around it, or what is computed from it, agrees: it is not "
     "counted. Layers without a partner "
-    "are listed and not counted. Large networks run in passes, each with as many layers as fit.\n"
-    "\n"
+    "are listed and not counted. Large networks run in passes, each with as many layers as fit.",
+
     "JSON: {\"layertap\":1, \"a\", \"b\", \"tolerance\", \"reference\":\"b\", \"same\", "
     "\"first\", \"compared\", \"different\", \"passes\", \"layers\":[{\"a\", \"b\", "
     "\"matched\", \"also\":[], \"dtypes\":[], \"shapes\":[], \"max_abs\", \"max_rel\", "
     "\"cosine\", \"nan\":[], \"inf\":[], \"misplaced\", \"verdict\"}], "
-    "\"only_a\":[{\"name\", \"reason\"}], \"only_b\"}. A max_rel that is infinite is null.\n";
+    "\"only_a\":[{\"name\", \"reason\"}], \"only_b\"}. A max_rel that is infinite is null.",
+    NULL};
 
-static const char prune_details[] =
+static const char *const prune_details[] = {
     "Writes an ONNX model of just what the layers need, from the original bytes of what is kept: "
     "names, metadata, free sizes, functions, annotations and unknown fields stay as they are. An "
     "output gets its name by an Identity node behind it, an input of --from by one before it; where "
     "NAME is the value's own name in the file, no node is needed. A NAME that another kept value "
     "has is refused. A layer inside a function of the model has the function's body put in place of "
-    "that call; other calls stay calls.\n"
-    "\n"
+    "that call; other calls stay calls.",
+
     "--split LAYER writes OUT/backbone.onnx and OUT/head.onnx where OUT ends in /, else "
     "OUT.backbone.onnx and OUT.head.onnx. The outputs of the backbone are the inputs of the head, "
     "by name: LAYER's value, and whatever else crosses the cut. An input of the model that the head "
     "needs as well is an input of both. The head gives the layers of -r, or all outputs. Chained, "
     "they give the bits of the whole; a convolution and its BatchNormalization stay together in the "
-    "backbone for that. Both files are written, or neither.\n"
-    "\n"
+    "backbone for that. Both files are written, or neither.",
+
     "Weights in files beside the model stay there (--external keep), which OUT must then be beside "
     "too; --external repack copies those that are kept, and all others of a kilobyte or more, to "
-    "OUT.data. What would have more than 2 GB is repacked by itself.\n"
-    "\n"
+    "OUT.data. What would have more than 2 GB is repacked by itself.",
+
     "JSON: {\"layertap\":1, \"model\", \"files\":[{\"file\", \"bytes\", \"data_bytes\", \"nodes\", "
-    "\"nodes_before\", \"inputs\":[], \"outputs\":[]}]}\n";
+    "\"nodes_before\", \"inputs\":[], \"outputs\":[]}]}",
+    NULL};
 
 static int generate(const cli_arguments *arguments)
 {

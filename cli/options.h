@@ -35,9 +35,9 @@ typedef struct cli_arguments {
 
 typedef struct cli_command {
     const char *name;
-    const char *operands; /* "MODEL" */
-    const char *summary;  /* a line */
-    const char *details;  /* for the man page: paragraphs, "\n\n" between */
+    const char *operands;       /* "MODEL" */
+    const char *summary;        /* a line */
+    const char *const *details; /* for the man page: paragraphs, NULL behind the last; or NULL */
     const cli_option *options;
     size_t n_options;
     int (*run)(const cli_arguments *arguments); /* the exit status */

@@ -3,16 +3,11 @@
 #include <string.h>
 
 /* Backslashes and dashes mean something to roff, and so do dots and quotes that begin a line. A
- * blank line of the text begins a paragraph; a line that begins with a space is shown as typed. */
+ * line that begins with a space is shown as typed. */
 static void put_text(FILE *out, const char *text)
 {
     int at_start = 1, as_typed = 0;
     for (; *text; text++) {
-        if (at_start && *text == '\n') {
-            fputs(as_typed ? ".fi\n.PP\n" : ".PP\n", out);
-            as_typed = 0;
-            continue;
-        }
         if (at_start && (*text == ' ') != as_typed) {
             as_typed = !as_typed;
             fputs(as_typed ? ".nf\n" : ".fi\n", out);
@@ -51,9 +46,9 @@ static void put_command(FILE *out, const cli_command *command)
     put_text(out, command->operands);
     fputs(".PP\n", out);
     put_text(out, command->summary);
-    if (command->details) {
+    for (size_t i = 0; command->details && command->details[i]; i++) {
         fputs(".PP\n", out);
-        put_text(out, command->details);
+        put_text(out, command->details[i]);
     }
     for (size_t i = 0; i < command->n_options; i++)
         put_option(out, &command->options[i]);

@@ -45,6 +45,11 @@ typedef struct ltap_hook_call {
     const char *kind;  /* "module", "node", "value", "input", "output" */
     size_t call;       /* which call of the module, from 0 */
     ltap_hook_side side;
+    /* Inside a Loop or Scan: which iteration of the innermost one, from 0; and of all around, the
+     * outermost first. Elsewhere 0, and none. */
+    size_t iteration;
+    const size_t *iterations;
+    size_t n_iterations;
     /* AFTER: one; BEFORE: one an input. Plain row-major. A hook that replaces writes into the data,
      * or sets `data` to memory of its own, which must stay as it is until the forward returns or
      * the hook is called again; type and shape stay. To all others they are read only. */
@@ -56,9 +61,12 @@ typedef struct ltap_hook_call {
 /* Zero-initialise. */
 typedef struct ltap_hook {
     const char *layer; /* a selector (see getter.h), copied. A module that is called several times
-                          is hooked at each call; a pattern hooks every layer it stands for */
+                          is hooked at each call; a pattern hooks every layer it stands for. What is
+                          in the body of an If, Loop or Scan ("Loop_3.body.conv", or "conv" where
+                          only one body has that; see ltap_model_inside) is hooked each time that it
+                          runs */
     ltap_hook_side side;
-    int replaces; /* 1: may answer LTAP_HOOK_REPLACED */
+    int replaces; /* 1: may answer LTAP_HOOK_REPLACED; inside bodies only AFTER */
     /* Asked first, with the tensors' types and shapes and data NULL: 0 lets this call go by without
      * bringing the data into plain layout, and the callback is not called. NULL: always wanted. */
     int (*wants)(void *user, const ltap_hook_call *call);

@@ -135,6 +135,20 @@ LTAP_API void ltap_model_values_at(const ltap_model *model, size_t index, ltap_v
 LTAP_API size_t ltap_model_values_reads(const ltap_model *model, size_t index, size_t *reads,
                                         size_t n_reads);
 
+/* An operation in the body of an If, Loop or Scan. A body hands out only its results, so this can
+ * be hooked and changed (hook.h, intervene.h), not asked for. All borrowed. */
+typedef struct ltap_inside_info {
+    const char *name;   /* for hooks, in full: "Loop_3.body.conv", "If_1.then.Loop_0.body.add" */
+    const char *type;   /* its operator */
+    const char *within; /* the node of the network that it belongs to: "Loop_3" */
+} ltap_inside_info;
+/* Calls `line` with each, in the order of the file; those without any name are left out. Errors:
+ * memory. */
+LTAP_API LTAP_MUST_USE ltap_status
+ltap_model_inside(const ltap_model *model,
+                  void (*line)(void *user, const ltap_inside_info *inside), void *user,
+                  ltap_error *error);
+
 /* Shapes and cost of every layer for given input shapes.
  *
  * inputs: shapes of inputs by position (data ignored); NULL with n_inputs 0 where all inputs have

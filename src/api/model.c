@@ -103,6 +103,16 @@ size_t ltap_model_values_reads(const ltap_model *model, size_t index, size_t *re
                : 0;
 }
 
+ltap_status ltap_model_inside(const ltap_model *model,
+                              void (*line)(void *user, const ltap_inside_info *inside), void *user,
+                              ltap_error *error)
+{
+    if (!model || !line)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "ltap_model_inside: an argument is NULL");
+    return ltap_model_list_inside(model, line, user, error);
+}
+
 ltap_status ltap_shapes_new(const ltap_model *model, const ltap_tensor *inputs, size_t n_inputs,
                             ltap_shapes **shapes, ltap_error *error)
 {

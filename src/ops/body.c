@@ -35,6 +35,7 @@ ltap_status ltap_body_init(ltap_body *body, const ltap_graph *graph, const ltap_
                         .memory = call->memory ? call->memory : graph->memory,
                         .threads = call->threads > 0 ? call->threads : 1,
                         .blind = !call->memory,
+                        .observer = call->memory ? call->observer : NULL,
                         .temporary = call->temporary};
     body->held =
         graph->values.count * sizeof(ltap_body_value) + largest_arity(graph) * sizeof(ltap_tensor);
@@ -169,6 +170,13 @@ static ltap_status compute(ltap_body *body, ltap_call *call, ltap_error *error)
     return LTAP_OK;
 }
 
+static ltap_status tell(const ltap_body *body, const ltap_node *node, bool before,
+                        const ltap_tensor *tensors, ltap_error *error)
+{
+    ltap_observer *observer = body->observer;
+    return observer ? observer->see(observer, body->graph, node, before, tensors, error) : LTAP_OK;
+}
+
 static ltap_status run_node(ltap_body *body, const ltap_node *node, ltap_error *error)
 {
     ltap_call call = {.node = node,
@@ -176,7 +184,8 @@ static ltap_status run_node(ltap_body *body, const ltap_node *node, ltap_error *
                       .n_inputs = node->n_inputs,
                       .outputs = body->scratch + node->n_inputs,
                       .n_outputs = node->n_outputs,
-                      .threads = body->threads};
+                      .threads = body->threads,
+                      .observer = body->observer};
     for (size_t i = 0; i < node->n_inputs; i++)
         body->scratch[i] = node->inputs[i] == LTAP_NO_VALUE ? (ltap_tensor){.dtype = LTAP_UNDEFINED}
                                                             : body->values[node->inputs[i]].tensor;
@@ -192,7 +201,11 @@ static ltap_status run_node(ltap_body *body, const ltap_node *node, ltap_error *
     }
     if (body->temporary && node->op->temporary)
         count_bytes(body, 0, node->op->temporary(&call));
-    return can_compute(body, &call) ? compute(body, &call, error) : LTAP_OK;
+    if (!can_compute(body, &call))
+        return LTAP_OK;
+    LTAP_TRY(tell(body, node, true, call.inputs, error));
+    LTAP_TRY(compute(body, &call, error));
+    return tell(body, node, false, call.outputs, error);
 }
 
 ltap_status ltap_body_run(ltap_body *body, const ltap_call *call, ltap_error *error)
@@ -204,6 +217,19 @@ ltap_status ltap_body_run(ltap_body *body, const ltap_call *call, ltap_error *er
     for (size_t i = 0; i < body->graph->nodes.count; i++)
         LTAP_TRY(run_node(body, ltap_graph_node(body->graph, (uint32_t)i), error));
     return LTAP_OK;
+}
+
+ltap_status ltap_body_iterate(ltap_body *body, const ltap_call *call, int64_t iteration,
+                              ltap_error *error)
+{
+    ltap_observer *observer = body->observer;
+    bool deep = !observer || observer->n_iterations == LTAP_MAX_LOOPS;
+    if (deep)
+        return ltap_body_run(body, call, error);
+    observer->iterations[observer->n_iterations++] = (size_t)iteration;
+    ltap_status status = ltap_body_run(body, call, error);
+    observer->n_iterations--;
+    return status;
 }
 
 ltap_status ltap_body_hand_out(const ltap_call *call, size_t index, const ltap_tensor *made,

@@ -18,6 +18,7 @@ typedef struct ltap_body {
     ltap_memory *memory;
     int threads;
     bool blind;              /* computes only what is small and needs no data of the inputs */
+    ltap_observer *observer; /* the call's */
     uint64_t *temporary;     /* of a blind one: where what running takes is put; NULL: nowhere */
     uint64_t held, made;     /* bytes that are carried meanwhile; that a run has made so far */
     ltap_body_value *values; /* one a value of the graph */
@@ -39,6 +40,9 @@ void ltap_body_clear(ltap_body *body);
 void ltap_body_set(ltap_body *body, size_t index, const ltap_tensor *tensor);
 /* What the node captured, then the nodes in order. */
 ltap_status ltap_body_run(ltap_body *body, const ltap_call *call, ltap_error *error);
+/* The same, as one iteration of a loop. */
+ltap_status ltap_body_iterate(ltap_body *body, const ltap_call *call, int64_t iteration,
+                              ltap_error *error);
 /* Output `index` of the graph; borrowed until reset. */
 const ltap_tensor *ltap_body_output(const ltap_body *body, size_t index);
 

@@ -213,7 +213,7 @@ static ltap_status iterate(loop *l, ltap_error *error)
     for (size_t i = 0; i < l->n_carried; i++)
         ltap_body_set(&l->body, 2 + i, &l->carried[i].tensor);
     l->body.held = l->own_bytes + ltap_carried_bytes(l->carried, l->n_carried);
-    LTAP_TRY(ltap_body_run(&l->body, l->call, error));
+    LTAP_TRY(ltap_body_iterate(&l->body, l->call, l->iteration, error));
     const ltap_tensor *go_on = ltap_body_output(&l->body, 0);
     if (go_on->dtype != LTAP_BOOL || ltap_tensor_count(go_on) != 1)
         return ltap_error_set(error, LTAP_ERROR_FORMAT, "its body's condition is %s, not one bool",

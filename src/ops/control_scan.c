@@ -153,7 +153,7 @@ static ltap_status run_step(scan *s, int64_t step, ltap_error *error)
                        s->slices[i].data);
         ltap_body_set(&s->body, s->n_states + i, &s->slices[i]);
     }
-    LTAP_TRY(ltap_body_run(&s->body, s->call, error));
+    LTAP_TRY(ltap_body_iterate(&s->body, s->call, step, error));
     for (size_t i = 0; i < s->n_states; i++) {
         const ltap_tensor *made = ltap_body_output(&s->body, i), *was = &s->states[i].tensor;
         if (made->dtype != was->dtype || !ltap_tensor_same_shape(made, was))

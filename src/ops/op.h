@@ -10,6 +10,19 @@
 
 #include "graph/graph.h"
 
+#define LTAP_MAX_LOOPS 16 /* loops in loops whose iterations are told */
+
+/* Who is told of what the bodies of If, Loop and Scan make while they run. */
+typedef struct ltap_observer {
+    /* Before a node of a body runs, its inputs; after it, its outputs, whose data may be written.
+     * Omitted ones have dtype LTAP_UNDEFINED. An error ends the forward. */
+    ltap_status (*see)(struct ltap_observer *observer, const ltap_graph *body,
+                       const ltap_node *node, bool before, const ltap_tensor *tensors,
+                       ltap_error *error);
+    size_t iterations[LTAP_MAX_LOOPS]; /* of the loops around, the outermost first */
+    size_t n_iterations;
+} ltap_observer;
+
 /* One application of an operator to concrete tensors. */
 typedef struct ltap_call {
     const ltap_node *node;
@@ -19,7 +32,8 @@ typedef struct ltap_call {
     size_t n_outputs;
     ltap_memory *memory; /* for temporaries; NULL in shape rules */
     int threads;
-    uint64_t *temporary; /* where shape rules of bodies put what running takes; else NULL */
+    uint64_t *temporary;     /* where shape rules of bodies put what running takes; else NULL */
+    ltap_observer *observer; /* NULL: nobody */
 } ltap_call;
 
 enum {

@@ -52,6 +52,10 @@ ltap_status ltap_model_list_values(ltap_model *model, ltap_error *error);
 size_t ltap_model_value_reads(const ltap_model *model, uint32_t value, size_t *reads,
                               size_t n_reads);
 void ltap_model_describe_value(const ltap_model *model, uint32_t value, ltap_value_info *info);
+/* As ltap_model_inside. */
+ltap_status ltap_model_list_inside(const ltap_model *model,
+                                   void (*line)(void *user, const ltap_inside_info *inside),
+                                   void *user, ltap_error *error);
 /* matched: a flag a listed line. */
 ltap_status ltap_model_match(const ltap_model *model, const char *pattern, unsigned char *matched,
                              ltap_error *error);

@@ -187,6 +187,24 @@ done:
     return status;
 }
 
+ltap_status ltap_points_unknown(const ltap_getter *getter, const char *selector, ltap_arena *arena,
+                                bool *unknown, ltap_error *error)
+{
+    ltap_selection selection;
+    ltap_vector names;
+
+    ltap_vector_init(&names, getter->memory, sizeof(const char *));
+    ltap_status status = find_names(getter, selector, arena, &names, NULL);
+    if (status == LTAP_OK && names.count == 1)
+        status = ltap_select(getter->model->layers, getter->model->info.name,
+                             *LTAP_VECTOR_AT(&names, const char *, 0), LTAP_CALLS_REFUSE, arena,
+                             &selection, NULL);
+    ltap_vector_clear(&names);
+    *unknown = status == LTAP_ERROR_UNKNOWN_LAYER;
+    return status == LTAP_ERROR_MEMORY ? ltap_error_set(error, status, "no memory for a hook")
+                                       : LTAP_OK;
+}
+
 bool ltap_point_meets(const ltap_point *a, const ltap_point *b)
 {
     return a->before == b->before && strcmp(a->layer, b->layer) == 0 &&

@@ -24,6 +24,9 @@ typedef struct ltap_point {
  * ltap_point, pushed; texts and lists from the arena or the model's. */
 ltap_status ltap_points_find(const ltap_getter *getter, const char *selector, bool before,
                              ltap_arena *arena, ltap_vector *points, ltap_error *error);
+/* Whether a selector stands for nothing outside bodies. */
+ltap_status ltap_points_unknown(const ltap_getter *getter, const char *selector, ltap_arena *arena,
+                                bool *unknown, ltap_error *error);
 /* Whether two points are the same side of the same layer; whether they replace as well. */
 bool ltap_point_meets(const ltap_point *a, const ltap_point *b);
 bool ltap_point_same(const ltap_point *a, const ltap_point *b);

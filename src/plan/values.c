@@ -2,6 +2,7 @@
 #include "plan/model.h"
 
 #include "base/error.h"
+#include "select/bodies.h"
 
 #include <string.h>
 
@@ -200,6 +201,33 @@ ltap_status ltap_model_match(const ltap_model *model, const char *pattern, unsig
             match_value(model, *LTAP_VECTOR_AT(&names, const char *, i), &arena, matched, error));
 done:
     ltap_vector_clear(&names);
+    ltap_arena_clear(&arena);
+    return status;
+}
+
+ltap_status ltap_model_list_inside(const ltap_model *model,
+                                   void (*line)(void *user, const ltap_inside_info *inside),
+                                   void *user, ltap_error *error)
+{
+    ltap_status status;
+    ltap_arena arena;
+    ltap_vector found;
+
+    ltap_arena_init(&arena, model->memory);
+    ltap_vector_init(&found, model->memory, sizeof(ltap_inside));
+    LTAP_GO(ltap_bodies_walk(model->graph, &arena, &found, error));
+    for (size_t i = 0; i < found.count; i++) {
+        const ltap_inside *inside = LTAP_VECTOR_AT(&found, ltap_inside, i);
+        const ltap_inside outer = {"", model->graph, inside->outer, inside->outer};
+        ltap_inside_info info = {.type = inside->node->op_type, .within = ltap_bodies_name(&outer)};
+        const char *name = ltap_bodies_name(inside);
+        if (!name[0] || name[0] == '\1')
+            continue;
+        LTAP_GO(ltap_arena_format(&arena, &info.name, error, "%s.%s", inside->around, name));
+        line(user, &info);
+    }
+done:
+    ltap_vector_clear(&found);
     ltap_arena_clear(&arena);
     return status;
 }

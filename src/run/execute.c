@@ -36,7 +36,9 @@ static ltap_status do_reference(ltap_run *run, const ltap_plan *plan, const ltap
         run->tensors[i] = step->operands[i].tensor;
         run->tensors[i].data = ltap_run_locate(run, plan, &step->operands[i]);
     }
+    ltap_insider insider;
     ltap_call call = {.node = step->node,
+                      .observer = ltap_run_observe(run, &insider),
                       .inputs = run->tensors,
                       .n_inputs = step->n_inputs,
                       .outputs = run->tensors + step->n_inputs,
@@ -175,6 +177,11 @@ ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features
             return LTAP_OK;
         ltap_status status = run->profile.on ? do_timed(run, plan, step, features, error)
                                              : do_step(run, plan, step, features, error);
+        if (status != LTAP_OK && run->stopped) { /* by a hook inside this step */
+            if (error)
+                *error = (ltap_error){.code = LTAP_OK, .offset = LTAP_NO_OFFSET};
+            return LTAP_OK;
+        }
         if (status != LTAP_OK && step->node)
             return ltap_error_prefix(error, status, "%s",
                                      ltap_node_text(run->getter->graph, step->node).text);

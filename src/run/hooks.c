@@ -20,6 +20,7 @@ void ltap_hooks_init(ltap_hooks *hooks, ltap_memory *memory)
 static void free_hooked(ltap_hooks *hooks, ltap_hooked *hooked)
 {
     ltap_vector_clear(&hooked->points);
+    ltap_vector_clear(&hooked->insides);
     ltap_arena_clear(&hooked->arena);
     ltap_memory_release(hooks->memory, hooked);
 }
@@ -41,6 +42,27 @@ void ltap_hooks_clear(ltap_hooks *hooks, ltap_getter *getter)
     hooks->watch = NULL;
 }
 
+/* Where it is called: outside bodies, or in one where nothing outside is called so. */
+static ltap_status find_points(const ltap_getter *getter, const ltap_hook *hook, ltap_hooked *made,
+                               ltap_error *error)
+{
+    bool before = hook->side == LTAP_HOOK_BEFORE, unknown;
+
+    LTAP_TRY(ltap_points_unknown(getter, hook->layer, &made->arena, &unknown, error));
+    if (unknown) {
+        LTAP_TRY(
+            ltap_inside_find(getter, hook->layer, before, &made->arena, &made->insides, error));
+        if (made->insides.count && before && hook->replaces)
+            return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                                  "'%s' is in a body, where hooks may replace what comes out of a "
+                                  "layer, not what goes in",
+                                  hook->layer);
+        if (made->insides.count)
+            return LTAP_OK;
+    }
+    return ltap_points_find(getter, hook->layer, before, &made->arena, &made->points, error);
+}
+
 ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const ltap_hook *hook,
                            ltap_hooked **added, ltap_error *error)
 {
@@ -54,8 +76,8 @@ ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const l
     made->hook.layer = NULL;
     ltap_arena_init(&made->arena, hooks->memory);
     ltap_vector_init(&made->points, hooks->memory, sizeof(ltap_point));
-    LTAP_GO(ltap_points_find(getter, hook->layer, hook->side == LTAP_HOOK_BEFORE, &made->arena,
-                             &made->points, error));
+    ltap_vector_init(&made->insides, hooks->memory, sizeof(ltap_inside_point));
+    LTAP_GO(find_points(getter, hook, made, error));
     LTAP_GO(ltap_vector_push(&hooks->list, &made, error));
     made->number = ++hooks->n_given;
     made->what = "hook";
@@ -150,6 +172,10 @@ ltap_status ltap_hooks_prepare(ltap_hooks *hooks, ltap_getter *getter, ltap_erro
     if (!hooks->changed)
         return LTAP_OK;
     sweep(hooks);
+    hooks->n_ready = hooks->n_given;
+    hooks->n_inside = 0;
+    for (size_t i = 0; i < hooks->list.count; i++)
+        hooks->n_inside += hooked_at(hooks, i)->insides.count;
     LTAP_TRY(attach(hooks, error));
     if (hooks->points.count)
         LTAP_TRY(ltap_getter_watch(getter, hooks->points.data, hooks->points.count, &watch, error));
@@ -219,26 +245,30 @@ static void take_back(ltap_run *run, const ltap_plan *plan, const ltap_step *ste
     }
 }
 
-/* What a hook gave instead, into what the next one sees. */
-static ltap_status take_replaced(ltap_run *run, const ltap_step *step, const ltap_hook *hook,
-                                 const ltap_hook_call *call, ltap_error *error)
+ltap_status ltap_hook_check_replaced(const ltap_hook_call *call, size_t index,
+                                     const ltap_tensor *wanted, ltap_error *error)
 {
-    if (!hook->replaces)
-        return ltap_error_set(error, LTAP_ERROR_HOOK,
-                              "the hook at '%s' was added to look, and replaced; set `replaces`",
-                              call->layer);
-    for (size_t i = 0; i < call->n_tensors; i++) {
-        const ltap_tensor *given = &call->tensors[i], *wanted = &step->operands[i].tensor;
-        if (given->dtype != wanted->dtype || !ltap_tensor_same_shape(given, wanted) || !given->data)
-            return ltap_error_set(error, LTAP_ERROR_HOOK,
-                                  "the hook at '%s' replaced %s by %s; type and shape must stay",
-                                  call->layer, ltap_tensor_text(wanted).text,
-                                  given->data ? ltap_tensor_text(given).text : "nothing");
-    }
+    const ltap_tensor *given = &call->tensors[index];
+
+    if (given->dtype == wanted->dtype && ltap_tensor_same_shape(given, wanted) && given->data)
+        return LTAP_OK;
+    return ltap_error_set(error, LTAP_ERROR_HOOK,
+                          "the hook at '%s' replaced %s by %s; type and shape must stay",
+                          call->layer, ltap_tensor_text(wanted).text,
+                          given->data ? ltap_tensor_text(given).text : "nothing");
+}
+
+/* What a hook gave instead, into what the next one sees. */
+static ltap_status take_replaced(ltap_run *run, const ltap_step *step, const ltap_hook_call *call,
+                                 ltap_error *error)
+{
+    for (size_t i = 0; i < call->n_tensors; i++)
+        LTAP_TRY(ltap_hook_check_replaced(call, i, &step->operands[i].tensor, error));
     for (size_t i = 0; i < call->n_tensors; i++)
         if (call->tensors[i].data != run->pointers[i])
             memmove(run->pointers[i], call->tensors[i].data,
                     (size_t)ltap_tensor_bytes(&call->tensors[i]));
+    run->replaced = true;
     return LTAP_OK;
 }
 
@@ -251,22 +281,24 @@ static ltap_status fail(const ltap_hooked *hooked, const ltap_hook_call *call, l
     return ltap_error_prefix(error, call->error->code, "the %s at '%s'", hooked->what, call->layer);
 }
 
-/* One hook that wants the data. */
-static ltap_status call_back(ltap_run *run, const ltap_step *step, const ltap_hooked *hooked,
-                             ltap_hook_call *call, ltap_error *error)
+ltap_status ltap_hook_ask(ltap_run *run, const ltap_hooked *hooked, ltap_hook_call *call,
+                          bool *replaced, ltap_error *error)
 {
     const ltap_hook *hook = &hooked->hook;
     ltap_error said = {.code = LTAP_OK, .offset = LTAP_NO_OFFSET};
 
-    for (size_t i = 0; i < call->n_tensors; i++)
-        call->tensors[i].data = run->pointers[i];
     call->error = &said;
+    *replaced = false;
     switch (hook->callback(hook->user, call)) {
     case LTAP_HOOK_CONTINUE:
         return LTAP_OK;
     case LTAP_HOOK_REPLACED:
-        run->replaced = true;
-        return take_replaced(run, step, hook, call, error);
+        *replaced = true;
+        if (hook->replaces)
+            return LTAP_OK;
+        return ltap_error_set(error, LTAP_ERROR_HOOK,
+                              "the hook at '%s' was added to look, and replaced; set `replaces`",
+                              call->layer);
     case LTAP_HOOK_STOP:
         run->stopped = call->layer;
         return LTAP_OK;
@@ -275,6 +307,18 @@ static ltap_status call_back(ltap_run *run, const ltap_step *step, const ltap_ho
     }
     return ltap_error_set(error, LTAP_ERROR_HOOK, "the hook at '%s' gave an answer that is none",
                           call->layer);
+}
+
+/* One hook that wants the data. */
+static ltap_status call_back(ltap_run *run, const ltap_step *step, const ltap_hooked *hooked,
+                             ltap_hook_call *call, ltap_error *error)
+{
+    bool replaced;
+
+    for (size_t i = 0; i < call->n_tensors; i++)
+        call->tensors[i].data = run->pointers[i];
+    LTAP_TRY(ltap_hook_ask(run, hooked, call, &replaced, error));
+    return replaced ? take_replaced(run, step, call, error) : LTAP_OK;
 }
 
 ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step *step,

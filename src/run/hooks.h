@@ -2,15 +2,17 @@
 #ifndef LTAP_RUN_HOOKS_H
 #define LTAP_RUN_HOOKS_H
 
+#include "plan/inside.h"
 #include "plan/watch.h"
 
 typedef struct ltap_hooked {
     ltap_hook hook;   /* layer is not kept */
     const char *what; /* "hook", or what it is to the user */
     uint64_t number;
-    bool removed;       /* not called any more; its memory goes when no forward is under way */
-    ltap_arena arena;   /* of its points */
-    ltap_vector points; /* ltap_point */
+    bool removed;        /* not called any more; its memory goes when no forward is under way */
+    ltap_arena arena;    /* of its points */
+    ltap_vector points;  /* ltap_point */
+    ltap_vector insides; /* ltap_inside_point: those in bodies */
 } ltap_hooked;
 
 /* Who is called at a point; those of one point follow each other in the order of registration. */
@@ -23,6 +25,8 @@ typedef struct ltap_hooks {
     ltap_memory *memory;     /* borrowed from the run */
     ltap_vector list;        /* ltap_hooked *, in the order of registration */
     uint64_t n_given;        /* numbers so far */
+    uint64_t n_ready;        /* those that this forward calls */
+    size_t n_inside;         /* points in bodies, of those */
     bool changed;            /* what follows is not about the list as it is */
     ltap_vector points;      /* ltap_point: different ones, borrowed from the list */
     ltap_vector attached;    /* ltap_attached, sorted by point */

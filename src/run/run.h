@@ -44,6 +44,21 @@ ltap_status ltap_run_hand_on(const ltap_sink *sink, size_t index, const ltap_fea
 ltap_status ltap_run_hooks(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
                            ltap_error *error);
 
+/* Calls one hook, which wants the data; replaced: it did, and may. STOP is the run's `stopped`. */
+ltap_status ltap_hook_ask(ltap_run *run, const ltap_hooked *hooked, ltap_hook_call *call,
+                          bool *replaced, ltap_error *error);
+/* That a replacement has the type and shape of what it is for. */
+ltap_status ltap_hook_check_replaced(const ltap_hook_call *call, size_t index,
+                                     const ltap_tensor *wanted, ltap_error *error);
+
+/* Tells hooks of what is made in the bodies of If, Loop and Scan. */
+typedef struct ltap_insider {
+    ltap_observer observer;
+    ltap_run *run;
+} ltap_insider;
+/* NULL: no hook is there. */
+ltap_observer *ltap_run_observe(ltap_run *run, ltap_insider *insider);
+
 /* Where an operand's bytes are in this forward; NULL: nowhere. */
 void *ltap_run_locate(const ltap_run *run, const ltap_plan *plan, const ltap_operand *operand);
 /* The operand's bytes at src, as they lie, into plain layout at dst. */

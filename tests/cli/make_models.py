@@ -9,11 +9,11 @@ import os
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-F, I = TensorProto.FLOAT, TensorProto.INT64
+F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
 class Block(nn.Module):
@@ -189,9 +189,42 @@ def make_branch():
          [value("x", [1, 4])], [value("y", None)])
 
 
+def make_loops():
+    """Names in bodies: a Loop of three turns with an If in it, and a Scan over rows."""
+    def either(name, op):
+        return helper.make_graph([helper.make_node(op, ["acted"], [name], name="turn")], name, [],
+                                 [value(name, None)])
+    def weight(name, array):
+        return numpy_helper.from_array(array, name)
+    body = helper.make_graph(
+        [helper.make_node("Mul", ["h", "half"], ["scaled"], name="scale"),
+         helper.make_node("Add", ["scaled", "x"], ["acted"], name="act"),
+         helper.make_node("ReduceMax", ["acted"], ["most"], keepdims=0),
+         helper.make_node("Greater", ["most", "limit"], ["is_large"], name="compare"),
+         helper.make_node("If", ["is_large"], ["next"], name="choose", then_branch=either("a", "Neg"),
+                          else_branch=either("b", "Tanh")),
+         helper.make_node("Identity", ["go"], ["go_on"], name="keep_going")],
+        "body", [value("i", [], I), value("go", [], B), value("h", [2, 4])],
+        [value("go_on", [], B), value("next", [2, 4]), value("acted", [2, 4])],
+        [weight("half", np.array(0.5, np.float32))])
+    row = helper.make_graph(
+        [helper.make_node("Add", ["sum", "row"], ["added"], name="add")],
+        "rows", [value("sum", [4]), value("row", [4])], [value("added", [4]), value("added", [4])])
+    constants = [weight("trips", np.array(3, np.int64)), weight("yes", np.array(True)),
+                 weight("limit", np.array(1, np.float32)), weight("zero", np.zeros(4, np.float32))]
+    save("loops.onnx", [
+        helper.make_node("Relu", ["x"], ["start"], name="first"),
+        helper.make_node("Loop", ["trips", "yes", "start"], ["last", "all"], name="Loop_1", body=body),
+        helper.make_node("Scan", ["zero", "last"], ["total", "sums"], name="Scan_2", num_scan_inputs=1,
+                         body=row),
+        helper.make_node("Abs", ["sums"], ["y"], name="end")],
+        [value("x", [2, 4])], [value("y", None), value("total", None), value("all", None)], constants)
+
+
 def main():
     make_styles()
     make_branch()
+    make_loops()
     os.makedirs(DATA, exist_ok=True)
     export("tiny.onnx", (1, 3, 32, 32))
     export("free.onnx", (1, 3, 32, 32), {"x": {0: "batch", 2: "height", 3: "width"},
