@@ -223,11 +223,13 @@ static const char *const extract_details[] = {
     "with one array: of the part's shape or the layer's, its first axis 1 for all inputs alike. "
     "--patch runs the network on INPUT (as for --input: a picture, x.npy, random:7) and gives LAYER "
     "the value it has there. Layers change in the order of execution, and one layer in the order "
-    "typed. A file called zero is ./zero.",
+    "typed; what is in the body of an If, Loop or Scan (layers --inside), each time that it runs. A "
+    "file called zero is ./zero.",
 
     "--stream takes the memory of one forward and the largest feature, however many layers there are: "
     "each is written as it is made. --all and --stats do so by themselves, unless --png wants whole "
-    "features.",
+    "features. So does a request whose features do not fit in --memory together; what does not fit "
+    "then is refused before anything runs.",
 
     "--stats tells of each layer, over all inputs and in one pass: standard deviation; share of "
     "zeros; NaN and Inf; dead channels, which were 0 wherever they were looked at (channels are axis "

@@ -144,10 +144,10 @@ typedef struct ltap_inside_info {
 } ltap_inside_info;
 /* Calls `line` with each, in the order of the file; those without any name are left out. Errors:
  * memory. */
-LTAP_API LTAP_MUST_USE ltap_status
-ltap_model_inside(const ltap_model *model,
-                  void (*line)(void *user, const ltap_inside_info *inside), void *user,
-                  ltap_error *error);
+LTAP_API LTAP_MUST_USE ltap_status ltap_model_inside(const ltap_model *model,
+                                                     void (*line)(void *user,
+                                                                  const ltap_inside_info *inside),
+                                                     void *user, ltap_error *error);
 
 /* Shapes and cost of every layer for given input shapes.
  *

@@ -92,7 +92,7 @@ static uint64_t total_of(const ltap_plan *plan, const ltap_estimate *estimate, u
 
 static void estimate_plan(const ltap_getter *getter, const ltap_plan *plan, ltap_estimate *estimate)
 {
-    enum { LEAST = 2 << 20, SHARE = 128 };
+    enum { LEAST = 4 << 20, SHARE = 64 };
     uint64_t scratch = plan->scratch_bytes + plan->temporary_bytes + plan->state_bytes;
     uint64_t view = plan->view_bytes, sink = plan->sink_bytes;
 
@@ -108,7 +108,7 @@ static void estimate_plan(const ltap_getter *getter, const ltap_plan *plan, ltap
     estimate->stream_bytes = total_of(plan, estimate, estimate->handed_bytes);
     estimate->packed_bytes =
         total - estimate->arena_bytes - estimate->scratch_bytes - estimate->features_bytes;
-    estimate->besides_bytes = LEAST + total / SHARE;
+    estimate->besides_bytes = LEAST + (total - estimate->features_bytes) / SHARE;
     estimate->total_bytes = total + estimate->besides_bytes;
     estimate->stream_bytes += estimate->besides_bytes;
 }

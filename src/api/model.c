@@ -108,8 +108,7 @@ ltap_status ltap_model_inside(const ltap_model *model,
                               ltap_error *error)
 {
     if (!model || !line)
-        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                              "ltap_model_inside: an argument is NULL");
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_model_inside: an argument is NULL");
     return ltap_model_list_inside(model, line, user, error);
 }
 

@@ -81,12 +81,16 @@ ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step,
     return ltap_vector_push(&plan->steps, step, error);
 }
 
-/* A constant's bytes become a buffer when a step reads them at run time. */
+/* A constant's bytes become a buffer when a step reads them at run time. Small ones of the file get
+ * a copy: each that is read in place keeps many times as much of the file in memory. */
 static ltap_status place_constant(ltap_schedule *schedule, uint32_t value, ltap_error *error)
 {
+    enum { SMALL_BYTES = 256 * 1024 };
     uint32_t index;
 
     LTAP_TRY(ltap_propagation_compute(&schedule->known, value, error));
+    if (ltap_tensor_bytes(&schedule->known.values[value].tensor) <= SMALL_BYTES)
+        LTAP_TRY(ltap_propagation_own(&schedule->known, value, error));
     ltap_known *known = &schedule->known.values[value];
     ltap_buffer buffer = {.kind = LTAP_BUFFER_CONSTANT,
                           .bytes = ltap_tensor_bytes(&known->tensor),

@@ -367,9 +367,11 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
                                  .memory = getter->memory,
                                  .reader = {ltap_model_forget, getter->model}};
 
-    LTAP_TRY(ltap_plan_new(&request, plan, error));
-    (*plan)->watch = watch;
-    return LTAP_OK;
+    ltap_status status = ltap_plan_new(&request, plan, error);
+    ltap_model_forget_all(getter->model);
+    if (status == LTAP_OK)
+        (*plan)->watch = watch;
+    return status;
 }
 
 ltap_status ltap_getter_plan(ltap_getter *getter, const ltap_tensor *inputs,

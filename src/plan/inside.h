@@ -15,9 +15,9 @@ typedef struct ltap_inside_point {
     bool before;
 } ltap_inside_point;
 
-/* Those that a selector stands for, which nothing outside bodies is called; none: nothing is pushed.
- * points: ltap_inside_point. Errors: several bodies have the name; what the request does not need; a
- * value has no inputs. */
+/* Those that a selector stands for, which nothing outside bodies is called; none: nothing is
+ * pushed. points: ltap_inside_point. Errors: several bodies have the name; what the request does
+ * not need; a value has no inputs. */
 ltap_status ltap_inside_find(const ltap_getter *getter, const char *selector, bool before,
                              ltap_arena *arena, ltap_vector *points, ltap_error *error);
 

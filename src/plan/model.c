@@ -168,6 +168,15 @@ done:
     return status;
 }
 
+void ltap_model_forget_all(const ltap_model *model)
+{
+    ltap_file_forget(&model->file, model->file.data, model->file.size);
+    for (size_t i = 0; i < model->source.files.count; i++) {
+        const ltap_file *file = LTAP_VECTOR_AT(&model->source.files, ltap_file, i);
+        ltap_file_forget(file, file->data, file->size);
+    }
+}
+
 ltap_status ltap_model_load(const char *path, const void *bytes, size_t size, const char *name,
                             const ltap_model_options *options, ltap_model **model,
                             ltap_error *error)
@@ -189,6 +198,7 @@ ltap_status ltap_model_load(const char *path, const void *bytes, size_t size, co
         if (status != LTAP_OK)
             status = ltap_error_prefix(error, status, "%s", shown);
     }
+    ltap_model_forget_all(made);
     if (status != LTAP_OK) {
         ltap_model_unref(made);
         return status;

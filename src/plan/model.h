@@ -40,6 +40,10 @@ void ltap_model_unref(ltap_model *model);
 /* Bytes of its files that were read and need not stay in memory; model: const ltap_model. */
 void ltap_model_forget(const void *model, const void *data, uint64_t bytes);
 
+/* All bytes of its files: whatever is read brings in pages around it, of weights that nobody may
+ * need. */
+void ltap_model_forget_all(const ltap_model *model);
+
 /* The layers that a node stands in, for messages: "roi_heads", or the node's own words. */
 ltap_text ltap_model_place(const ltap_model *model, uint32_t node);
 /* "RoiAlign x2 (roi_heads), ..." for the marked nodes (keep NULL: all) whose operator is missing;

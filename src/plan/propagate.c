@@ -294,6 +294,16 @@ ltap_status ltap_propagation_compute(ltap_propagation *propagation, uint32_t val
     return compute(propagation, value, 0, error);
 }
 
+ltap_status ltap_propagation_own(ltap_propagation *propagation, uint32_t value, ltap_error *error)
+{
+    const ltap_value *read = ltap_graph_at(propagation->graph, value);
+    ltap_known *known = &propagation->values[value];
+
+    if (known->block || !read->constant || known->tensor.dtype == LTAP_STRING)
+        return LTAP_OK;
+    return copy_constant(propagation, read, known, error);
+}
+
 void ltap_propagation_drop(ltap_propagation *propagation, uint32_t value)
 {
     ltap_known *known = &propagation->values[value];

@@ -47,6 +47,8 @@ ltap_status ltap_propagation_compute(ltap_propagation *propagation, uint32_t val
                                      ltap_error *error);
 /* Gives back the memory of a constant, which may be computed again. */
 void ltap_propagation_drop(ltap_propagation *propagation, uint32_t value);
+/* Gives a constant that has data memory of its own, unless it has. */
+ltap_status ltap_propagation_own(ltap_propagation *propagation, uint32_t value, ltap_error *error);
 /* Takes over the memory of a constant (NULL when it owns none). */
 void *ltap_propagation_detach(ltap_propagation *propagation, uint32_t value);
 

@@ -172,6 +172,123 @@ static void streaming_takes_no_more_than_the_largest_feature(void **state)
     ltap_features_free(features);
 }
 
+/* What a heap that gives out at the n-th call leaves of a stream; true: it did not give out. */
+static bool attempt(size_t n)
+{
+    static const ltap_return_layer wanted[] = {
+        {"backbone.layer1", NULL}, {"segmentation", NULL}, {"backbone.layer2", "small@gap@l2"}};
+    fail_alloc heap;
+    collector c = {.n_taken = 0};
+    const ltap_sink sink = {.take = take, .user = &c};
+    ltap_model *own = NULL;
+    ltap_getter *getter = NULL;
+    ltap_run *run = NULL;
+    ltap_error error = {.code = LTAP_OK};
+    fail_alloc_init(&heap, n);
+    const ltap_model_options options = {.allocator = &heap.allocator};
+    ltap_status status = ltap_model_open(TEST_MODEL, &options, &own, &error);
+    if (status == LTAP_OK)
+        status = ltap_getter_new(own, wanted, 3, NULL, &getter, &error);
+    if (status == LTAP_OK)
+        status = ltap_run_new(getter, &run, &error);
+    if (status == LTAP_OK)
+        status = ltap_run_stream(run, &input, 1, &sink, &error);
+    /* The heap fails once, so the same run goes through now. */
+    if (status != LTAP_OK && run) {
+        c.n_taken = 0;
+        must(ltap_run_stream(run, &input, 1, &sink, &error), &error);
+        error.code = LTAP_ERROR_MEMORY;
+    }
+    assert_true(!run || c.n_taken == 3);
+    ltap_run_free(run);
+    ltap_getter_free(getter);
+    ltap_model_close(own);
+    fail_alloc_check(&heap);
+    if (fail_alloc_failed(&heap)) {
+        assert_int_equal(status, LTAP_ERROR_MEMORY);
+        assert_int_equal(error.code, LTAP_ERROR_MEMORY);
+    }
+    return !fail_alloc_failed(&heap);
+}
+
+static void any_failing_allocation_is_an_error_and_the_run_goes_on(void **state)
+{
+    size_t n = 1;
+    (void)state;
+    while (!attempt(n))
+        n++;
+    assert_true(n > 100);
+}
+
+typedef struct again {
+    ltap_run *run;
+    int n;
+} again;
+
+static ltap_status stream_again(void *user, size_t index, const ltap_feature *feature,
+                                ltap_error *error)
+{
+    again *a = user;
+    const ltap_sink sink = {.take = stream_again, .user = a};
+    ltap_features *features;
+    (void)index;
+    (void)feature;
+    a->n++;
+    assert_int_equal(ltap_run_stream(a->run, &input, 1, &sink, error), LTAP_ERROR_ARGUMENT);
+    assert_string_equal(error->message,
+                        "this run is in the middle of a forward; a hook may use another run");
+    assert_int_equal(ltap_run_forward(a->run, &input, 1, &features, error), LTAP_ERROR_ARGUMENT);
+    return LTAP_OK;
+}
+
+static void a_sink_that_runs_the_same_run_is_refused_there(void **state)
+{
+    ltap_run *run = new_run(all_outputs, 2);
+    again a = {.run = run};
+    const ltap_sink sink = {.take = stream_again, .user = &a};
+    ltap_error error;
+    (void)state;
+    must(ltap_run_stream(run, &input, 1, &sink, &error), &error);
+    assert_int_equal(a.n, 2);
+    ltap_run_free(run);
+}
+
+/* Where all features together do not fit, a forward says so before it computes anything. */
+static void a_limit_refuses_what_is_kept_and_lets_a_stream_go(void **state)
+{
+    const char *names[MAX_LAYERS];
+    ltap_return_layer wanted[MAX_LAYERS];
+    size_t n = list_layers(names);
+    const ltap_getter_options one = {.threads = 1};
+    const ltap_model_options options = {.memory_limit = 5 << 20};
+    ltap_model *own;
+    ltap_getter *getter;
+    ltap_run *run;
+    ltap_estimate estimate;
+    ltap_features *features;
+    ltap_error error;
+    collector c = {.n_taken = 0};
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        wanted[i] = (ltap_return_layer){names[i], NULL};
+    must(ltap_model_open(TEST_MODEL, &options, &own, &error), &error);
+    must(ltap_getter_new(own, wanted, n, &one, &getter, &error), &error);
+    must(ltap_run_new(getter, &run, &error), &error);
+    must(ltap_getter_estimate(getter, &input.tensor, 1, &estimate, &error), &error);
+    assert_true(estimate.features_bytes > 3 << 20);
+    assert_true(estimate.stream_bytes - estimate.besides_bytes < 3 << 20);
+    assert_true(estimate.total_bytes == estimate.packed_bytes + estimate.arena_bytes +
+                                            estimate.scratch_bytes + estimate.features_bytes +
+                                            estimate.besides_bytes);
+    assert_int_equal(ltap_run_forward(run, &input, 1, &features, &error), LTAP_ERROR_MEMORY);
+    assert_non_null(strstr(error.message, "(ltap_run_stream would fit) needs "));
+    stream(run, &c);
+    assert_int_equal(c.n_taken, n);
+    ltap_run_free(run);
+    ltap_getter_free(getter);
+    ltap_model_close(own);
+}
+
 static void wrong_arguments_are_refused(void **state)
 {
     const ltap_sink sink = {.take = take}, none = {.take = NULL};
@@ -192,6 +309,9 @@ int main(void)
         cmocka_unit_test(a_sink_that_fails_fails_the_forward_and_not_the_next),
         cmocka_unit_test(what_was_not_made_is_told_at_the_end),
         cmocka_unit_test(streaming_takes_no_more_than_the_largest_feature),
+        cmocka_unit_test(any_failing_allocation_is_an_error_and_the_run_goes_on),
+        cmocka_unit_test(a_sink_that_runs_the_same_run_is_refused_there),
+        cmocka_unit_test(a_limit_refuses_what_is_kept_and_lets_a_stream_go),
         cmocka_unit_test(wrong_arguments_are_refused),
     };
     return cmocka_run_group_tests_name("stream", tests, set_up, tear_down);
