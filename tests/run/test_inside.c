@@ -5,6 +5,8 @@
 
 #include "support/fail_alloc.h"
 
+#include <pthread.h>
+
 enum { MAX_SEEN = 64 };
 
 static const float numbers[8] = {0.5f, -1, 2, 3, -0.25f, 1.5f, -2, 0.75f};
@@ -386,6 +388,57 @@ static void any_failing_allocation_is_an_error_without_a_leak(void **state)
     assert_true(n > 100);
 }
 
+typedef struct worker {
+    ltap_getter *getter;
+    const char *layer;
+    int failures;
+} worker;
+
+static void *work(void *context)
+{
+    static const ltap_hook_answer answers[] = {LTAP_HOOK_CONTINUE, LTAP_HOOK_STOP};
+    worker *self = context;
+    ltap_run *run;
+    if (ltap_run_new(self->getter, &run, NULL) != LTAP_OK)
+        return self->failures = 1, NULL;
+    for (int turn = 0; turn < 20; turn++) {
+        watcher w = {.act_at = 2, .answer = answers[turn % 2]};
+        const ltap_hook hook = {.layer = self->layer, .callback = look, .user = &w};
+        ltap_features *features = NULL;
+        uint64_t number = 0;
+        self->failures += ltap_hook_add(run, &hook, &number, NULL) != LTAP_OK;
+        self->failures += ltap_run_forward(run, &rows, 1, &features, NULL) != LTAP_OK;
+        self->failures += w.n < 2 || (turn % 2 == 1 && w.n != 2);
+        ltap_features_free(features);
+        ltap_hook_remove(run, number);
+    }
+    ltap_run_free(run);
+    return NULL;
+}
+
+static void many_threads_watch_the_same_bodies(void **state)
+{
+    static const char *const layers[] = {"act", "Scan_2.body.add", "*.body.*",
+                                         "Loop_1.body.choose"};
+    enum { N_THREADS = 4 };
+    const ltap_return_layer wanted = {"y", NULL};
+    pthread_t threads[N_THREADS];
+    worker workers[N_THREADS];
+    ltap_getter *getter;
+    ltap_error error;
+    (void)state;
+    must(ltap_getter_new(model, &wanted, 1, NULL, &getter, &error), &error);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        workers[i] = (worker){getter, layers[i], 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].failures, 0);
+    }
+    ltap_getter_free(getter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_hook_that_goes_or_declines_is_called_no_more),
         cmocka_unit_test(refusals_say_what_to_do),
         cmocka_unit_test(what_is_inside_can_be_listed),
+        cmocka_unit_test(many_threads_watch_the_same_bodies),
         cmocka_unit_test(any_failing_allocation_is_an_error_without_a_leak),
     };
     return cmocka_run_group_tests_name("inside bodies", tests, set_up, tear_down);
