@@ -94,14 +94,13 @@ static void estimate_plan(const ltap_getter *getter, const ltap_plan *plan, ltap
 {
     enum { LEAST = 4 << 20, SHARE = 64 };
     uint64_t scratch = plan->scratch_bytes + plan->temporary_bytes + plan->state_bytes;
-    uint64_t view = plan->view_bytes, sink = plan->sink_bytes;
 
     *estimate =
         (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs) + plan->constant_bytes,
                         .arena_bytes = plan->arena_bytes,
-                        .scratch_bytes = scratch + view,
+                        .scratch_bytes = scratch + plan->view_bytes,
                         .features_bytes = plan->features_bytes,
-                        .handed_bytes = sink > view ? sink - view : 0,
+                        .handed_bytes = plan->sink_bytes,
                         .mult_adds = plan->mult_adds,
                         .n_nodes = plan->n_nodes};
     uint64_t total = total_of(plan, estimate, estimate->features_bytes);

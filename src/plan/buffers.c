@@ -72,9 +72,8 @@ ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step,
         plan->max_operands = count;
     if (step->kernel.scratch_bytes > plan->scratch_bytes)
         plan->scratch_bytes = step->kernel.scratch_bytes;
-    uint64_t *most = step->kind == LTAP_STEP_TAP ? &plan->sink_bytes : &plan->view_bytes;
-    if (step->view_bytes > *most)
-        *most = step->view_bytes;
+    if (step->kind == LTAP_STEP_HOOK && step->view_bytes > plan->view_bytes)
+        plan->view_bytes = step->view_bytes;
     if (step->temporary_bytes > plan->temporary_bytes)
         plan->temporary_bytes = step->temporary_bytes;
     plan->state_bytes += step->kernel.state_bytes;

@@ -115,3 +115,69 @@ done:
     ltap_memory_release(memory, order);
     return status;
 }
+
+typedef struct lying {
+    uint64_t offset;
+    uint32_t buffer;
+} lying;
+
+static int by_offset(const void *a, const void *b)
+{
+    const lying *x = a, *y = b;
+
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return x->buffer < y->buffer ? -1 : x->buffer > y->buffer;
+}
+
+/* The arena's buffers in order of offset. */
+static size_t sort_by_offset(const ltap_vector *buffers, lying *list, uint32_t *order)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < buffers->count; i++) {
+        const ltap_buffer *buffer = LTAP_VECTOR_AT(buffers, ltap_buffer, i);
+        if (buffer->kind == LTAP_BUFFER_ARENA)
+            list[count++] = (lying){buffer->offset, (uint32_t)i};
+    }
+    qsort(list, count, sizeof(*list), by_offset);
+    for (size_t i = 0; i < count; i++)
+        order[i] = list[i].buffer;
+    return count;
+}
+
+/* One tap: a buffer that lives for its step alone. */
+static ltap_status lend(ltap_plan *plan, const uint32_t *order, size_t n_order, uint32_t index,
+                        ltap_error *error)
+{
+    ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, index);
+    const ltap_buffer brief = {.first = index, .last = index};
+    uint64_t end;
+
+    if (step->kind != LTAP_STEP_TAP || !step->view_bytes)
+        return LTAP_OK;
+    if (!lowest_gap(&plan->buffers, order, n_order, &brief, step->view_bytes, &step->lent_offset) ||
+        !ltap_checked_add(step->lent_offset, step->view_bytes, &end))
+        return ltap_error_set(error, LTAP_ERROR_MEMORY, "a feature is too large");
+    if (end > plan->arena_bytes && end - plan->arena_bytes > plan->sink_bytes)
+        plan->sink_bytes = end - plan->arena_bytes;
+    return LTAP_OK;
+}
+
+ltap_status ltap_offsets_lend(ltap_plan *plan, ltap_error *error)
+{
+    ltap_status status;
+    void *list = NULL, *order = NULL;
+
+    LTAP_GO(ltap_memory_take_zeroed(plan->memory, plan->buffers.count, sizeof(lying),
+                                    "the arena's plan", &list, error));
+    LTAP_GO(ltap_memory_take_zeroed(plan->memory, plan->buffers.count, sizeof(uint32_t),
+                                    "the arena's plan", &order, error));
+    size_t count = sort_by_offset(&plan->buffers, list, order);
+    for (uint32_t i = 0; i < plan->steps.count; i++)
+        LTAP_GO(lend(plan, order, count, i, error));
+done:
+    ltap_memory_release(plan->memory, list);
+    ltap_memory_release(plan->memory, order);
+    return status;
+}

@@ -182,6 +182,7 @@ ltap_status ltap_plan_new(const ltap_plan_request *request, ltap_plan **plan, lt
     LTAP_GO(keep_shapes(&schedule, error));
     LTAP_GO(ltap_schedule_steps(&schedule, error));
     LTAP_GO(ltap_offsets_place(&made->buffers, request->memory, &made->arena_bytes, error));
+    LTAP_GO(ltap_offsets_lend(made, error));
     LTAP_GO(ltap_memory_check(request->memory,
                               made->arena_bytes + made->scratch_bytes + made->temporary_bytes,
                               "a forward", error));

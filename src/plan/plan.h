@@ -58,6 +58,7 @@ typedef struct ltap_step {
     size_t feature;            /* TAP: which one */
     const ltap_reduce *reduce; /* TAP: what is made of it; NULL: nothing */
     size_t point;              /* HOOK: of the watch's; outputs: what may be replaced */
+    uint64_t lent_offset;      /* TAP: where in the arena there is room for view_bytes then */
     uint64_t view_bytes;       /* HOOK, TAP: of what does not lie in plain layout, or is reduced */
     const char *refusals;      /* why faster rows were not taken; "" */
     uint64_t mult_adds, temporary_bytes;
@@ -100,7 +101,7 @@ typedef struct ltap_plan {
     uint64_t temporary_bytes; /* most that the reference kernel of a step takes for itself */
     uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in, or
                             that lies between the reductions of one tap */
-    uint64_t sink_bytes; /* the same of one feature, for a forward that hands features on */
+    uint64_t sink_bytes; /* more of the arena, for a forward that hands features on */
 } ltap_plan;
 
 /* What a plan is made for. All borrowed for the call; graph, memory and packs for the plan's life.
@@ -134,6 +135,10 @@ void ltap_plan_free(ltap_plan *plan);
  * and Lee 2020). */
 ltap_status ltap_offsets_place(ltap_vector *buffers, ltap_memory *memory, uint64_t *arena_bytes,
                                ltap_error *error);
+
+/* Gives every tap a place in the arena that is free just then, for what it hands on; sets sink_bytes
+ * to what the arena lacks for that. */
+ltap_status ltap_offsets_lend(ltap_plan *plan, ltap_error *error);
 
 /* A line a step, for people. */
 ltap_status ltap_plan_explain(const ltap_plan *plan, const ltap_graph *graph,

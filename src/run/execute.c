@@ -87,30 +87,29 @@ ltap_status ltap_run_hand_on(const ltap_sink *sink, size_t index, const ltap_fea
     return status;
 }
 
-static void reduce(ltap_run *run, const ltap_step *step, void *data, const ltap_tensor *made,
-                   void *dst)
+/* between: room for what lies between the reductions. */
+static void reduce(ltap_run *run, const ltap_step *step, void *data, void *dst, char *between)
 {
     const ltap_operand *from = &step->operands[0];
     ltap_seen seen = ltap_reduce_see(&from->tensor, from->layout, from->step);
-    char *between = run->view;
 
     seen.tensor.data = data;
-    if (dst == run->view)
-        between += ltap_hook_view_bytes(made);
     ltap_reduce_run(step->reduce, &seen, dst, between, run->getter->threads);
 }
 
-/* A feature goes to the sink as it lies where that is plain, else from the view. */
+/* A feature goes to the sink as it lies where that is plain, else from what the arena lends. */
 static ltap_status do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step *step,
                           ltap_features *features, ltap_error *error)
 {
     const ltap_operand *from = &step->operands[0];
     ltap_feature *feature = &features->features[step->feature];
     void *data = ltap_run_locate(run, plan, from);
-    void *dst = run->sink ? run->view : feature->tensor.data;
+    char *lent = (char *)run->arena + step->lent_offset;
+    void *dst = run->sink ? lent : feature->tensor.data;
 
     if (step->reduce)
-        reduce(run, step, data, &feature->tensor, dst);
+        reduce(run, step, data, dst,
+               run->sink ? lent + ltap_hook_view_bytes(&feature->tensor) : run->view);
     else if (!run->sink || from->layout != LTAP_LAYOUT_PLAIN)
         ltap_run_copy_plain(run, from, data, dst);
     else

@@ -132,16 +132,14 @@ static ltap_status renew(ltap_run *run, void **block, uint64_t *have, uint64_t w
 
 static ltap_status take_memory(ltap_run *run, const ltap_plan *plan, ltap_error *error)
 {
-    uint64_t view_bytes = plan->view_bytes;
+    uint64_t arena_bytes = plan->arena_bytes + (run->sink ? plan->sink_bytes : 0);
     void *block;
 
-    LTAP_TRY(renew(run, &run->arena, &run->arena_bytes, plan->arena_bytes, "the arena", error));
+    LTAP_TRY(renew(run, &run->arena, &run->arena_bytes, arena_bytes, "the arena", error));
     LTAP_TRY(renew(run, &run->scratch, &run->scratch_bytes, plan->scratch_bytes,
                    "the kernels' scratch memory", error));
-    if (run->sink && plan->sink_bytes > view_bytes)
-        view_bytes = plan->sink_bytes;
-    LTAP_TRY(
-        renew(run, &run->view, &run->view_bytes, view_bytes, "what hooks and taps see", error));
+    LTAP_TRY(renew(run, &run->view, &run->view_bytes, plan->view_bytes, "what hooks and taps see",
+                   error));
     if (run->tensors && run->n_operands >= plan->max_operands)
         return LTAP_OK;
     ltap_memory_release(run->memory, run->tensors);
@@ -166,11 +164,10 @@ static uint64_t more(uint64_t have, uint64_t want)
 /* Refuses before anything is computed what would not fit in the end. */
 static ltap_status check_room(const ltap_run *run, const ltap_plan *plan, ltap_error *error)
 {
-    uint64_t view = plan->sink_bytes > plan->view_bytes ? plan->sink_bytes : plan->view_bytes;
-    uint64_t values = more(run->arena_bytes, plan->arena_bytes) +
-                      more(run->scratch_bytes, plan->scratch_bytes) + plan->temporary_bytes;
-    uint64_t streamed = values + more(run->view_bytes, view);
-    uint64_t whole = values + more(run->view_bytes, plan->view_bytes) + plan->features_bytes;
+    uint64_t besides = more(run->scratch_bytes, plan->scratch_bytes) + plan->temporary_bytes +
+                       more(run->view_bytes, plan->view_bytes);
+    uint64_t streamed = besides + more(run->arena_bytes, plan->arena_bytes + plan->sink_bytes);
+    uint64_t whole = besides + more(run->arena_bytes, plan->arena_bytes) + plan->features_bytes;
 
     if (run->sink)
         return ltap_memory_check(run->memory, streamed, "a forward", error);
