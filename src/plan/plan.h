@@ -136,8 +136,8 @@ void ltap_plan_free(ltap_plan *plan);
 ltap_status ltap_offsets_place(ltap_vector *buffers, ltap_memory *memory, uint64_t *arena_bytes,
                                ltap_error *error);
 
-/* Gives every tap a place in the arena that is free just then, for what it hands on; sets sink_bytes
- * to what the arena lacks for that. */
+/* Gives every tap a place in the arena that is free just then, for what it hands on; sets
+ * sink_bytes to what the arena lacks for that. */
 ltap_status ltap_offsets_lend(ltap_plan *plan, ltap_error *error);
 
 /* A line a step, for people. */
