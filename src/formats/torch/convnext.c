@@ -96,8 +96,7 @@ static ltap_signal stem(ltap_builder *b, ltap_signal x)
 
 static bool fits(const ltap_torch_checkpoint *c)
 {
-    return ltap_torch_findf(c, "features.1.0.layer_scale") != NULL ||
-           ltap_torch_findf(c, "features.1.1.layer_scale") != NULL;
+    return ltap_torch_any(c, "features.1.0.block.5."); /* an EfficientNet's blocks have less */
 }
 
 static void build(ltap_builder *b)
