@@ -40,9 +40,10 @@ struct ltap_feature;
 /* Where features go as soon as they are made; zero-initialise. */
 typedef struct ltap_sink {
     /* Called in the order of execution, in the thread of the forward. index: the place in the
-     * request. The feature and its data are lent until it returns. Any status but LTAP_OK ends the
-     * forward with it, and with *error, which it may set. A feature that was not made because a
-     * hook stopped the forward comes at its end, with `missing` set and no data. */
+     * request. The feature and its data are lent until it returns, not to be written. Any status
+     * but LTAP_OK ends the forward with it, and with *error, which it may set. A feature that was
+     * not made because a hook stopped the forward comes at its end, with `missing` set and no data.
+     */
     ltap_status (*take)(void *user, size_t index, const struct ltap_feature *feature,
                         ltap_error *error);
     void *user;

@@ -146,7 +146,16 @@ static size_t sort_by_offset(const ltap_vector *buffers, lying *list, uint32_t *
     return count;
 }
 
-/* One tap: a buffer that lives for its step alone. */
+/* Whether two taps hand on the same bytes: a module and what it ends with. */
+static bool is_same(const ltap_step *a, const ltap_step *b)
+{
+    return a->kind == LTAP_STEP_TAP && b->kind == LTAP_STEP_TAP && !a->reduce && !b->reduce &&
+           a->operands[0].value == b->operands[0].value &&
+           a->operands[0].buffer == b->operands[0].buffer;
+}
+
+/* One tap: a buffer that lives for its step alone. Between two taps nothing is made, so what was
+ * free for the first is for the second. */
 static ltap_status lend(ltap_plan *plan, const uint32_t *order, size_t n_order, uint32_t index,
                         ltap_error *error)
 {
@@ -156,6 +165,11 @@ static ltap_status lend(ltap_plan *plan, const uint32_t *order, size_t n_order, 
 
     if (step->kind != LTAP_STEP_TAP || !step->view_bytes)
         return LTAP_OK;
+    if (index && is_same(step - 1, step)) {
+        step->lent_offset = step[-1].lent_offset;
+        step->is_there = true;
+        return LTAP_OK;
+    }
     if (!lowest_gap(&plan->buffers, order, n_order, &brief, step->view_bytes, &step->lent_offset) ||
         !ltap_checked_add(step->lent_offset, step->view_bytes, &end))
         return ltap_error_set(error, LTAP_ERROR_MEMORY, "a feature is too large");

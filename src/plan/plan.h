@@ -59,6 +59,7 @@ typedef struct ltap_step {
     const ltap_reduce *reduce; /* TAP: what is made of it; NULL: nothing */
     size_t point;              /* HOOK: of the watch's; outputs: what may be replaced */
     uint64_t lent_offset;      /* TAP: where in the arena there is room for view_bytes then */
+    bool is_there;             /* TAP: the step before has put the same there */
     uint64_t view_bytes;       /* HOOK, TAP: of what does not lie in plain layout, or is reduced */
     const char *refusals;      /* why faster rows were not taken; "" */
     uint64_t mult_adds, temporary_bytes;

@@ -110,9 +110,10 @@ static ltap_status do_tap(ltap_run *run, const ltap_plan *plan, const ltap_step 
     if (step->reduce)
         reduce(run, step, data, dst,
                run->sink ? lent + ltap_hook_view_bytes(&feature->tensor) : run->view);
-    else if (!run->sink || from->layout != LTAP_LAYOUT_PLAIN)
-        ltap_run_copy_plain(run, from, data, dst);
-    else
+    else if (!run->sink || from->layout != LTAP_LAYOUT_PLAIN) {
+        if (!run->sink || !step->is_there)
+            ltap_run_copy_plain(run, from, data, dst);
+    } else
         dst = data;
     feature->missing = 0;
     if (!run->sink)
