@@ -135,20 +135,21 @@ void ltap_keras_run_embedding(ltap_keras_call *c)
         ltap_keras_wrong(c->b, LTAP_ERROR_UNSUPPORTED, "its input has %d axes", ids.rank);
         return;
     }
+    y.mask = LTAP_NO_VALUE;
+    if (ltap_keras_bool(c, "mask_zero", false)) { /* before its value, which is the last */
+        const int64_t zero = 0;
+        const uint32_t no = ltap_keras_ints(c->b, &zero, 1);
+        y.mask = ltap_keras_add(c->b, (ltap_keras_node){.op = "Equal",
+                                                        .inputs = (uint32_t[]){ids.value, no},
+                                                        .n_inputs = 2});
+        y.mask = ltap_keras_add(
+            c->b, (ltap_keras_node){.op = "Not", .inputs = &y.mask, .n_inputs = 1});
+    }
     y.value = ltap_keras_add(c->b, (ltap_keras_node){.op = "Gather",
                                                      .inputs = (uint32_t[]){table.value, ids.value},
                                                      .n_inputs = 2});
     y.dims[y.rank++] = table.dims[1];
     y.dtype = LTAP_FLOAT32;
-    if (ltap_keras_bool(c, "mask_zero", false)) {
-        const int64_t zero = 0;
-        const uint32_t no = ltap_keras_ints(c->b, &zero, 1);
-        y.mask = ltap_keras_add(
-            c->b,
-            (ltap_keras_node){.op = "Equal", .inputs = (uint32_t[]){ids.value, no}, .n_inputs = 2});
-        y.mask =
-            ltap_keras_add(c->b, (ltap_keras_node){.op = "Not", .inputs = &y.mask, .n_inputs = 1});
-    }
     c->outputs[0] = y;
 }
 

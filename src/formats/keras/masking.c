@@ -19,8 +19,9 @@ void ltap_keras_run_masking(ltap_keras_call *c)
     any.dtype = LTAP_BOOL;
     any = ltap_keras_cast(b, any, LTAP_FLOAT32);
     any = ltap_keras_reduce(b, "ReduceMax", any, &last, 1, true);
+    uint32_t mask = ltap_keras_cast(b, ltap_keras_squeeze(b, any, (int)last), LTAP_BOOL).value;
     c->outputs[0] = ltap_keras_binary(b, "Mul", x, any);
-    c->outputs[0].mask = ltap_keras_cast(b, ltap_keras_squeeze(b, any, (int)last), LTAP_BOOL).value;
+    c->outputs[0].mask = mask;
 }
 
 ltap_keras_tensor ltap_keras_mask_numbers(ltap_keras_call *c, const ltap_keras_tensor *x)

@@ -94,6 +94,24 @@ static ltap_status read_held(ltap_keras_reader *r, ltap_keras_layer *layer, cons
     return LTAP_OK;
 }
 
+/* A legacy .h5 does not say what is a layer and what an operation; some have the same name. Layers
+ * that merge take one list of tensors, operations two tensors; a layer's Reshape has a target. */
+static bool looks_like_operation(const ltap_keras_layer *layer)
+{
+    static const char *const names[] = {"Add", "Subtract", "Multiply", "Maximum", "Minimum"};
+    const ltap_json *call = layer->inbound != NULL && layer->inbound->kind == LTAP_JSON_ARRAY
+                                ? layer->inbound->first
+                                : NULL;
+    const ltap_json *args = ltap_json_find(call, "args");
+    if (ltap_keras_is(layer->class_name, "Reshape"))
+        return ltap_json_find(layer->config, "target_shape") == NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (ltap_keras_is(layer->class_name, names[i]))
+            return args != NULL && args->kind == LTAP_JSON_ARRAY && args->first != NULL &&
+                   args->first->kind != LTAP_JSON_ARRAY;
+    return ltap_keras_row_find(layer->class_name) == NULL;
+}
+
 static void find_row(ltap_keras_layer *layer)
 {
     const char *class_name = layer->class_name;
@@ -102,16 +120,16 @@ static void find_row(ltap_keras_layer *layer)
     const ltap_json *function = ltap_json_find(layer->config, "function");
     if (ltap_keras_is(class_name, "TFOpLambda")) {
         layer->row = ltap_keras_function_find(ltap_keras_text_of(function, ""));
+    } else if (ltap_keras_is(class_name, "SlicingOpLambda")) {
+        layer->row = ltap_keras_slicing_row();
     } else if (from_ops) {
         layer->is_operation = true;
         layer->row = ltap_keras_operation_find(class_name);
     } else if (strncmp(layer->module, "keras", 5) == 0 || layer->module[0] == '\0') {
-        layer->row = ltap_keras_row_find(class_name);
-        /* A legacy .h5 does not tell operations from layers: no layer's name is left. */
-        if (layer->row == NULL && layer->module[0] == '\0') {
-            layer->row = ltap_keras_operation_find(class_name);
-            layer->is_operation = layer->row != NULL;
-        }
+        layer->is_operation = layer->module[0] == '\0' && looks_like_operation(layer) &&
+                              ltap_keras_operation_find(class_name) != NULL;
+        layer->row = layer->is_operation ? ltap_keras_operation_find(class_name)
+                                         : ltap_keras_row_find(class_name);
     }
 }
 

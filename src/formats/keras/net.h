@@ -160,9 +160,10 @@ bool ltap_keras_is(const char *a, const char *b);
 /* --- rows.c ------------------------------------------------------------------------------------
  */
 const ltap_keras_row *ltap_keras_row_find(const char *class_name);
-/* Operations: of keras.ops by class, of TensorFlow by function. */
+/* functions.c: operations, of keras.ops by class, of TensorFlow by function. */
 const ltap_keras_row *ltap_keras_operation_find(const char *class_name);
 const ltap_keras_row *ltap_keras_function_find(const char *function);
+const ltap_keras_row *ltap_keras_slicing_row(void); /* SlicingOpLambda */
 
 /* --- activations.c ------------------------------------------------------------------------------
  */

@@ -82,13 +82,49 @@ void ltap_keras_run_global_pool(ltap_keras_call *c)
     c->outputs[0] = ltap_keras_reshape(c->b, y, 2, dims);
 }
 
+enum { MAX_CELLS = 64 };
+
+/* One axis cut into cells of nearly equal size, which may share their borders. */
+static ltap_keras_tensor cut_axis(ltap_keras_call *c, ltap_keras_tensor x, int axis, int64_t count)
+{
+    ltap_keras_tensor cells[MAX_CELLS];
+    const int64_t size = x.dims[axis], one = axis;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t begin = i * size / count, end = ((i + 1) * size + count - 1) / count;
+        cells[i] = ltap_keras_slice(c->b, x, axis, begin, end, 1);
+        cells[i] = ltap_keras_reduce(c->b, takes_maximum(c) ? "ReduceMax" : "ReduceMean", cells[i],
+                                     &one, 1, true);
+    }
+    return ltap_keras_concat(c->b, cells, (size_t)count, axis);
+}
+
+/* Windows are products of cells, so axes go one after the other. */
+static void cut_axes(ltap_keras_call *c, int n, const int64_t *size)
+{
+    ltap_keras_tensor x = c->inputs[0];
+    for (int i = 0; i < n; i++) {
+        int axis = i + (ltap_keras_channels_first(c) ? 2 : 1);
+        if (x.dims[axis] < 1 || x.dims[axis] > INT32_MAX || size[i] > MAX_CELLS) {
+            ltap_keras_cannot(c, "of an input of unknown size, or into many cells");
+            return;
+        }
+        x = cut_axis(c, x, axis, size[i]);
+    }
+    c->outputs[0] = x;
+}
+
 void ltap_keras_run_adaptive_pool(ltap_keras_call *c)
 {
     const int n = ltap_keras_spatial(c);
     int64_t size[3] = {0};
     ltap_keras_list(c, "output_size", 1, size, (size_t)n);
+    for (int i = 0; i < n; i++)
+        if (size[i] < 1)
+            ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its output_size is not positive");
+    if (!ltap_keras_is_good(c->b))
+        return;
     if (n != 2 || takes_maximum(c)) {
-        ltap_keras_cannot(c, NULL);
+        cut_axes(c, n, size);
         return;
     }
     const ltap_attr attr = LTAP_KERAS_INTS("output_size", (size_t)n, size);

@@ -97,16 +97,16 @@ typedef struct interpolation {
 
 static const interpolation *find_interpolation(ltap_keras_call *c, const char *otherwise)
 {
-    static const interpolation known[] = {
-        {"nearest", "nearest"}, {"bilinear", "linear"}, {"bicubic", "cubic"}};
+    /* bicubic is not the same in all of Keras' backends. */
+    static const interpolation known[] = {{"nearest", "nearest"}, {"bilinear", "linear"}};
     const char *name = ltap_keras_text(c, "interpolation", otherwise);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 2; i++)
         if (ltap_keras_is(known[i].name, name))
             return &known[i];
     return NULL;
 }
 
-/* TensorFlow's: centers of pixels, cubic with -0.5, and no weight for what lies outside. */
+/* Centers of pixels, as TensorFlow has it. */
 static uint32_t add_resize(ltap_keras_call *c, ltap_keras_tensor x, const interpolation *how,
                            uint32_t scales, uint32_t sizes)
 {
@@ -124,7 +124,7 @@ static uint32_t add_resize(ltap_keras_call *c, ltap_keras_tensor x, const interp
                                                   .inputs = inputs,
                                                   .n_inputs = sizes == LTAP_NO_VALUE ? 3 : 4,
                                                   .attrs = attrs,
-                                                  .n_attrs = 6});
+                                                  .n_attrs = 4});
 }
 
 void ltap_keras_run_resizing(ltap_keras_call *c)

@@ -5,6 +5,10 @@
 
 #define ANY    LTAP_KERAS_ANY_RANK
 #define MASKS  LTAP_KERAS_MASKS
+#define RECURRENT "cell/kernel,cell/recurrent_kernel,cell/bias=use_bias"
+#define HEADS \
+    "query_dense/kernel,query_dense/bias=use_bias,key_dense/kernel,key_dense/bias=use_bias," \
+    "value_dense/kernel,value_dense/bias=use_bias,output_dense/kernel,output_dense/bias=use_bias"
 #define BIASED "kernel,bias=use_bias"
 
 /* clang-format off */
@@ -18,13 +22,16 @@ static const ltap_keras_row rows[] = {
     {"AdaptiveMaxPooling2D", ltap_keras_run_adaptive_pool, NULL, NULL, 0},
     {"AdaptiveMaxPooling3D", ltap_keras_run_adaptive_pool, NULL, NULL, 0},
     {"Add", ltap_keras_run_add, NULL, NULL, MASKS},
+    {"AdditiveAttention", ltap_keras_run_additive_attention, "scale=use_scale", NULL, 0},
     {"AlphaDropout", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
+    {"Attention", ltap_keras_run_attention, "scale=~use_scale,concat_score_weight=score_mode:concat", NULL, 0},
     {"Average", ltap_keras_run_average, NULL, NULL, MASKS},
     {"AveragePooling1D", ltap_keras_run_pool, NULL, NULL, 0},
     {"AveragePooling2D", ltap_keras_run_pool, NULL, NULL, 0},
     {"AveragePooling3D", ltap_keras_run_pool, NULL, NULL, 0},
     {"BatchNormalization", ltap_keras_run_batch_norm, "gamma=scale,beta=center,!moving_mean,!moving_variance", NULL, MASKS},
     {"BatchNormalizationV1", ltap_keras_run_batch_norm, "gamma=scale,beta=center,!moving_mean,!moving_variance", NULL, MASKS},
+    {"Bidirectional", ltap_keras_run_bidirectional, NULL, "forward_layer=layer,backward_layer=backward_layer", MASKS},
     {"CategoryEncoding", ltap_keras_run_category_encoding, NULL, NULL, 0},
     {"CenterCrop", ltap_keras_run_center_crop, NULL, NULL, 0},
     {"Concatenate", ltap_keras_run_concatenate, NULL, NULL, MASKS},
@@ -49,6 +56,7 @@ static const ltap_keras_row rows[] = {
     {"EinsumDense", ltap_keras_run_einsum_dense, "kernel,bias=~bias_axes", NULL, 0},
     {"Embedding", ltap_keras_run_embedding, "embeddings", NULL, MASKS},
     {"Flatten", ltap_keras_run_flatten, NULL, NULL, 0},
+    {"GRU", ltap_keras_run_gru, RECURRENT, NULL, 0},
     {"GaussianDropout", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"GaussianNoise", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"GlobalAveragePooling1D", ltap_keras_run_global_pool, NULL, NULL, 0},
@@ -58,7 +66,10 @@ static const ltap_keras_row rows[] = {
     {"GlobalMaxPooling2D", ltap_keras_run_global_pool, NULL, NULL, 0},
     {"GlobalMaxPooling3D", ltap_keras_run_global_pool, NULL, NULL, 0},
     {"GroupNormalization", ltap_keras_run_group_norm, "gamma=scale,beta=center", NULL, MASKS},
+    {"GroupQueryAttention", ltap_keras_run_grouped_query, HEADS, NULL, 0},
+    {"GroupedQueryAttention", ltap_keras_run_grouped_query, HEADS, NULL, 0},
     {"Identity", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
+    {"LSTM", ltap_keras_run_lstm, RECURRENT, NULL, 0},
     {"LayerNormalization", ltap_keras_run_layer_norm, "gamma=scale,beta=center", NULL, MASKS},
     {"LeakyReLU", ltap_keras_run_leaky_relu, NULL, NULL, ANY | MASKS},
     {"Masking", ltap_keras_run_masking, NULL, NULL, MASKS},
@@ -67,6 +78,7 @@ static const ltap_keras_row rows[] = {
     {"MaxPooling3D", ltap_keras_run_pool, NULL, NULL, 0},
     {"Maximum", ltap_keras_run_maximum, NULL, NULL, MASKS},
     {"Minimum", ltap_keras_run_minimum, NULL, NULL, MASKS},
+    {"MultiHeadAttention", ltap_keras_run_multi_head, HEADS, NULL, 0},
     {"Multiply", ltap_keras_run_multiply, NULL, NULL, MASKS},
     {"Normalization", ltap_keras_run_normalization, "!mean=?mean,!variance=?mean,!count=?mean", NULL, 0},
     {"PReLU", ltap_keras_run_prelu, "alpha", NULL, MASKS},
@@ -98,6 +110,7 @@ static const ltap_keras_row rows[] = {
     {"Resizing", ltap_keras_run_resizing, NULL, NULL, 0},
     {"SeparableConv1D", ltap_keras_run_separable, "depthwise_kernel,pointwise_kernel,bias=use_bias", NULL, 0},
     {"SeparableConv2D", ltap_keras_run_separable, "depthwise_kernel,pointwise_kernel,bias=use_bias", NULL, 0},
+    {"SimpleRNN", ltap_keras_run_simple_rnn, RECURRENT, NULL, 0},
     {"Softmax", ltap_keras_run_softmax, NULL, NULL, MASKS},
     {"SpatialDropout1D", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"SpatialDropout2D", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
@@ -106,6 +119,7 @@ static const ltap_keras_row rows[] = {
     {"Subtract", ltap_keras_run_subtract, NULL, NULL, MASKS},
     {"SyncBatchNormalization", ltap_keras_run_batch_norm, "gamma=scale,beta=center,!moving_mean,!moving_variance", NULL, MASKS},
     {"ThresholdedReLU", ltap_keras_run_thresholded_relu, NULL, NULL, ANY | MASKS},
+    {"TimeDistributed", ltap_keras_run_time_distributed, NULL, "layer=layer", MASKS},
     {"UnitNormalization", ltap_keras_run_unit_norm, NULL, NULL, MASKS},
     {"UpSampling1D", ltap_keras_run_up_sampling, NULL, NULL, 0},
     {"UpSampling2D", ltap_keras_run_up_sampling, NULL, NULL, 0},
@@ -121,17 +135,5 @@ const ltap_keras_row *ltap_keras_row_find(const char *class_name)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (ltap_keras_is(rows[i].name, class_name))
             return &rows[i];
-    return NULL;
-}
-
-const ltap_keras_row *ltap_keras_operation_find(const char *class_name)
-{
-    (void)class_name;
-    return NULL;
-}
-
-const ltap_keras_row *ltap_keras_function_find(const char *function)
-{
-    (void)function;
     return NULL;
 }

@@ -17,7 +17,8 @@ enum { MAX_PATH = 1024 };
 /* --- What variables a layer has. ---------------------------------------------------------------
  */
 
-/* A key that is true or missing; with ~ in front: true; with ?: null or missing. */
+/* A key that is true or missing; with ~ in front: true; with ?: null or missing; with : and a text
+ * behind: that text. */
 static bool is_true(const ltap_keras_layer *layer, const char *key, size_t bytes)
 {
     char name[64];
@@ -27,7 +28,12 @@ static bool is_true(const ltap_keras_layer *layer, const char *key, size_t bytes
     memcpy(name, key, bytes);
     name[bytes] = '\0';
     const bool marked = name[0] == '~' || name[0] == '?';
+    char *text = strchr(name, ':');
+    if (text != NULL)
+        *text++ = '\0';
     const ltap_json *json = ltap_json_find(layer->config, name + marked);
+    if (text != NULL)
+        return ltap_keras_is(ltap_keras_text_of(json, ""), text);
     if (json == NULL || json->kind == LTAP_JSON_NULL)
         return name[0] != '~';
     if (name[0] == '?')
