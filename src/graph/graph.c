@@ -82,7 +82,8 @@ void ltap_graph_free(ltap_graph *graph)
 static ltap_status add_value(ltap_graph *graph, const char *name, size_t bytes, uint32_t *value,
                              ltap_error *error)
 {
-    ltap_value made = {.name = name, .producer = LTAP_NO_NODE, .type = {.rank = -1}};
+    ltap_value made = {
+        .name = name, .producer = LTAP_NO_NODE, .second = LTAP_NO_VALUE, .type = {.rank = -1}};
     if (graph->values.count >= LTAP_NO_VALUE)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "the graph has over 4 billion values");
     made.index = (uint32_t)graph->values.count;

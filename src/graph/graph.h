@@ -127,6 +127,8 @@ typedef struct ltap_value {
     bool unaligned;              /* constant's data is not aligned to its type: copy before use */
     const char *missing; /* constant's data is NULL for this reason (a file that is not there) */
     bool is_input, is_output;
+    uint32_t second; /* after passes: the value of the same numbers with channels second, which is
+                        read in its place; LTAP_NO_VALUE: none */
     const uint32_t *consumers; /* node numbers in order, one entry per use; set by link */
     size_t n_consumers;
     ltap_span span; /* of the initializer, or of the value_info */
@@ -162,6 +164,7 @@ struct ltap_graph {
     ltap_span span;                /* of the graph in the file */
     const ltap_span *other_fields; /* of graph and model, that no loader reads; each with its tag */
     size_t n_other_fields;
+    bool channels_last;     /* what layers hand out has channels last: passes carry them second */
     bool is_built;          /* not read from a file's nodes: these say themselves where they ran */
     const char *built_from; /* what told that; NULL: the architecture */
     bool linked, captured;  /* captured: nodes list what their subgraphs read */

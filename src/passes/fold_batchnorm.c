@@ -69,13 +69,87 @@ static const ltap_op op_fold = {
     .reference = fold_reference,
 };
 
-static bool is_float_constant(const ltap_graph *graph, const ltap_node *node, size_t input,
-                              int rank)
+static bool known_shape(const ltap_graph *graph, uint32_t value, ltap_tensor *shape);
+
+static const ltap_tensor *constant_of(const ltap_graph *graph, uint32_t value)
 {
-    if (input >= node->n_inputs || node->inputs[input] == LTAP_NO_VALUE)
+    return value != LTAP_NO_VALUE ? ltap_graph_at(graph, value)->constant : NULL;
+}
+
+/* The sizes that a node reads as a constant. */
+static bool sizes_of(const ltap_graph *graph, const ltap_node *node, ltap_tensor *shape)
+{
+    const ltap_tensor *sizes = node->n_inputs > 1 ? constant_of(graph, node->inputs[1]) : NULL;
+
+    if (!sizes || sizes->dtype != LTAP_INT64 || sizes->rank != 1 || !sizes->data ||
+        sizes->dims[0] > LTAP_MAX_RANK)
         return false;
-    const ltap_tensor *tensor = ltap_graph_at(graph, node->inputs[input])->constant;
-    return tensor && tensor->dtype == LTAP_FLOAT32 && (rank < 0 || tensor->rank == rank);
+    shape->rank = (int)sizes->dims[0];
+    for (int i = 0; i < shape->rank; i++) {
+        shape->dims[i] = ltap_tensor_int(sizes, (uint64_t)i);
+        if (shape->dims[i] < 1)
+            return false;
+    }
+    return true;
+}
+
+/* What a reader that builds networks does to weights before a convolution has them. */
+static bool moved_shape(const ltap_graph *graph, const ltap_node *node, ltap_tensor *shape)
+{
+    const ltap_attr *perm = ltap_node_attr(node, "perm");
+    ltap_tensor from;
+
+    if (node->domain[0] || node->n_inputs < 1 || !known_shape(graph, node->inputs[0], &from))
+        return false;
+    *shape = from;
+    if (strcmp(node->op_type, "Reshape") == 0 || strcmp(node->op_type, "Expand") == 0)
+        return sizes_of(graph, node, shape);
+    if (strcmp(node->op_type, "Transpose") != 0 || !perm || perm->kind != LTAP_ATTR_INTS ||
+        perm->count != (size_t)from.rank)
+        return false;
+    for (int i = 0; i < from.rank; i++) {
+        if (perm->u.ints[i] < 0 || perm->u.ints[i] >= from.rank)
+            return false;
+        shape->dims[i] = from.dims[perm->u.ints[i]];
+    }
+    return true;
+}
+
+/* The shape of a float32 weight, or of one that is made of a constant by moving its numbers; a
+ * chain of at most a few nodes, for each reads the one before. */
+static bool known_shape(const ltap_graph *graph, uint32_t value, ltap_tensor *shape)
+{
+    const ltap_tensor *tensor = constant_of(graph, value);
+
+    if (tensor)
+        *shape = *tensor;
+    if (tensor || value == LTAP_NO_VALUE || ltap_graph_at(graph, value)->producer == LTAP_NO_NODE ||
+        !graph->channels_last)
+        return tensor && tensor->dtype == LTAP_FLOAT32;
+    return moved_shape(graph, ltap_graph_node(graph, ltap_graph_at(graph, value)->producer), shape);
+}
+
+static bool is_float_constant(const ltap_graph *graph, const ltap_node *node, size_t input,
+                              int rank, ltap_tensor *shape)
+{
+    return input < node->n_inputs && known_shape(graph, node->inputs[input], shape) &&
+           (rank < 0 || shape->rank == rank);
+}
+
+/* The value behind a Transpose that gives channels back their place, and the one that took it. */
+static uint32_t before_moves(const ltap_graph *graph, uint32_t value)
+{
+    const ltap_value *back = ltap_graph_at(graph, value);
+
+    if (back->producer == LTAP_NO_NODE ||
+        !ltap_moves_channels(ltap_graph_node(graph, back->producer), false))
+        return value;
+    const ltap_value *last =
+        ltap_graph_at(graph, ltap_graph_node(graph, back->producer)->inputs[0]);
+    if (last->producer == LTAP_NO_NODE ||
+        !ltap_moves_channels(ltap_graph_node(graph, last->producer), true))
+        return value;
+    return ltap_graph_node(graph, last->producer)->inputs[0];
 }
 
 const ltap_node *ltap_fold_batchnorm_into(const ltap_graph *graph, const ltap_node *norm)
@@ -89,27 +163,22 @@ const ltap_node *ltap_fold_batchnorm_into(const ltap_graph *graph, const ltap_no
     if (norm->n_outputs < 1 || norm->outputs[0] == LTAP_NO_VALUE ||
         norm->inputs[0] == LTAP_NO_VALUE)
         return NULL;
-    const ltap_value *between = ltap_graph_at(graph, norm->inputs[0]);
+    const ltap_value *between = ltap_graph_at(graph, before_moves(graph, norm->inputs[0]));
+    ltap_tensor weight, other;
     if (between->producer == LTAP_NO_NODE)
         return NULL;
     const ltap_node *conv = ltap_graph_node(graph, between->producer);
     if (strcmp(conv->op_type, "Conv") != 0 || conv->domain[0] || !conv->op ||
-        !is_float_constant(graph, conv, 1, -1))
+        !is_float_constant(graph, conv, 1, -1, &weight))
         return NULL;
     if (conv->n_inputs > 2 && conv->inputs[2] != LTAP_NO_VALUE &&
-        !is_float_constant(graph, conv, 2, 1))
+        (!is_float_constant(graph, conv, 2, 1, &other) || other.dims[0] != weight.dims[0]))
         return NULL;
-    const ltap_tensor *weight = ltap_graph_at(graph, conv->inputs[1])->constant;
-    if (weight->rank < 3)
+    if (weight.rank < 3)
         return NULL;
-    int64_t channels = weight->dims[0];
     for (size_t i = 1; i < 5; i++)
-        if (!is_float_constant(graph, norm, i, 1) ||
-            ltap_graph_at(graph, norm->inputs[i])->constant->dims[0] != channels)
+        if (!is_float_constant(graph, norm, i, 1, &other) || other.dims[0] != weight.dims[0])
             return NULL;
-    if (conv->n_inputs > 2 && conv->inputs[2] != LTAP_NO_VALUE &&
-        ltap_graph_at(graph, conv->inputs[2])->constant->dims[0] != channels)
-        return NULL;
     return conv;
 }
 

@@ -12,7 +12,7 @@
 typedef struct ltap_pass {
     const char *name;
     /* Changes an unlinked graph in place. original: the linked graph it is a copy of, same value
-     * numbers; node i of `graph` has origin i. */
+     * numbers; node i of `graph` has origin i, what passes before added stands behind. */
     ltap_status (*apply)(const ltap_graph *original, ltap_graph *graph, ltap_error *error);
 } ltap_pass;
 
@@ -23,7 +23,9 @@ const ltap_pass *const *ltap_passes(void);
 ltap_status ltap_passes_apply(const ltap_graph *original, ltap_graph **rewritten,
                               ltap_error *error);
 
-extern const ltap_pass ltap_pass_fold_batchnorm;
+extern const ltap_pass ltap_pass_fold_batchnorm, ltap_pass_channels_last;
+/* Whether a node moves channels behind all other axes (last) or back to the second. */
+bool ltap_moves_channels(const ltap_node *node, bool last);
 /* The convolution that a BatchNormalization is folded into, or NULL: the two are computed as one.
  */
 const ltap_node *ltap_fold_batchnorm_into(const ltap_graph *graph, const ltap_node *norm);

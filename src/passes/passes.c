@@ -6,6 +6,7 @@
 
 static const ltap_pass *const passes[] = {
     &ltap_pass_fold_batchnorm,
+    &ltap_pass_channels_last,
     NULL,
 };
 

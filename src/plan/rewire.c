@@ -83,7 +83,16 @@ typedef struct rewiring {
     uint8_t *inside;     /* a flag a node of it: in the layer at hand */
     uint32_t *roots;     /* one a value of the copy: the model's value that it stands for */
     ltap_node *hooks;    /* one a look, n_inputs 0: no node */
+    uint32_t *seconds;   /* one a value of the copy: the same with channels second, or none */
+    uint32_t *lasts;     /* the other way round */
+    ltap_vector moves;   /* move: after hooks */
 } rewiring;
+
+/* What a hook hands on, with channels second for those who read it so. */
+typedef struct move {
+    ltap_node node;
+    const ltap_node *after;
+} move;
 
 static ltap_status take_nodes(rewiring *r, ltap_error *error)
 {
@@ -134,19 +143,36 @@ static ltap_status unfold(rewiring *r, const ltap_node *norm, ltap_error *error)
     return LTAP_OK;
 }
 
-/* The BatchNormalizations folded into convolution `conv` that are not in the layer at hand. */
-static ltap_status unfold_after(rewiring *r, const ltap_node *conv, ltap_error *error)
+/* Whether a value is another one, or that with its axes moved. */
+static bool is_moved(const ltap_graph *graph, uint32_t value, uint32_t from)
+{
+    while (value != from) {
+        const ltap_value *v = ltap_graph_at(graph, value);
+        if (v->producer == LTAP_NO_NODE)
+            return false;
+        const ltap_node *node = ltap_graph_node(graph, v->producer);
+        if (!ltap_moves_channels(node, true) && !ltap_moves_channels(node, false))
+            return false;
+        value = node->inputs[0];
+    }
+    return true;
+}
+
+/* Whether a BatchNormalization and the convolution that it is folded into would not both see what a
+ * point makes of a value: it stands between them, or before the convolution, and the layer at hand
+ * ends between them. */
+static bool is_torn(const rewiring *r, const ltap_look *look, uint32_t value, const ltap_node *norm,
+                    const ltap_node *conv)
 {
     const ltap_graph *graph = between(r->getter);
-    const ltap_value *value = ltap_graph_at(graph, conv->outputs[0]);
+    bool norm_inside = r->inside[base_of(r, norm->index)];
+    bool conv_inside = r->inside[base_of(r, conv->index)];
+    bool is_between = is_moved(graph, norm->inputs[0], value);
 
-    for (size_t i = 0; i < value->n_consumers; i++) {
-        const ltap_node *reader = ltap_graph_node(graph, value->consumers[i]);
-        if (ltap_fold_batchnorm_into(graph, reader) == conv &&
-            !r->inside[base_of(r, reader->index)])
-            LTAP_TRY(unfold(r, reader, error));
-    }
-    return LTAP_OK;
+    if (!look->before)
+        return is_between && !norm_inside;
+    return (is_between && norm_inside) ||
+           (is_moved(graph, conv->inputs[0], value) && conv_inside && !norm_inside);
 }
 
 /* Whoever must see what a point makes of a value reads it, and not what is before it. */
@@ -154,20 +180,12 @@ static ltap_status unfold_around(rewiring *r, const ltap_look *look, uint32_t va
                                  ltap_error *error)
 {
     const ltap_graph *graph = between(r->getter);
-    const ltap_value *v = ltap_graph_at(graph, value);
 
-    if (!look->before)
-        return v->producer != LTAP_NO_NODE && v->slot == 0
-                   ? unfold_after(r, ltap_graph_node(graph, v->producer), error)
-                   : LTAP_OK;
-    for (size_t i = 0; i < v->n_consumers; i++) {
-        const ltap_node *reader = ltap_graph_node(graph, v->consumers[i]);
-        if (!r->inside[base_of(r, reader->index)])
-            continue;
-        if (ltap_fold_batchnorm_into(graph, reader))
-            LTAP_TRY(unfold(r, reader, error));
-        if (reader->n_outputs && reader->outputs[0] != LTAP_NO_VALUE)
-            LTAP_TRY(unfold_after(r, reader, error));
+    for (uint32_t i = 0; i < graph->nodes.count; i++) {
+        const ltap_node *norm = ltap_graph_node(graph, i);
+        const ltap_node *conv = ltap_fold_batchnorm_into(graph, norm);
+        if (conv && is_torn(r, look, value, norm, conv))
+            LTAP_TRY(unfold(r, norm, error));
     }
     return LTAP_OK;
 }
@@ -178,23 +196,87 @@ static uint32_t name_now(const rewiring *r, const ltap_look *look, uint32_t valu
     uint32_t last = value;
 
     for (size_t i = 0; look->before && i < r->getter->graph->nodes.count; i++)
-        for (size_t k = 0; r->inside[i] && k < r->nodes[i].n_inputs; k++)
-            if (r->nodes[i].inputs[k] != LTAP_NO_VALUE && r->roots[r->nodes[i].inputs[k]] == value)
-                return r->nodes[i].inputs[k];
+        for (size_t k = 0; r->inside[i] && k < r->nodes[i].n_inputs; k++) {
+            uint32_t name = r->nodes[i].inputs[k];
+            if (name == LTAP_NO_VALUE)
+                continue;
+            name = r->lasts[name] != LTAP_NO_VALUE ? r->lasts[name] : name;
+            if (r->roots[name] == value)
+                return name;
+        }
     for (uint32_t i = value + 1; !look->before && i < r->graph->values.count; i++)
         last = r->roots[i] == value ? i : last;
     return last;
 }
 
+/* All but the node that makes `made`. */
+static void rename_inputs(rewiring *r, const ltap_look *look, uint32_t from, uint32_t to,
+                          uint32_t made)
+{
+    for (size_t i = 0; i < r->getter->graph->nodes.count; i++) {
+        const ltap_node *node = &r->nodes[i];
+        if ((r->inside[i] != 0) != look->before || (node->n_outputs && node->outputs[0] == made))
+            continue;
+        for (size_t k = 0; k < node->n_inputs; k++)
+            if (node->inputs[k] == from)
+                node->inputs[k] = to;
+    }
+}
+
 static void rename_readers(rewiring *r, const ltap_look *look, uint32_t from, uint32_t to)
 {
-    for (size_t i = 0; i < r->getter->graph->nodes.count; i++)
-        for (size_t k = 0; (r->inside[i] != 0) == look->before && k < r->nodes[i].n_inputs; k++)
-            if (r->nodes[i].inputs[k] == from)
-                r->nodes[i].inputs[k] = to;
+    rename_inputs(r, look, from, to, LTAP_NO_VALUE);
     for (size_t i = 0; !look->before && i < r->getter->n_layers; i++)
         if (r->watch->taps[i] == from)
             r->watch->taps[i] = to;
+}
+
+/* The permutation that undoes one. */
+static ltap_status invert(rewiring *r, const ltap_attr *perm, const ltap_attr **inverse,
+                          ltap_error *error)
+{
+    void *attr, *ints;
+
+    LTAP_TRY(ltap_arena_take(&r->graph->arena, 1, sizeof(ltap_attr), &attr, error));
+    LTAP_TRY(ltap_arena_take(&r->graph->arena, perm->count, sizeof(int64_t), &ints, error));
+    for (size_t i = 0; i < perm->count; i++)
+        ((int64_t *)ints)[perm->u.ints[i]] = (int64_t)i;
+    *(ltap_attr *)attr =
+        (ltap_attr){.name = "perm", .kind = LTAP_ATTR_INTS, .count = perm->count, .u.ints = ints};
+    *inverse = attr;
+    return LTAP_OK;
+}
+
+/* Readers of a value with channels second read what the hook hands on, moved. */
+static ltap_status follow_second(rewiring *r, const ltap_look *look, const ltap_node *hook,
+                                 size_t index, ltap_error *error)
+{
+    uint32_t from = hook->inputs[index], to = hook->outputs[index], value = look->values[index];
+    const ltap_graph *base = r->getter->graph;
+    void *output;
+
+    if (r->seconds[from] == LTAP_NO_VALUE)
+        return LTAP_OK;
+    const ltap_node *last = ltap_graph_node(base, ltap_graph_at(base, value)->producer);
+    move m = {.node = {.op = last->op,
+                       .op_type = last->op_type,
+                       .domain = "",
+                       .n_attrs = 1,
+                       .inputs = &hook->outputs[index],
+                       .n_inputs = 1,
+                       .n_outputs = 1,
+                       .translated = true},
+              .after = hook};
+    LTAP_TRY(invert(r, ltap_node_attr(last, "perm"), &m.node.attrs, error));
+    LTAP_TRY(ltap_arena_take(&r->graph->arena, 1, sizeof(uint32_t), &output, error));
+    m.node.outputs = output;
+    LTAP_TRY(ltap_graph_value_new(r->graph, "hooked", output, error));
+    uint32_t second = m.node.outputs[0];
+    r->seconds[to] = second;
+    r->lasts[second] = to;
+    r->roots[second] = second;
+    rename_inputs(r, look, r->seconds[from], second, from);
+    return ltap_vector_push(&r->moves, &m, error);
 }
 
 static ltap_status make_hook(rewiring *r, const ltap_look *look, ltap_node *hook, ltap_error *error)
@@ -239,6 +321,7 @@ static ltap_status weave(rewiring *r, const ltap_look *look, ltap_node *hook, lt
         LTAP_TRY(ltap_graph_value_new(r->graph, "hooked", &hook->outputs[i], error));
         r->roots[hook->outputs[i]] = value;
         rename_readers(r, look, hook->inputs[i], hook->outputs[i]);
+        LTAP_TRY(follow_second(r, look, hook, i, error));
     }
     return LTAP_OK;
 }
@@ -292,22 +375,30 @@ static ltap_status add_node(rewiring *r, const ltap_node *node, uint32_t origin,
     return LTAP_OK;
 }
 
+static ltap_status add_hook(rewiring *r, const ltap_node *hook, ltap_error *error)
+{
+    if (!hook->n_inputs)
+        return LTAP_OK;
+    LTAP_TRY(add_node(r, hook, LTAP_NO_NODE, error));
+    for (size_t i = 0; i < r->moves.count; i++)
+        if (LTAP_VECTOR_AT(&r->moves, move, i)->after == hook)
+            LTAP_TRY(add_node(r, &LTAP_VECTOR_AT(&r->moves, move, i)->node, LTAP_NO_NODE, error));
+    return LTAP_OK;
+}
+
 /* All nodes in the order of execution, so that linking keeps it. */
 static ltap_status add_nodes(rewiring *r, const ltap_look *looks, ltap_error *error)
 {
     size_t next = 0, n_looks = r->watch->n_points;
 
     for (; next < n_looks && looks[next].node == LTAP_NO_NODE; next++)
-        if (r->hooks[next].n_inputs)
-            LTAP_TRY(add_node(r, &r->hooks[next], LTAP_NO_NODE, error));
+        LTAP_TRY(add_hook(r, &r->hooks[next], error));
     for (uint32_t i = 0; i < r->getter->graph->nodes.count; i++) {
         for (; next < n_looks && looks[next].node == i && looks[next].before; next++)
-            if (r->hooks[next].n_inputs)
-                LTAP_TRY(add_node(r, &r->hooks[next], LTAP_NO_NODE, error));
+            LTAP_TRY(add_hook(r, &r->hooks[next], error));
         LTAP_TRY(add_node(r, &r->nodes[i], i, error));
         for (; next < n_looks && looks[next].node == i; next++)
-            if (r->hooks[next].n_inputs)
-                LTAP_TRY(add_node(r, &r->hooks[next], LTAP_NO_NODE, error));
+            LTAP_TRY(add_hook(r, &r->hooks[next], error));
     }
     return LTAP_OK;
 }
@@ -318,11 +409,20 @@ static ltap_status take_tables(rewiring *r, ltap_error *error)
     void *block;
 
     for (size_t i = 0; i < r->watch->n_points; i++)
-        added += r->watch->points[i].n_values;
-    LTAP_TRY(ltap_arena_take(&r->graph->arena, n + added, sizeof(uint32_t), &block, error));
+        added += 2 * r->watch->points[i].n_values;
+    LTAP_TRY(ltap_arena_take(&r->graph->arena, 3 * (n + added), sizeof(uint32_t), &block, error));
     r->roots = block;
-    for (uint32_t i = 0; i < n; i++)
+    r->seconds = r->roots + n + added;
+    r->lasts = r->seconds + n + added;
+    for (uint32_t i = 0; i < n + added; i++)
+        r->seconds[i] = r->lasts[i] = LTAP_NO_VALUE;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t second = ltap_graph_at(r->getter->graph, i)->second;
         r->roots[i] = i;
+        r->seconds[i] = second;
+        if (second != LTAP_NO_VALUE)
+            r->lasts[second] = i;
+    }
     LTAP_TRY(
         ltap_arena_take(&r->graph->arena, r->watch->n_points, sizeof(ltap_node), &block, error));
     r->hooks = block;
@@ -340,6 +440,7 @@ ltap_status ltap_rewire(const ltap_getter *getter, ltap_watch *watch, const ltap
                                     "a table of nodes", &none, error));
     LTAP_GO(ltap_graph_copy(getter->graph, none, &watch->own, error));
     r.graph = watch->own;
+    ltap_vector_init(&r.moves, getter->memory, sizeof(move));
     LTAP_GO(take_tables(&r, error));
     LTAP_GO(weave_side(&r, looks, false, error));
     LTAP_GO(weave_side(&r, looks, true, error));
@@ -347,6 +448,8 @@ ltap_status ltap_rewire(const ltap_getter *getter, ltap_watch *watch, const ltap
     LTAP_GO(add_nodes(&r, looks, error));
     LTAP_GO(ltap_graph_link(r.graph, error));
 done:
+    if (r.graph)
+        ltap_vector_clear(&r.moves);
     ltap_memory_release(getter->memory, none);
     return status;
 }

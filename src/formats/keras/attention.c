@@ -122,8 +122,8 @@ static const char *why_not(ltap_keras_call *c, const triple *t)
     if (t->query.rank != 3 || t->value.rank != 3 || t->key.rank != 3)
         return "over several axes";
     if (ltap_json_find(c->kwargs, "query_mask") != NULL)
-        for (const char *const *key = (const char *const[]){"query_mask", "value_mask", "key_mask",
-                                                            NULL};
+        for (const char *const *key =
+                 (const char *const[]){"query_mask", "value_mask", "key_mask", NULL};
              *key != NULL; key++) {
             const ltap_json *json = ltap_json_find(c->kwargs, *key);
             if (json != NULL && json->kind != LTAP_JSON_NULL)
@@ -163,16 +163,15 @@ void ltap_keras_run_multi_head(ltap_keras_call *c)
     t.value = heads_second(c, project(c, "value_dense", "value", t.value, heads, value_size));
     if (!ltap_keras_is_good(c->b))
         return;
-    ltap_keras_tensor y = attend(c, &t, 1.0 / sqrt((double)size),
-                                 is_tensor(&mask) ? &mask.tensor : NULL, &weights);
+    ltap_keras_tensor y =
+        attend(c, &t, 1.0 / sqrt((double)size), is_tensor(&mask) ? &mask.tensor : NULL, &weights);
     finish_heads(c, y, weights);
 }
 
 /* Each key and value serves several queries in a row. */
 static ltap_keras_tensor repeat_heads(ltap_keras_call *c, ltap_keras_tensor x, int64_t times)
 {
-    const int64_t tiles[5] = {1, 1, times, 1, 1},
-                  dims[4] = {0, x.dims[1] * times, -1, x.dims[3]};
+    const int64_t tiles[5] = {1, 1, times, 1, 1}, dims[4] = {0, x.dims[1] * times, -1, x.dims[3]};
     if (times == 1)
         return x;
     ltap_keras_tensor y = ltap_keras_unsqueeze(c->b, x, 2);
@@ -208,12 +207,13 @@ void ltap_keras_run_grouped_query(ltap_keras_call *c)
         return;
     t.key = repeat_heads(c, t.key, heads / shared);
     t.value = repeat_heads(c, t.value, heads / shared);
-    ltap_keras_tensor y = attend(c, &t, 1.0 / sqrt((double)size),
-                                 is_tensor(&mask) ? &mask.tensor : NULL, &weights);
+    ltap_keras_tensor y =
+        attend(c, &t, 1.0 / sqrt((double)size), is_tensor(&mask) ? &mask.tensor : NULL, &weights);
     finish_heads(c, y, weights);
 }
 
-/* --- Layers that take a list [query, value, key]. ---------------------------------------------- */
+/* --- Layers that take a list [query, value, key]. ----------------------------------------------
+ */
 
 static bool read_list(ltap_keras_call *c, triple *t)
 {
@@ -243,8 +243,8 @@ static ltap_keras_tensor sum_features(ltap_keras_call *c, ltap_keras_tensor x)
 static void finish_list(ltap_keras_call *c, const triple *t, ltap_keras_tensor scores)
 {
     if (asks(c, "use_causal_mask"))
-        scores = ltap_keras_squeeze(
-            c->b, apply_causal(c, ltap_keras_unsqueeze(c->b, scores, 1)), 1);
+        scores =
+            ltap_keras_squeeze(c->b, apply_causal(c, ltap_keras_unsqueeze(c->b, scores, 1)), 1);
     ltap_keras_tensor weights = ltap_keras_softmax(c->b, scores, 2);
     c->outputs[0] = ltap_keras_matmul(c->b, weights, t->value);
     c->n_outputs = 1;

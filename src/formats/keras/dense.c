@@ -139,11 +139,11 @@ void ltap_keras_run_embedding(ltap_keras_call *c)
     if (ltap_keras_bool(c, "mask_zero", false)) { /* before its value, which is the last */
         const int64_t zero = 0;
         const uint32_t no = ltap_keras_ints(c->b, &zero, 1);
-        y.mask = ltap_keras_add(c->b, (ltap_keras_node){.op = "Equal",
-                                                        .inputs = (uint32_t[]){ids.value, no},
-                                                        .n_inputs = 2});
         y.mask = ltap_keras_add(
-            c->b, (ltap_keras_node){.op = "Not", .inputs = &y.mask, .n_inputs = 1});
+            c->b,
+            (ltap_keras_node){.op = "Equal", .inputs = (uint32_t[]){ids.value, no}, .n_inputs = 2});
+        y.mask =
+            ltap_keras_add(c->b, (ltap_keras_node){.op = "Not", .inputs = &y.mask, .n_inputs = 1});
     }
     y.value = ltap_keras_add(c->b, (ltap_keras_node){.op = "Gather",
                                                      .inputs = (uint32_t[]){table.value, ids.value},

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Arguments. --------------------------------------------------------------------------------- */
+/* --- Arguments. ---------------------------------------------------------------------------------
+ */
 
 /* A tensor, a number, or a list of numbers; false: something else, or nothing. */
 static bool operand(ltap_keras_call *c, size_t place, const char *name, ltap_keras_tensor *x)
@@ -37,7 +38,8 @@ static bool operand(ltap_keras_call *c, size_t place, const char *name, ltap_ker
             return false;
         numbers[count++] = (float)number;
     }
-    *x = (ltap_keras_tensor){.mask = LTAP_NO_VALUE, .rank = 1, .dims = {count}, .dtype = LTAP_FLOAT32};
+    *x = (ltap_keras_tensor){
+        .mask = LTAP_NO_VALUE, .rank = 1, .dims = {count}, .dtype = LTAP_FLOAT32};
     x->value = ltap_keras_floats(c->b, numbers, 1, &count);
     return true;
 }
@@ -70,7 +72,8 @@ static void other_kind(ltap_keras_call *c)
                                           : "with these arguments");
 }
 
-/* --- One and two tensors. ----------------------------------------------------------------------- */
+/* --- One and two tensors. -----------------------------------------------------------------------
+ */
 
 /* Names of Keras' class, of TensorFlow's function, ONNX's operator. */
 typedef struct simple {
@@ -78,28 +81,17 @@ typedef struct simple {
 } simple;
 
 static const simple unaries[] = {
-    {"Absolute", "math.abs", "Abs"},
-    {"Abs", "abs", "Abs"},
-    {"Arccos", "math.acos", "Acos"},
-    {"Arcsin", "math.asin", "Asin"},
-    {"Arctan", "math.atan", "Atan"},
-    {"Ceil", "math.ceil", "Ceil"},
-    {"Cos", "math.cos", "Cos"},
-    {"Cosh", "math.cosh", "Cosh"},
-    {"Erf", "math.erf", "Erf"},
-    {"Exp", "math.exp", "Exp"},
-    {"Floor", "math.floor", "Floor"},
-    {"Identity", "identity", "Identity"},
-    {"Log", "math.log", "Log"},
-    {"LogicalNot", "math.logical_not", "Not"},
-    {"Negative", "math.negative", "Neg"},
-    {"Reciprocal", "math.reciprocal", "Reciprocal"},
-    {"Round", "math.round", "Round"},
-    {"Sign", "math.sign", "Sign"},
-    {"Sin", "math.sin", "Sin"},
-    {"Sinh", "math.sinh", "Sinh"},
-    {"Sqrt", "math.sqrt", "Sqrt"},
-    {"StopGradient", "stop_gradient", "Identity"},
+    {"Absolute", "math.abs", "Abs"},      {"Abs", "abs", "Abs"},
+    {"Arccos", "math.acos", "Acos"},      {"Arcsin", "math.asin", "Asin"},
+    {"Arctan", "math.atan", "Atan"},      {"Ceil", "math.ceil", "Ceil"},
+    {"Cos", "math.cos", "Cos"},           {"Cosh", "math.cosh", "Cosh"},
+    {"Erf", "math.erf", "Erf"},           {"Exp", "math.exp", "Exp"},
+    {"Floor", "math.floor", "Floor"},     {"Identity", "identity", "Identity"},
+    {"Log", "math.log", "Log"},           {"LogicalNot", "math.logical_not", "Not"},
+    {"Negative", "math.negative", "Neg"}, {"Reciprocal", "math.reciprocal", "Reciprocal"},
+    {"Round", "math.round", "Round"},     {"Sign", "math.sign", "Sign"},
+    {"Sin", "math.sin", "Sin"},           {"Sinh", "math.sinh", "Sinh"},
+    {"Sqrt", "math.sqrt", "Sqrt"},        {"StopGradient", "stop_gradient", "Identity"},
     {"Tan", "math.tan", "Tan"},
 };
 
@@ -172,8 +164,8 @@ static void run_square(ltap_keras_call *c)
 
 static void run_rsqrt(ltap_keras_call *c)
 {
-    c->outputs[0] = ltap_keras_unary(c->b, "Reciprocal",
-                                     ltap_keras_unary(c->b, "Sqrt", c->inputs[0]));
+    c->outputs[0] =
+        ltap_keras_unary(c->b, "Reciprocal", ltap_keras_unary(c->b, "Sqrt", c->inputs[0]));
 }
 
 static void run_matmul(ltap_keras_call *c)
@@ -224,13 +216,18 @@ static void run_clip(ltap_keras_call *c)
     c->outputs[0] = ltap_keras_binary(c->b, "Min", x, high);
 }
 
-/* --- Reductions. -------------------------------------------------------------------------------- */
+/* --- Reductions. --------------------------------------------------------------------------------
+ */
 
 static const simple reductions[] = {
-    {"Mean", "math.reduce_mean", "ReduceMean"}, {"Sum", "math.reduce_sum", "ReduceSum"},
-    {"Max", "math.reduce_max", "ReduceMax"},    {"Min", "math.reduce_min", "ReduceMin"},
-    {"Prod", "math.reduce_prod", "ReduceProd"}, {"Amax", "reduce_max", "ReduceMax"},
-    {"Amin", "reduce_min", "ReduceMin"},        {"Logsumexp", "math.reduce_logsumexp", "ReduceLogSumExp"},
+    {"Mean", "math.reduce_mean", "ReduceMean"},
+    {"Sum", "math.reduce_sum", "ReduceSum"},
+    {"Max", "math.reduce_max", "ReduceMax"},
+    {"Min", "math.reduce_min", "ReduceMin"},
+    {"Prod", "math.reduce_prod", "ReduceProd"},
+    {"Amax", "reduce_max", "ReduceMax"},
+    {"Amin", "reduce_min", "ReduceMin"},
+    {"Logsumexp", "math.reduce_logsumexp", "ReduceLogSumExp"},
 };
 
 static void run_reduction(ltap_keras_call *c)
@@ -252,7 +249,8 @@ static void run_reduction(ltap_keras_call *c)
     c->outputs[0] = ltap_keras_reduce(c->b, op, x, axes, n, flag(c, 2, "keepdims"));
 }
 
-/* --- Shapes. ------------------------------------------------------------------------------------ */
+/* --- Shapes. ------------------------------------------------------------------------------------
+ */
 
 static void run_reshape(ltap_keras_call *c)
 {
@@ -358,7 +356,8 @@ static void run_cast(ltap_keras_call *c)
     other_kind(c);
 }
 
-/* --- Slices: x[:, 1:, ..., None]. --------------------------------------------------------------- */
+/* --- Slices: x[:, 1:, ..., None]. ---------------------------------------------------------------
+ */
 
 static bool is_ellipsis(const ltap_json *j)
 {
@@ -433,11 +432,11 @@ static void run_index(ltap_keras_call *c)
     if (c->n_inputs != 1 || key == NULL)
         other_kind(c);
     else
-        c->outputs[0] =
-            x.value == c->inputs[0].value ? ltap_keras_unary(c->b, "Identity", x) : x;
+        c->outputs[0] = x.value == c->inputs[0].value ? ltap_keras_unary(c->b, "Identity", x) : x;
 }
 
-/* --- Functions of keras.activations, under the names of keras.ops and tf.nn. ------------------- */
+/* --- Functions of keras.activations, under the names of keras.ops and tf.nn. -------------------
+ */
 
 static const struct {
     const char *class_name, *function, *name;
@@ -475,14 +474,15 @@ static void run_activation(ltap_keras_call *c)
         if (ltap_keras_is(function ? activations[i].function : activations[i].class_name, name)) {
             /* Keras 3 has the arguments in the configuration, Keras 2 in the call. */
             ltap_keras_function(c, activations[i].name,
-                                function && c->kwargs != NULL ? c->kwargs : c->config,
-                                c->inputs[0], &c->outputs[0]);
+                                function && c->kwargs != NULL ? c->kwargs : c->config, c->inputs[0],
+                                &c->outputs[0]);
             return;
         }
     other_kind(c);
 }
 
-/* --- The tables. -------------------------------------------------------------------------------- */
+/* --- The tables. --------------------------------------------------------------------------------
+ */
 
 #define NO_VARIABLES NULL, NULL
 
@@ -500,6 +500,7 @@ static const struct {
     {"math.rsqrt", {"Rsqrt", run_rsqrt, NO_VARIABLES, LTAP_KERAS_ANY_RANK}},
     {"math.square", {"Square", run_square, NO_VARIABLES, LTAP_KERAS_ANY_RANK}},
     {"squeeze", {"Squeeze", run_squeeze, NO_VARIABLES, 0}},
+    {"compat.v1.squeeze", {"Squeeze", run_squeeze, NO_VARIABLES, 0}},
     {"stack", {"Stack", run_stack, NO_VARIABLES, 0}},
     {"transpose", {"Transpose", run_transpose, NO_VARIABLES, 0}},
     {"compat.v1.transpose", {"Permute", run_transpose, NO_VARIABLES, 0}},

@@ -340,7 +340,7 @@ static ltap_status load(ltap_source *source, ltap_graph **graph, ltap_error *err
     ltap_vector_init(&r.nets, source->memory, sizeof(ltap_keras_net *));
     ltap_keras_builder_init(&r.b, made, error);
     made->opset = 23;
-    made->is_built = true;
+    made->is_built = made->channels_last = true;
     made->producer = made->producer_version = "";
     r.weights.bytes = source->data;
     ltap_status status =

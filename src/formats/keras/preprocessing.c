@@ -116,8 +116,6 @@ static uint32_t add_resize(ltap_keras_call *c, ltap_keras_tensor x, const interp
     const ltap_attr attrs[] = {LTAP_KERAS_TEXT("mode", how->mode),
                                LTAP_KERAS_TEXT("coordinate_transformation_mode", "half_pixel"),
                                LTAP_KERAS_TEXT("nearest_mode", "round_prefer_ceil"),
-                               LTAP_KERAS_FLOAT("cubic_coeff_a", -0.5),
-                               LTAP_KERAS_INT("exclude_outside", ltap_keras_is(how->mode, "cubic")),
                                LTAP_KERAS_INTS("axes", (size_t)x.rank - 2, axes)};
     uint32_t inputs[4] = {x.value, LTAP_NO_VALUE, scales, sizes};
     return ltap_keras_add(c->b, (ltap_keras_node){.op = "Resize",

@@ -11,8 +11,8 @@
 typedef struct kind {
     const char *op;
     int gates;
-    int order[4];         /* the operator's gates among Keras' */
-    int n_activations;    /* names of the configuration, in the operator's order */
+    int order[4];      /* the operator's gates among Keras' */
+    int n_activations; /* names of the configuration, in the operator's order */
     const char *names[3];
     const char *defaults[3];
 } kind;
@@ -63,8 +63,9 @@ static const struct {
     const char *name, *op;
     float alpha, beta;
 } activations[] = {
-    {"relu", "Relu", 0, 0},         {"tanh", "Tanh", 0, 0},         {"sigmoid", "Sigmoid", 0, 0},
-    {"linear", "Affine", 1, 0},     {"elu", "Elu", 1, 0},           {"softsign", "Softsign", 0, 0},
+    {"relu", "Relu", 0, 0},         {"tanh", "Tanh", 0, 0},
+    {"sigmoid", "Sigmoid", 0, 0},   {"linear", "Affine", 1, 0},
+    {"elu", "Elu", 1, 0},           {"softsign", "Softsign", 0, 0},
     {"softplus", "Softplus", 0, 0}, {"leaky_relu", "LeakyRelu", 0.2F, 0},
 };
 
@@ -112,78 +113,94 @@ typedef struct unrolled {
     ltap_keras_tensor steps, last, cell;
 } unrolled;
 
-static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tensor x, bool reverse)
+/* The three variables of a cell, which fit each other and the input. */
+typedef struct cell {
+    ltap_keras_tensor kernel, recurrent, bias;
+    bool biased;
+    int64_t units;
+} cell;
+
+static bool read_cell(ltap_keras_call *c, const kind *k, const ltap_keras_tensor *x, cell *w)
 {
-    unrolled u = {x, x, x};
-    ltap_string names[3];
-    float alphas[3], betas[3];
-    for (int i = 0; i < k->n_activations; i++)
-        find_activation(c, activation_name(c, k->names[i], k->defaults[i]), &names[i], &alphas[i],
-                        &betas[i]);
-    ltap_keras_tensor kernel = ltap_keras_weight(c, "cell", "kernel", 2);
-    ltap_keras_tensor recurrent = ltap_keras_weight(c, "cell", "recurrent_kernel", 2);
+    w->kernel = ltap_keras_weight(c, "cell", "kernel", 2);
+    w->recurrent = ltap_keras_weight(c, "cell", "recurrent_kernel", 2);
+    w->biased = ltap_keras_has(c, "cell", "bias");
+    w->bias = w->biased ? ltap_keras_weight(c, "cell", "bias", -1) : w->kernel;
     if (!ltap_keras_is_good(c->b))
-        return u;
-    int64_t units = recurrent.dims[0];
-    if (units < 1 || units > INT32_MAX || recurrent.dims[1] != units * k->gates ||
-        kernel.dims[1] != units * k->gates || (x.dims[2] >= 0 && x.dims[2] != kernel.dims[0])) {
+        return false;
+    const int64_t *in = w->kernel.dims, *again = w->recurrent.dims;
+    w->units = again[0];
+    if (w->units < 1 || w->units > INT32_MAX || again[1] != w->units * k->gates ||
+        in[1] != w->units * k->gates || (x->dims[2] >= 0 && x->dims[2] != in[0]))
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT,
                          "its kernels [%lld,%lld] and [%lld,%lld] do not fit an input of %lld "
                          "features",
-                         (long long)kernel.dims[0], (long long)kernel.dims[1],
-                         (long long)recurrent.dims[0], (long long)recurrent.dims[1],
-                         (long long)x.dims[2]);
-        return u;
-    }
-    bool biased = ltap_keras_has(c, "cell", "bias");
-    ltap_keras_tensor bias = biased ? ltap_keras_weight(c, "cell", "bias", -1) : kernel;
-    if (ltap_keras_is_good(c->b) && biased &&
-        (bias.rank < 1 || bias.rank > 2 || bias.dims[bias.rank - 1] != units * k->gates ||
-         (bias.rank == 2 && bias.dims[0] != 2)))
+                         (long long)in[0], (long long)in[1], (long long)again[0],
+                         (long long)again[1], (long long)x->dims[2]);
+    else if (w->biased && (w->bias.rank < 1 || w->bias.rank > 2 ||
+                           w->bias.dims[w->bias.rank - 1] != w->units * k->gates ||
+                           (w->bias.rank == 2 && w->bias.dims[0] != 2)))
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its bias does not fit its kernels");
-    if (!ltap_keras_is_good(c->b))
-        return u;
-    uint32_t inputs[7] = {x.value,
-                          turn(c, k, kernel).value,
-                          turn(c, k, recurrent).value,
-                          biased ? turn_bias(c, k, bias).value : LTAP_NO_VALUE,
-                          LTAP_NO_VALUE,
-                          state(c, 1),
-                          k->gates == 4 ? state(c, 2) : LTAP_NO_VALUE};
+    return ltap_keras_is_good(c->b);
+}
+
+/* The states [batch,1,units] without that axis. */
+static unrolled squeezed(ltap_keras_call *c, const ltap_keras_tensor *x, const uint32_t *outputs,
+                         int64_t units, bool has_cell)
+{
+    ltap_keras_tensor steps = {.value = outputs[0],
+                               .mask = LTAP_NO_VALUE,
+                               .rank = 4,
+                               .dims = {x->dims[0], x->dims[1], 1, units},
+                               .dtype = LTAP_FLOAT32};
+    ltap_keras_tensor last = {.value = outputs[1],
+                              .mask = LTAP_NO_VALUE,
+                              .rank = 3,
+                              .dims = {x->dims[0], 1, units},
+                              .dtype = LTAP_FLOAT32};
+    unrolled u = {.steps = ltap_keras_squeeze(c->b, steps, 2),
+                  .last = ltap_keras_squeeze(c->b, last, 1)};
+    u.cell = has_cell ? ltap_keras_squeeze(c->b, ltap_keras_with(last, outputs[2]), 1) : u.last;
+    return u;
+}
+
+static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tensor x, bool reverse)
+{
+    ltap_string names[3];
+    float alphas[3], betas[3];
+    cell w;
+    for (int i = 0; i < k->n_activations; i++)
+        find_activation(c, activation_name(c, k->names[i], k->defaults[i]), &names[i], &alphas[i],
+                        &betas[i]);
+    if (!read_cell(c, k, &x, &w))
+        return (unrolled){x, x, x};
+    const bool has_cell = k->gates == 4;
+    uint32_t outputs[3], inputs[7] = {x.value,
+                                      turn(c, k, w.kernel).value,
+                                      turn(c, k, w.recurrent).value,
+                                      w.biased ? turn_bias(c, k, w.bias).value : LTAP_NO_VALUE,
+                                      LTAP_NO_VALUE,
+                                      state(c, 1),
+                                      has_cell ? state(c, 2) : LTAP_NO_VALUE};
     const size_t n = (size_t)k->n_activations;
-    bool after = k->gates == 3 && ltap_keras_bool(c, "reset_after", !c->r->weights.is_keras_2 ||
-                                                                        bias.rank == 2);
+    bool after = k->gates == 3 &&
+                 ltap_keras_bool(c, "reset_after", !c->r->weights.is_keras_2 || w.bias.rank == 2);
     const ltap_attr attrs[] = {
-        LTAP_KERAS_INT("hidden_size", units),
+        LTAP_KERAS_INT("hidden_size", w.units),
         LTAP_KERAS_INT("layout", 1),
         LTAP_KERAS_TEXT("direction", reverse ? "reverse" : "forward"),
         {.name = "activations", .kind = LTAP_ATTR_STRINGS, .count = n, .u.strings = names},
         {.name = "activation_alpha", .kind = LTAP_ATTR_FLOATS, .count = n, .u.floats = alphas},
         {.name = "activation_beta", .kind = LTAP_ATTR_FLOATS, .count = n, .u.floats = betas},
         LTAP_KERAS_INT("linear_before_reset", after)};
-    uint32_t outputs[3];
     ltap_keras_add_several(c->b,
                            (ltap_keras_node){.op = k->op,
                                              .inputs = inputs,
-                                             .n_inputs = k->gates == 4 ? 7 : 6,
+                                             .n_inputs = has_cell ? 7 : 6,
                                              .attrs = attrs,
                                              .n_attrs = k->gates == 3 ? 7 : 6},
-                           outputs, k->gates == 4 ? 3 : 2);
-    ltap_keras_tensor steps = {.value = outputs[0],
-                               .mask = LTAP_NO_VALUE,
-                               .rank = 4,
-                               .dims = {x.dims[0], x.dims[1], 1, units},
-                               .dtype = LTAP_FLOAT32};
-    ltap_keras_tensor last = {.value = outputs[1],
-                              .mask = LTAP_NO_VALUE,
-                              .rank = 3,
-                              .dims = {x.dims[0], 1, units},
-                              .dtype = LTAP_FLOAT32};
-    u.steps = ltap_keras_squeeze(c->b, steps, 2);
-    u.last = ltap_keras_squeeze(c->b, last, 1);
-    if (k->gates == 4)
-        u.cell = ltap_keras_squeeze(c->b, ltap_keras_with(last, outputs[2]), 1);
-    return u;
+                           outputs, has_cell ? 3 : 2);
+    return squeezed(c, &x, outputs, w.units, has_cell);
 }
 
 /* What the layer asks for that the operator does not do; NULL: nothing. */
@@ -245,7 +262,8 @@ void ltap_keras_run_simple_rnn(ltap_keras_call *c)
     run(c, &simple);
 }
 
-/* --- Wrappers. ---------------------------------------------------------------------------------- */
+/* --- Wrappers. ----------------------------------------------------------------------------------
+ */
 
 static const kind *kind_of(const ltap_keras_layer *layer)
 {

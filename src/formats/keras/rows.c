@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#define ANY    LTAP_KERAS_ANY_RANK
-#define MASKS  LTAP_KERAS_MASKS
+#define ANY       LTAP_KERAS_ANY_RANK
+#define MASKS     LTAP_KERAS_MASKS
 #define RECURRENT "cell/kernel,cell/recurrent_kernel,cell/bias=use_bias"
-#define HEADS \
-    "query_dense/kernel,query_dense/bias=use_bias,key_dense/kernel,key_dense/bias=use_bias," \
+#define HEADS                                                                                      \
+    "query_dense/kernel,query_dense/bias=use_bias,key_dense/kernel,key_dense/bias=use_bias,"       \
     "value_dense/kernel,value_dense/bias=use_bias,output_dense/kernel,output_dense/bias=use_bias"
 #define BIASED "kernel,bias=use_bias"
 

@@ -152,12 +152,18 @@ static bool gather(const running *run, const ltap_json *json, int level, ltap_ke
 /* --- Arguments. ---------------------------------------------------------------------------------
  */
 
+/* ["_CONSTANT_VALUE", -1, value, kwargs] */
+static bool is_old_constant(const ltap_json *json)
+{
+    return json->kind == LTAP_JSON_ARRAY && json->count >= 3 &&
+           ltap_keras_is(ltap_keras_text_of(json->first, ""), "_CONSTANT_VALUE");
+}
+
 static ltap_keras_argument argument_of(const running *run, const ltap_json *json)
 {
     ltap_keras_argument argument = {.json = json};
     reference ref;
-    if (run->net->is_old && json->kind == LTAP_JSON_ARRAY && json->count >= 3 &&
-        ltap_keras_is(ltap_keras_text_of(json->first, ""), "_CONSTANT_VALUE"))
+    if (run->net->is_old && is_old_constant(json))
         return (ltap_keras_argument){.json = json->first->next->next};
     if (is_reference(json, run->net->is_old, &ref) && resolve(run, &ref, false, &argument.tensor))
         argument.json = NULL;
@@ -295,7 +301,7 @@ static bool call_once(running *run, ltap_keras_layer *layer, done *d, const ltap
     bool lists = list != NULL && list->kind == LTAP_JSON_ARRAY;
     /* One tensor alone may stand without the list around it: ["x", 0, 0, {}]. */
     reference ref;
-    bool alone = run->net->is_old && is_reference(list, true, &ref);
+    bool alone = run->net->is_old && (is_reference(list, true, &ref) || is_old_constant(list));
     for (const ltap_json *j = alone   ? list
                               : lists ? list->first
                                       : NULL;

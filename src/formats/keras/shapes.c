@@ -105,23 +105,24 @@ static void read_sides(ltap_keras_call *c, const char *key, int n, int64_t sides
                              key);
 }
 
+/* Where channels are last, they stay there: rows are copied as they lie. */
 void ltap_keras_run_zero_padding(ltap_keras_call *c)
 {
-    int n = ltap_keras_spatial(c);
+    int n = ltap_keras_spatial(c), first = ltap_keras_channels_first(c) ? 2 : 1;
     int64_t sides[3][2] = {{0}}, pads[2 * LTAP_KERAS_MAX_RANK] = {0};
     read_sides(c, "padding", n, sides);
     if (!ltap_keras_is_good(c->b))
         return;
-    ltap_keras_tensor x = ltap_keras_channels_second(c), y = x;
+    ltap_keras_tensor x = c->inputs[0], y = x;
     for (int i = 0; i < n; i++) {
-        pads[2 + i] = sides[i][0];
-        pads[x.rank + 2 + i] = sides[i][1];
-        if (x.dims[2 + i] >= 0)
-            y.dims[2 + i] = x.dims[2 + i] + sides[i][0] + sides[i][1];
+        pads[first + i] = sides[i][0];
+        pads[x.rank + first + i] = sides[i][1];
+        if (x.dims[first + i] >= 0)
+            y.dims[first + i] = x.dims[first + i] + sides[i][0] + sides[i][1];
     }
     uint32_t inputs[2] = {x.value, ltap_keras_ints(c->b, pads, 2 * (size_t)x.rank)};
     y.value = ltap_keras_add(c->b, (ltap_keras_node){.op = "Pad", .inputs = inputs, .n_inputs = 2});
-    c->outputs[0] = ltap_keras_as_given(c, y);
+    c->outputs[0] = y;
 }
 
 void ltap_keras_run_cropping(ltap_keras_call *c)
