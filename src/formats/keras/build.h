@@ -21,6 +21,7 @@ typedef struct ltap_keras_tensor {
     int rank;      /* -1: not known; never 0 < rank > LTAP_KERAS_MAX_RANK */
     int64_t dims[LTAP_KERAS_MAX_RANK];
     ltap_dtype dtype;
+    int one_of; /* its place, from 1, among several that its layer hands out; 0: the only one */
 } ltap_keras_tensor;
 
 typedef struct ltap_keras_builder {

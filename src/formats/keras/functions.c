@@ -65,7 +65,7 @@ static bool flag(ltap_keras_call *c, size_t place, const char *name)
     return json != NULL && json->kind == LTAP_JSON_BOOL && json->boolean;
 }
 
-static void other_kind(ltap_keras_call *c)
+void ltap_keras_other_kind(ltap_keras_call *c)
 {
     const ltap_json *function = ltap_json_find(c->config, "function");
     ltap_keras_cannot(c, function != NULL ? ltap_keras_text_of(function, NULL)
@@ -107,6 +107,8 @@ static const simple binaries[] = {
     {"GreaterEqual", "math.greater_equal", "GreaterOrEqual"},
     {"Less", "math.less", "Less"},
     {"LessEqual", "math.less_equal", "LessOrEqual"},
+    {"LogicalAnd", "math.logical_and", "And"},
+    {"LogicalOr", "math.logical_or", "Or"},
     {"Maximum", "math.maximum", "Max"},
     {"Minimum", "math.minimum", "Min"},
     {"Multiply", "math.multiply", "Mul"},
@@ -149,7 +151,7 @@ static void run_binary(ltap_keras_call *c)
     ltap_keras_tensor x, y;
     if (!operand(c, 0, c->kwargs && ltap_json_find(c->kwargs, "x1") ? "x1" : "x", &x) ||
         !operand(c, 1, c->kwargs && ltap_json_find(c->kwargs, "x2") ? "x2" : "y", &y)) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     c->outputs[0] = ltap_keras_binary(c->b, op, x, y);
@@ -171,7 +173,7 @@ static void run_rsqrt(ltap_keras_call *c)
 static void run_matmul(ltap_keras_call *c)
 {
     if (c->n_inputs != 2 || flag(c, 2, "transpose_a")) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     ltap_keras_tensor y = c->inputs[1];
@@ -189,7 +191,7 @@ static void run_where(ltap_keras_call *c)
     ltap_keras_tensor condition, x, y;
     if (!operand(c, 0, "condition", &condition) || !operand(c, 1, "x1", &x) ||
         !operand(c, 2, "x2", &y)) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     ltap_keras_tensor z = ltap_keras_binary(c->b, "Add", x, y); /* its shape */
@@ -209,7 +211,7 @@ static void run_clip(ltap_keras_call *c)
     if (ltap_keras_is(c->layer->class_name, "TFOpLambda"))
         names[0] = "clip_value_min", names[1] = "clip_value_max";
     if (!operand(c, 1, names[0], &low) || !operand(c, 2, names[1], &high)) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     ltap_keras_tensor x = ltap_keras_binary(c->b, "Max", c->inputs[0], low);
@@ -249,6 +251,38 @@ static void run_reduction(ltap_keras_call *c)
     c->outputs[0] = ltap_keras_reduce(c->b, op, x, axes, n, flag(c, 2, "keepdims"));
 }
 
+/* Of booleans: any of them, or all. */
+static void run_logical(ltap_keras_call *c)
+{
+    bool any = strstr(c->layer->class_name, "Any") != NULL || strstr(function_of(c), "any") != NULL;
+    const ltap_json *axis = constant(c, 1, "axis");
+    ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_INT32);
+    int64_t axes[LTAP_KERAS_MAX_RANK];
+    size_t n = axis != NULL ? ltap_keras_ints_of(c, axis, "axis", axes, LTAP_KERAS_MAX_RANK) : 0;
+    for (size_t i = 0; i < n; i++)
+        axes[i] = ltap_keras_axis(c->b, axes[i], x.rank);
+    if (n == 0) {
+        ltap_keras_other_kind(c);
+        return;
+    }
+    if (ltap_keras_is_good(c->b))
+        x = ltap_keras_reduce(c->b, any ? "ReduceMax" : "ReduceMin", x, axes, n,
+                              flag(c, 2, "keepdims"));
+    c->outputs[0] = ltap_keras_cast(c->b, x, LTAP_BOOL);
+}
+
+static void run_not_equal(ltap_keras_call *c)
+{
+    ltap_keras_tensor x, y;
+    if (!operand(c, 0, "x1", &x) || !operand(c, 1, "x2", &y)) {
+        ltap_keras_other_kind(c);
+        return;
+    }
+    x = ltap_keras_unary(c->b, "Not", ltap_keras_binary(c->b, "Equal", x, y));
+    x.dtype = LTAP_BOOL;
+    c->outputs[0] = x;
+}
+
 /* --- Shapes. ------------------------------------------------------------------------------------
  */
 
@@ -260,20 +294,20 @@ static void run_reshape(ltap_keras_call *c)
     if (shape == NULL)
         shape = constant(c, 1, "shape");
     if (shape == NULL || shape->kind != LTAP_JSON_ARRAY || shape->count > LTAP_KERAS_MAX_RANK) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     for (const ltap_json *j = shape->first; j != NULL; j = j->next) {
         dims[n] = j->kind == LTAP_JSON_INT ? j->integer : -1;
         n_open += dims[n] < 0;
         if ((j->kind != LTAP_JSON_INT && j->kind != LTAP_JSON_NULL) || dims[n] == 0) {
-            other_kind(c);
+            ltap_keras_other_kind(c);
             return;
         }
         n++;
     }
     if (n_open > 1) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     c->outputs[0] = ltap_keras_reshape(c->b, c->inputs[0], (int)n, dims);
@@ -314,7 +348,7 @@ static void run_squeeze(ltap_keras_call *c)
     ltap_keras_tensor x = c->inputs[0];
     int64_t axes[LTAP_KERAS_MAX_RANK] = {0};
     if (axis == NULL || ltap_keras_ints_of(c, axis, "axis", axes, LTAP_KERAS_MAX_RANK) != 1) {
-        other_kind(c);
+        ltap_keras_other_kind(c);
         return;
     }
     int at = ltap_keras_axis(c->b, axes[0], x.rank);
@@ -353,86 +387,40 @@ static void run_cast(ltap_keras_call *c)
                 c->outputs[0] = ltap_keras_unary(c->b, "Identity", c->inputs[0]);
             return;
         }
-    other_kind(c);
+    ltap_keras_other_kind(c);
 }
 
-/* --- Slices: x[:, 1:, ..., None]. ---------------------------------------------------------------
- */
-
-static bool is_ellipsis(const ltap_json *j)
+static void run_flip(ltap_keras_call *c)
 {
-    return ltap_keras_is(ltap_keras_text_of(ltap_json_find(j, "class_name"), ""), "__ellipsis__") ||
-           ltap_keras_is(ltap_keras_text_of(ltap_json_find(j, "class_name"), ""), "Ellipsis") ||
-           ltap_keras_is(ltap_keras_text_of(j, ""), "...");
-}
-
-static bool limit(const ltap_json *object, const char *key, int64_t otherwise, int64_t *number)
-{
-    const ltap_json *json = ltap_json_find(object, key);
-    *number = json != NULL && json->kind == LTAP_JSON_INT ? json->integer : otherwise;
-    return json == NULL || json->kind == LTAP_JSON_INT || json->kind == LTAP_JSON_NULL;
-}
-
-/* One part of an index, on the axis that is next. */
-static bool index_axis(ltap_keras_call *c, ltap_keras_tensor *x, const ltap_json *part, int *axis)
-{
-    int64_t begin, end, step;
-    const ltap_json *slice = ltap_json_find(part, "config");
-    if (part->kind == LTAP_JSON_NULL) {
-        *x = ltap_keras_unsqueeze(c->b, *x, (*axis)++);
-        return true;
-    }
-    if (*axis >= x->rank)
-        return false;
-    if (part->kind == LTAP_JSON_INT) {
-        end = part->integer == -1 ? INT64_MAX : part->integer + 1;
-        *x = ltap_keras_slice(c->b, *x, *axis, part->integer, end, 1);
-        *x = ltap_keras_squeeze(c->b, *x, *axis);
-        return true;
-    }
-    slice = slice != NULL ? slice : part; /* Keras 2: {"start", "stop", "step"} */
-    if (part->kind != LTAP_JSON_OBJECT || !limit(slice, "step", 1, &step) ||
-        !limit(slice, "start", 0, &begin) || !limit(slice, "stop", INT64_MAX, &end) || step == 0 ||
-        (step < 0 && (step != -1 || begin != 0 || end != INT64_MAX)))
-        return false;
-    if (begin != 0 || end != INT64_MAX || step != 1)
-        *x = ltap_keras_slice(c->b, *x, *axis, begin, end, step);
-    ++*axis;
-    return true;
-}
-
-static size_t axes_taken(const ltap_json *parts)
-{
-    size_t n = 0;
-    for (const ltap_json *j = parts; j != NULL; j = j->next)
-        n += j->kind != LTAP_JSON_NULL && !is_ellipsis(j);
-    return n;
-}
-
-static void run_index(ltap_keras_call *c)
-{
+    const ltap_json *axis = constant(c, 1, "axis");
     ltap_keras_tensor x = c->inputs[0];
-    const ltap_json *key = ltap_keras_argument_get(c, 1, "key").json;
-    int axis = 0;
-    if (key == NULL)
-        key = ltap_keras_argument_get(c, 1, "slice_spec").json;
-    const ltap_json *parts = key != NULL && key->kind == LTAP_JSON_ARRAY ? key->first : key;
-    bool list = key != NULL && key->kind == LTAP_JSON_ARRAY;
-    for (const ltap_json *j = parts; j != NULL && ltap_keras_is_good(c->b);
-         j = list ? j->next : NULL) {
-        if (is_ellipsis(j)) {
-            axis = x.rank - (int)axes_taken(list ? j->next : NULL);
-            if (axis < 0)
-                axis = x.rank;
-        } else if (!index_axis(c, &x, j, &axis)) {
-            other_kind(c);
-            return;
-        }
+    int64_t axes[LTAP_KERAS_MAX_RANK];
+    size_t n = 0;
+    if (axis != NULL)
+        n = ltap_keras_ints_of(c, axis, "axis", axes, LTAP_KERAS_MAX_RANK);
+    for (; axis == NULL && n < (size_t)x.rank; n++)
+        axes[n] = (int64_t)n;
+    for (size_t i = 0; i < n; i++) {
+        int at = ltap_keras_axis(c->b, axes[i], x.rank);
+        x = ltap_keras_slice(c->b, x, at, 0, INT64_MAX, -1);
     }
-    if (c->n_inputs != 1 || key == NULL)
-        other_kind(c);
+    c->outputs[0] = x;
+}
+
+static void run_einsum(ltap_keras_call *c)
+{
+    const char *equation = ltap_keras_text(c, "subscripts", "");
+    char plain[64];
+    size_t n = 0;
+    for (const char *p = equation; *p != '\0' && n + 1 < sizeof plain; p++)
+        if (*p != ' ')
+            plain[n++] = *p;
+    plain[n] = '\0';
+    if (n == 0 || n + 1 == sizeof plain || strchr(plain, '.') != NULL ||
+        strstr(plain, "->") == NULL)
+        ltap_keras_other_kind(c);
     else
-        c->outputs[0] = x.value == c->inputs[0].value ? ltap_keras_unary(c->b, "Identity", x) : x;
+        c->outputs[0] = ltap_keras_einsum(c->b, plain, c->inputs, c->n_inputs);
 }
 
 /* --- Functions of keras.activations, under the names of keras.ops and tf.nn. -------------------
@@ -478,7 +466,7 @@ static void run_activation(ltap_keras_call *c)
                                 &c->outputs[0]);
             return;
         }
-    other_kind(c);
+    ltap_keras_other_kind(c);
 }
 
 /* --- The tables. --------------------------------------------------------------------------------
@@ -490,11 +478,16 @@ static const struct {
     const char *function;
     ltap_keras_row row;
 } others[] = {
+    {"math.reduce_any", {"Any", run_logical, NO_VARIABLES, 0}},
+    {"math.reduce_all", {"All", run_logical, NO_VARIABLES, 0}},
+    {"math.not_equal", {"NotEqual", run_not_equal, NO_VARIABLES, LTAP_KERAS_ANY_RANK}},
+    {"reverse", {"Flip", run_flip, NO_VARIABLES, 0}},
+    {"einsum", {"Einsum", run_einsum, NO_VARIABLES, 0}},
     {"clip_by_value", {"Clip", run_clip, NO_VARIABLES, 0}},
     {"concat", {"Concatenate", run_concat, NO_VARIABLES, 0}},
     {"cast", {"Cast", run_cast, NO_VARIABLES, 0}},
     {"expand_dims", {"ExpandDims", run_expand, NO_VARIABLES, 0}},
-    {"__operators__.getitem", {"GetItem", run_index, NO_VARIABLES, 0}},
+    {"__operators__.getitem", {"GetItem", ltap_keras_run_index, NO_VARIABLES, 0}},
     {"linalg.matmul", {"Matmul", run_matmul, NO_VARIABLES, 0}},
     {"reshape", {"Reshape", run_reshape, NO_VARIABLES, LTAP_KERAS_ANY_RANK}},
     {"math.rsqrt", {"Rsqrt", run_rsqrt, NO_VARIABLES, LTAP_KERAS_ANY_RANK}},
@@ -511,7 +504,7 @@ static const ltap_keras_row unary_row = {"", run_unary, NO_VARIABLES, LTAP_KERAS
 static const ltap_keras_row binary_row = {"", run_binary, NO_VARIABLES, LTAP_KERAS_ANY_RANK};
 static const ltap_keras_row reduction_row = {"", run_reduction, NO_VARIABLES, 0};
 static const ltap_keras_row activation_row = {"", run_activation, NO_VARIABLES, 0};
-static const ltap_keras_row index_row = {"", run_index, NO_VARIABLES, 0};
+static const ltap_keras_row index_row = {"", ltap_keras_run_index, NO_VARIABLES, 0};
 
 static bool has(const simple *table, size_t count, const char *name, bool function)
 {

@@ -251,22 +251,27 @@ static ltap_status add_output(ltap_keras_reader *r, ltap_keras_tensor x, const c
     return ltap_vector_push(&graph->output_names, &name, r->error);
 }
 
-/* "predictions", "predictions_1": the layer's name, which Keras gives its outputs. */
-static ltap_status name_output(ltap_keras_reader *r, uint32_t value, size_t number,
+/* "predictions": the layer's name, as Keras calls its outputs; "inner/output_1" where the layer
+ * hands out several. */
+static ltap_status name_output(ltap_keras_reader *r, const ltap_keras_tensor *x, size_t number,
                                const char **name)
 {
     const ltap_graph *graph = r->b.graph;
-    const ltap_value *v = ltap_graph_at(graph, value);
+    const ltap_value *v = ltap_graph_at(graph, x->value);
     if (v->producer == LTAP_NO_NODE) {
         *name = v->name;
         return LTAP_OK;
     }
     const char *scopes = ltap_node_property(ltap_graph_node(graph, v->producer), "layertap.scopes");
-    size_t n = scopes != NULL ? strcspn(scopes, "\t") : 0;
-    LTAP_TRY(ltap_arena_text(r->arena, scopes, n, name, r->error));
+    int n = (int)(scopes != NULL ? strcspn(scopes, "\t") : 0);
+    if (x->one_of > 0)
+        LTAP_TRY(ltap_arena_format(r->arena, name, r->error, "%.*s/output_%d", n, scopes,
+                                   x->one_of - 1));
+    else
+        LTAP_TRY(ltap_arena_format(r->arena, name, r->error, "%.*s", n, scopes));
     for (size_t i = 0; i < number; i++)
         if (strcmp(*LTAP_VECTOR_AT(&graph->output_names, const char *, i), *name) == 0)
-            return ltap_arena_format(r->arena, name, r->error, "%s_%zu", *name, number);
+            return ltap_arena_format(r->arena, name, r->error, "%s/again_%zu", *name, number);
     return LTAP_OK;
 }
 
@@ -283,7 +288,7 @@ static ltap_status run(ltap_keras_reader *r, ltap_keras_net *net, const ltap_jso
     ltap_keras_net_run(r, net, in.tensors, in.count, outputs, &n_outputs, 0);
     LTAP_TRY(r->b.status);
     for (size_t i = 0; i < n_outputs; i++) {
-        LTAP_TRY(name_output(r, outputs[i].value, i, &name));
+        LTAP_TRY(name_output(r, &outputs[i], i, &name));
         LTAP_TRY(add_output(r, outputs[i], name));
     }
     return LTAP_OK;
@@ -342,6 +347,7 @@ static ltap_status load(ltap_source *source, ltap_graph **graph, ltap_error *err
     made->opset = 23;
     made->is_built = made->channels_last = true;
     made->producer = made->producer_version = "";
+    made->built_from = "the model's configuration";
     r.weights.bytes = source->data;
     ltap_status status =
         begins_as_archive(source) ? open_archive(&r, source, &doc) : open_legacy(&r, source, &doc);

@@ -112,9 +112,12 @@ static bool looks_like_operation(const ltap_keras_layer *layer)
     return ltap_keras_row_find(layer->class_name) == NULL;
 }
 
-static void find_row(ltap_keras_layer *layer)
+static void find_row(ltap_keras_layer *layer, const char *registered)
 {
-    const char *class_name = layer->class_name;
+    const char *last = strrchr(layer->class_name, '>');
+    const char *class_name = last != NULL ? last + 1 : layer->class_name;
+    /* A class of one's own may be called like one of Keras'. */
+    registered = last != NULL ? layer->class_name : registered;
     bool from_ops = strncmp(layer->module, "keras.src.ops", 13) == 0 ||
                     strncmp(layer->module, "keras.ops", 9) == 0;
     const ltap_json *function = ltap_json_find(layer->config, "function");
@@ -125,7 +128,10 @@ static void find_row(ltap_keras_layer *layer)
     } else if (from_ops) {
         layer->is_operation = true;
         layer->row = ltap_keras_operation_find(class_name);
-    } else if (strncmp(layer->module, "keras", 5) == 0 || layer->module[0] == '\0') {
+    } else if (strncmp(layer->module, "keras", 5) == 0 ||
+               strncmp(layer->module, "tf_keras.", 9) == 0 ||
+               (layer->module[0] == '\0' && strchr(registered, '>') == NULL) ||
+               ltap_keras_is(registered, "Custom>LayerScale")) {
         layer->is_operation = layer->module[0] == '\0' && looks_like_operation(layer) &&
                               ltap_keras_operation_find(class_name) != NULL;
         layer->row = layer->is_operation ? ltap_keras_operation_find(class_name)
@@ -159,7 +165,7 @@ static ltap_status read_layer(ltap_keras_reader *r, const ltap_json *json, int d
     LTAP_TRY(snake_case(r, layer->class_name, &layer->place));
     if (ltap_keras_is_model(json))
         return ltap_keras_net_read(r, json, depth + 1, &layer->net);
-    find_row(layer);
+    find_row(layer, ltap_keras_text_of(ltap_json_find(json, "registered_name"), ""));
     return layer->row != NULL && layer->row->holds != NULL
                ? read_held(r, layer, layer->row->holds, depth)
                : LTAP_OK;

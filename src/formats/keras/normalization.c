@@ -217,6 +217,12 @@ void ltap_keras_run_unit_norm(ltap_keras_call *c)
     c->outputs[0] = ltap_keras_binary(c->b, "Div", x, ltap_keras_unary(c->b, "Sqrt", sum));
 }
 
+void ltap_keras_run_layer_scale(ltap_keras_call *c)
+{
+    ltap_keras_tensor gamma = ltap_keras_weight(c, NULL, "gamma", 1);
+    c->outputs[0] = ltap_keras_binary(c->b, "Mul", c->inputs[0], gamma);
+}
+
 void ltap_keras_run_wrapped(ltap_keras_call *c)
 {
     c->outputs[0] = ltap_keras_run_held(c, &c->layer->held[0], c->inputs[0]);

@@ -71,6 +71,7 @@ static const ltap_keras_row rows[] = {
     {"Identity", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"LSTM", ltap_keras_run_lstm, RECURRENT, NULL, 0},
     {"LayerNormalization", ltap_keras_run_layer_norm, "gamma=scale,beta=center", NULL, MASKS},
+    {"LayerScale", ltap_keras_run_layer_scale, "gamma", NULL, ANY | MASKS},
     {"LeakyReLU", ltap_keras_run_leaky_relu, NULL, NULL, ANY | MASKS},
     {"Masking", ltap_keras_run_masking, NULL, NULL, MASKS},
     {"MaxPooling1D", ltap_keras_run_pool, NULL, NULL, 0},

@@ -39,7 +39,8 @@ void ltap_keras_run_layer_norm(ltap_keras_call *c);
 void ltap_keras_run_group_norm(ltap_keras_call *c);
 void ltap_keras_run_rms_norm(ltap_keras_call *c);
 void ltap_keras_run_unit_norm(ltap_keras_call *c);
-void ltap_keras_run_wrapped(ltap_keras_call *c); /* what training alone changes */
+void ltap_keras_run_layer_scale(ltap_keras_call *c); /* of keras.applications' ConvNeXt */
+void ltap_keras_run_wrapped(ltap_keras_call *c);     /* what training alone changes */
 
 /* preprocessing.c */
 void ltap_keras_run_normalization(ltap_keras_call *c);
@@ -92,6 +93,11 @@ void ltap_keras_run_multi_head(ltap_keras_call *c);
 void ltap_keras_run_grouped_query(ltap_keras_call *c);
 void ltap_keras_run_attention(ltap_keras_call *c);
 void ltap_keras_run_additive_attention(ltap_keras_call *c);
+
+/* functions.c: an operation with arguments that are not done. */
+void ltap_keras_other_kind(ltap_keras_call *c);
+/* slices.c */
+void ltap_keras_run_index(ltap_keras_call *c);
 
 /* masking.c */
 void ltap_keras_run_masking(ltap_keras_call *c);

@@ -118,6 +118,7 @@ static bool resolve(const running *run, const reference *ref, bool as_output, lt
         return false;
     }
     *x = made->tensors[tensor];
+    x->one_of = as_output ? x->one_of : 0;
     take_shape(x, ref->shape);
     return true;
 }
@@ -235,6 +236,11 @@ static void run_row(ltap_keras_call *c)
         ltap_keras_cannot(c, "of an input of unknown shape");
     else
         row->run(c);
+    /* Several follow each other as Keras lists them, whatever was computed first. */
+    for (size_t i = 0; c->n_outputs > 1 && i < c->n_outputs; i++) {
+        c->outputs[i] = ltap_keras_unary(c->b, "Identity", c->outputs[i]);
+        c->outputs[i].one_of = (int)i + 1;
+    }
     for (size_t i = 0; row != NULL && !(row->flags & LTAP_KERAS_MASKS) && i < c->n_outputs; i++)
         c->outputs[i].mask = LTAP_NO_VALUE;
 }
@@ -279,6 +285,22 @@ static ltap_status keep(ltap_keras_reader *r, done *d, const ltap_keras_tensor *
     return ltap_vector_push(&d->calls, &made, r->error);
 }
 
+/* Tensors by name: masks belong to the tensors that they are of, in their order. */
+static bool gather_named(const running *run, ltap_keras_call *c, ltap_keras_tensor *inputs)
+{
+    ltap_keras_tensor masks[LTAP_KERAS_MAX_ENDS];
+    if (c->kwargs == NULL || c->kwargs->kind != LTAP_JSON_OBJECT)
+        return true;
+    for (const ltap_json *j = c->kwargs->first; j != NULL; j = j->next) {
+        size_t n_masks = 0, *count = strcmp(j->key, "mask") == 0 ? &n_masks : &c->n_inputs;
+        if (!gather(run, j, 0, count == &n_masks ? masks : inputs, count))
+            return false;
+        for (size_t i = 0; i < n_masks && i < c->n_inputs; i++)
+            inputs[i].mask = masks[i].value;
+    }
+    return true;
+}
+
 /* Every call of a layer in turn, as far as what it reads is there. */
 static bool call_once(running *run, ltap_keras_layer *layer, done *d, const ltap_json *json)
 {
@@ -295,8 +317,7 @@ static bool call_once(running *run, ltap_keras_layer *layer, done *d, const ltap
                          .running = run,
                          .depth = run->depth};
     c.kwargs = run->net->is_old ? NULL : ltap_json_find(json, "kwargs");
-    if (!gather(run, list, 0, inputs, &c.n_inputs) ||
-        !gather(run, c.kwargs, 0, inputs, &c.n_inputs))
+    if (!gather(run, list, 0, inputs, &c.n_inputs) || !gather_named(run, &c, inputs))
         return false;
     bool lists = list != NULL && list->kind == LTAP_JSON_ARRAY;
     /* One tensor alone may stand without the list around it: ["x", 0, 0, {}]. */
