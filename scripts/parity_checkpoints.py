@@ -19,7 +19,9 @@ import torchvision
 
 from parity_tool import TOLERANCE, Tool, difference, tensors_of
 
-FAMILIES = ("efficientnet", "regnet", "convnext", "vit", "swin", "mobilenet")
+FAMILIES = ("efficientnet", "regnet", "convnext", "vit", "swin", "mobilenet", "mnasnet0", "mnasnet1",
+            "shufflenet",
+            "squeezenet1", "densenet121", "densenet161", "densenet169", "densenet201", "googlenet", "inception")
 NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
          "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "vgg11", "vgg13",
          "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "alexnet") + tuple(

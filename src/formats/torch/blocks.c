@@ -3,16 +3,29 @@
 
 #define OPS "torchvision.ops."
 
-ltap_signal ltap_build_conv_norm(ltap_builder *b, const char *name, ltap_signal x,
-                                 const ltap_conv_norm *layer)
+ltap_signal ltap_build_conv_norm_here(ltap_builder *b, ltap_signal x, const ltap_conv_norm *layer)
 {
     ltap_conv conv = layer->conv;
     conv.padding = conv.padding != 0 ? conv.padding : LTAP_SAME;
-    ltap_build_enter(b, layer->class_name ? layer->class_name : LTAP_CONV_NORM, name);
     x = ltap_build_conv(b, LTAP_NEXT, x, conv);
     x = ltap_build_batch_norm(b, LTAP_NEXT, x, layer->epsilon != 0 ? layer->epsilon : 1e-5);
-    if (layer->activation != NULL)
-        x = ltap_build_activation(b, LTAP_NEXT, layer->activation, x);
+    return layer->activation ? ltap_build_activation(b, LTAP_NEXT, layer->activation, x) : x;
+}
+
+ltap_signal ltap_build_conv_norm(ltap_builder *b, const char *name, ltap_signal x,
+                                 const ltap_conv_norm *layer)
+{
+    ltap_build_enter(b, layer->class_name ? layer->class_name : LTAP_CONV_NORM, name);
+    x = ltap_build_conv_norm_here(b, x, layer);
+    ltap_build_leave(b);
+    return x;
+}
+
+ltap_signal ltap_build_classifier(ltap_builder *b, ltap_signal x)
+{
+    ltap_build_enter(b, LTAP_SEQUENTIAL, "classifier");
+    x = ltap_build_dropout(b, LTAP_NEXT, x);
+    x = ltap_build_linear(b, LTAP_NEXT, x);
     ltap_build_leave(b);
     return x;
 }

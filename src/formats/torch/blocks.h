@@ -17,6 +17,10 @@ typedef struct ltap_conv_norm {
 } ltap_conv_norm;
 ltap_signal ltap_build_conv_norm(ltap_builder *b, const char *name, ltap_signal x,
                                  const ltap_conv_norm *layer);
+/* The same three as children of the module that runs. */
+ltap_signal ltap_build_conv_norm_here(ltap_builder *b, ltap_signal x, const ltap_conv_norm *layer);
+/* "classifier": "0" Dropout, "1" Linear. */
+ltap_signal ltap_build_classifier(ltap_builder *b, ltap_signal x);
 /* SqueezeExcitation: avgpool, fc1, activation, fc2, scale_activation, then the product. */
 ltap_signal ltap_build_squeeze_excitation(ltap_builder *b, const char *name, ltap_signal x,
                                           const ltap_activation *activation,

@@ -468,6 +468,15 @@ bool ltap_torch_any(const ltap_torch_checkpoint *c, const char *prefix)
     return false;
 }
 
+void ltap_torch_skip(const ltap_torch_checkpoint *c, const char *prefix)
+{
+    size_t bytes = strlen(prefix);
+    for (size_t i = 0; i < c->tensors.count; i++) {
+        ltap_torch_tensor *tensor = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i);
+        tensor->used |= strncmp(tensor->name, prefix, bytes) == 0;
+    }
+}
+
 int ltap_torch_count(const ltap_torch_checkpoint *c, const char *prefix)
 {
     char start[MAX_NAME];

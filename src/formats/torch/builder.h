@@ -47,6 +47,7 @@ enum { LTAP_SAME = -1 }; /* padding: the size is kept, but for the stride */
 typedef struct ltap_conv {
     int64_t stride, padding, dilation; /* 0 stride or dilation: 1 */
     int64_t kernel, groups;            /* 0: as the shapes say; else they must say so */
+    int64_t kernel_width;              /* 0: as kernel, which then is the height */
     bool bias;                         /* the file has one, or must have none */
 } ltap_conv;
 ltap_signal ltap_build_conv(ltap_builder *b, const char *name, ltap_signal x, ltap_conv conv);
@@ -64,8 +65,12 @@ ltap_signal ltap_build_identity(ltap_builder *b, const char *class_name, const c
                                 ltap_signal x);
 ltap_signal ltap_build_flatten_module(ltap_builder *b, const char *name, ltap_signal x);
 ltap_signal ltap_build_dropout(ltap_builder *b, const char *name, ltap_signal x);
-ltap_signal ltap_build_max_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t kernel,
-                                int64_t stride, int64_t padding);
+typedef struct ltap_pool {
+    int64_t kernel, stride, padding;
+    bool average; /* padding counts; else the largest */
+    bool ceil;    /* a last window may hang over the end */
+} ltap_pool;
+ltap_signal ltap_build_pool(ltap_builder *b, const char *name, ltap_signal x, ltap_pool pool);
 ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_signal x,
                                      int64_t size);
 
@@ -73,6 +78,9 @@ ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_sig
 ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y); /* channels: y's */
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
+ltap_signal ltap_build_pool_here(ltap_builder *b, ltap_signal x, ltap_pool pool);
+ltap_signal ltap_build_global_pool_here(ltap_builder *b, ltap_signal x); /* to 1x1 */
+ltap_signal ltap_build_mean_here(ltap_builder *b, ltap_signal x);        /* to rank 2 */
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x);
 #define LTAP_BUILD_MAX_PARTS 64
 /* Along the channels. */
@@ -98,6 +106,8 @@ int ltap_torch_count(const ltap_torch_checkpoint *checkpoint, const char *prefix
 /* Gives tensors whose names hold a part of old times today's, as PyTorch does when it loads them.
  */
 void ltap_torch_rename(ltap_builder *b, const char *part, const char *todays);
+/* Leaves tensors alone that are for training only. */
+void ltap_torch_skip(const ltap_torch_checkpoint *checkpoint, const char *prefix);
 int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis); /* 0: not there */
 void ltap_build_refuse(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);
 void ltap_build_summary(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);

@@ -206,11 +206,7 @@ static void build(ltap_builder *b)
         ltap_build_input(b, "x", ltap_torch_dim(ltap_torch_findf(c, "features.0.0.weight"), 1));
     x = build_features(b, &f, f.variant->epsilon, x);
     x = ltap_build_adaptive_pool(b, "avgpool", x, 1);
-    x = ltap_build_flatten(b, x);
-    ltap_build_enter(b, LTAP_SEQUENTIAL, "classifier");
-    x = ltap_build_dropout(b, "0", x);
-    x = ltap_build_linear(b, "1", x);
-    ltap_build_leave(b);
+    x = ltap_build_classifier(b, ltap_build_flatten(b, x));
     ltap_build_output(b, "output", x, 2);
 }
 

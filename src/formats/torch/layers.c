@@ -66,7 +66,8 @@ static bool fits_conv(const ltap_torch_tensor *weight, int64_t channels, ltap_co
     if (dims[0] < 1 || dims[1] < 1 || channels % dims[1] != 0 ||
         dims[0] % (channels / dims[1]) != 0)
         return false;
-    if (conv.kernel != 0 && (dims[2] != conv.kernel || dims[3] != conv.kernel))
+    int64_t width = conv.kernel_width != 0 ? conv.kernel_width : conv.kernel;
+    if (conv.kernel != 0 && (dims[2] != conv.kernel || dims[3] != width))
         return false;
     if (conv.kernel == 0 && conv.padding == LTAP_SAME && (dims[2] != dims[3] || dims[2] % 2 == 0))
         return false;
@@ -142,45 +143,11 @@ ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x)
     return (ltap_signal){y, ltap_torch_dim(weight, 0)};
 }
 
-ltap_signal ltap_build_max_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t kernel,
-                                int64_t stride, int64_t padding)
-{
-    ltap_attr attrs[3];
-    ltap_build_enter(b, CLASS("pooling", "MaxPool2d"), name);
-    ltap_build_ints(b, &attrs[0], "kernel_shape", 2, (int64_t[]){kernel, kernel});
-    ltap_build_ints(b, &attrs[1], "strides", 2, (int64_t[]){stride, stride});
-    ltap_build_ints(b, &attrs[2], "pads", 4, (int64_t[]){padding, padding, padding, padding});
-    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "MaxPool",
-                                                .inputs = (uint32_t[]){x.value},
-                                                .n_inputs = 1,
-                                                .attrs = ltap_build_attrs(b, attrs, 3),
-                                                .n_attrs = 3});
-    ltap_build_leave(b);
-    return (ltap_signal){y, x.channels};
-}
-
-ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_signal x, int64_t size)
-{
-    ltap_attr attr;
-    if (size == 1)
-        return module(b, CLASS("pooling", "AdaptiveAvgPool2d"), name, "GlobalAveragePool", x);
-    ltap_build_enter(b, CLASS("pooling", "AdaptiveAvgPool2d"), name);
-    ltap_build_ints(b, &attr, "output_size", 2, (int64_t[]){size, size});
-    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "AdaptiveAveragePool",
-                                                .domain = "layertap",
-                                                .inputs = (uint32_t[]){x.value},
-                                                .n_inputs = 1,
-                                                .attrs = ltap_build_attrs(b, &attr, 1),
-                                                .n_attrs = 1});
-    ltap_build_leave(b);
-    return (ltap_signal){y, x.channels};
-}
-
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y)
 {
     if (x.channels != y.channels)
-        ltap_build_refuse(b, "%lld and %lld channels are to be added", (long long)x.channels,
-                          (long long)y.channels);
+        ltap_build_refuse(b, "'%s' would add %lld and %lld channels", ltap_build_path(b),
+                          (long long)x.channels, (long long)y.channels);
     uint32_t sum = ltap_build_node(
         b, (ltap_node){.op_type = "Add", .inputs = (uint32_t[]){x.value, y.value}, .n_inputs = 2});
     return (ltap_signal){sum, x.channels};

@@ -126,7 +126,7 @@ ltap_signal ltap_resnet_body(ltap_builder *b, const char *prefix, bool dilated, 
     x = ltap_build_conv(b, "conv1", x, (ltap_conv){.stride = 2, .padding = 3});
     x = ltap_build_batch_norm(b, "bn1", x, 1e-5);
     x = ltap_build_relu(b, "relu", x);
-    x = ltap_build_max_pool(b, "maxpool", x, 3, 2, 1);
+    x = ltap_build_pool(b, "maxpool", x, (ltap_pool){.kernel = 3, .stride = 2, .padding = 1});
     for (int i = 0; i < 4; i++) {
         x = stage(b, &v, i + 1, x, dilated ? wide[i] : plain[i]);
         if (i == 2)

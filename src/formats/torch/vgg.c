@@ -3,13 +3,10 @@
  * by its length whether there is a pool.
  */
 #include "formats/torch/architecture.h"
-
-#include <stdio.h>
-
-#define SEQUENTIAL "torch.nn.modules.container.Sequential"
+#include "formats/torch/blocks.h"
 
 typedef struct features {
-    int kernel_stride, kernel; /* of the pools */
+    ltap_pool pool;
     int64_t first_stride, first_padding;
     bool norms;
     int pooled_to; /* side of what the classifier gets */
@@ -37,17 +34,10 @@ static int count_convs(const ltap_torch_checkpoint *c)
     return count;
 }
 
-static const char *number(char text[16], int n)
-{
-    snprintf(text, 16, "%d", n);
-    return text;
-}
-
 static ltap_signal build_features(ltap_builder *b, const features *f, ltap_signal x)
 {
-    char name[16];
     int next;
-    ltap_build_enter(b, SEQUENTIAL, "features");
+    ltap_build_enter(b, LTAP_SEQUENTIAL, "features");
     for (int at = 0; at >= 0; at = next) {
         int64_t side = ltap_torch_dim(conv_at(b->checkpoint, at), 2);
         ltap_conv conv = {.padding = side / 2, .groups = 1, .bias = true};
@@ -55,12 +45,15 @@ static ltap_signal build_features(ltap_builder *b, const features *f, ltap_signa
             conv =
                 (ltap_conv){.stride = f->first_stride, .padding = f->first_padding, .bias = true};
         next = next_conv(b->checkpoint, at);
-        x = ltap_build_conv(b, number(name, at++), x, conv);
+        x = ltap_build_conv(b, LTAP_NEXT, x, conv);
         if (f->norms)
-            x = ltap_build_batch_norm(b, number(name, at++), x, 1e-5);
-        x = ltap_build_relu(b, number(name, at++), x);
-        if (next < 0 || next == at + 1)
-            x = ltap_build_max_pool(b, number(name, at++), x, f->kernel, f->kernel_stride, 0);
+            x = ltap_build_batch_norm(b, LTAP_NEXT, x, 1e-5);
+        x = ltap_build_relu(b, LTAP_NEXT, x);
+        at += f->norms ? 3 : 2;
+        if (next < 0 || next == at + 1) {
+            x = ltap_build_pool(b, LTAP_NEXT, x, f->pool);
+            at++;
+        }
         if (next >= 0 && next != at)
             ltap_build_refuse(b, "'features.%d' is not where a convolution stands", next);
     }
@@ -99,19 +92,19 @@ static void build_vgg(ltap_builder *b)
     bool norms = ltap_torch_findf(c, "features.1.running_mean") != NULL;
     bool known = convs == 8 || convs == 10 || convs == 13 || convs == 16;
     features f = {
-        .kernel = 2, .kernel_stride = 2, .first_padding = 1, .norms = norms, .pooled_to = 7};
+        .pool = {.kernel = 2, .stride = 2}, .first_padding = 1, .norms = norms, .pooled_to = 7};
     ltap_build_summary(b, "%s%d%s by %d convolutions%s, %lld classes",
                        known ? "vgg" : "a VGG of depth ", convs + 3, norms ? "_bn" : "", convs,
                        norms ? " with BatchNorm" : "", (long long)classes(c));
     ltap_signal x = flatten(b, &f, build_features(b, &f, input(b)));
-    ltap_build_enter(b, SEQUENTIAL, "classifier");
-    x = ltap_build_linear(b, "0", x);
-    x = ltap_build_relu(b, "1", x);
-    x = ltap_build_dropout(b, "2", x);
-    x = ltap_build_linear(b, "3", x);
-    x = ltap_build_relu(b, "4", x);
-    x = ltap_build_dropout(b, "5", x);
-    x = ltap_build_linear(b, "6", x);
+    ltap_build_enter(b, LTAP_SEQUENTIAL, "classifier");
+    x = ltap_build_linear(b, LTAP_NEXT, x);
+    x = ltap_build_relu(b, LTAP_NEXT, x);
+    x = ltap_build_dropout(b, LTAP_NEXT, x);
+    x = ltap_build_linear(b, LTAP_NEXT, x);
+    x = ltap_build_relu(b, LTAP_NEXT, x);
+    x = ltap_build_dropout(b, LTAP_NEXT, x);
+    x = ltap_build_linear(b, LTAP_NEXT, x);
     ltap_build_leave(b);
     ltap_build_output(b, "output", x, 2);
 }
@@ -125,18 +118,18 @@ static bool fits_alexnet(const ltap_torch_checkpoint *c)
 static void build_alexnet(ltap_builder *b)
 {
     features f = {
-        .kernel = 3, .kernel_stride = 2, .first_stride = 4, .first_padding = 2, .pooled_to = 6};
+        .pool = {.kernel = 3, .stride = 2}, .first_stride = 4, .first_padding = 2, .pooled_to = 6};
     ltap_build_summary(b, "alexnet by %d convolutions, the first 11x11, %lld classes",
                        count_convs(b->checkpoint), (long long)classes(b->checkpoint));
     ltap_signal x = flatten(b, &f, build_features(b, &f, input(b)));
-    ltap_build_enter(b, SEQUENTIAL, "classifier");
-    x = ltap_build_dropout(b, "0", x);
-    x = ltap_build_linear(b, "1", x);
-    x = ltap_build_relu(b, "2", x);
-    x = ltap_build_dropout(b, "3", x);
-    x = ltap_build_linear(b, "4", x);
-    x = ltap_build_relu(b, "5", x);
-    x = ltap_build_linear(b, "6", x);
+    ltap_build_enter(b, LTAP_SEQUENTIAL, "classifier");
+    x = ltap_build_dropout(b, LTAP_NEXT, x);
+    x = ltap_build_linear(b, LTAP_NEXT, x);
+    x = ltap_build_relu(b, LTAP_NEXT, x);
+    x = ltap_build_dropout(b, LTAP_NEXT, x);
+    x = ltap_build_linear(b, LTAP_NEXT, x);
+    x = ltap_build_relu(b, LTAP_NEXT, x);
+    x = ltap_build_linear(b, LTAP_NEXT, x);
     ltap_build_leave(b);
     ltap_build_output(b, "output", x, 2);
 }
