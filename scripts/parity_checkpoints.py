@@ -1,17 +1,19 @@
 """Every module of torchvision's networks as layertap builds them from a checkpoint, against PyTorch.
 
-    PYTHON scripts/parity_checkpoints.py BUILD_FOLDER [NAME...]
+    PYTHON scripts/parity_checkpoints.py BUILD_FOLDER [NAME[+OPTION=VALUE]...]
 
 Random weights with statistics of BatchNorm that matter, in every layout; an odd size and a batch of 2.
 Each output of each call of each module is compared, in fast mode and in exact mode; none may be missing.
 Developers only.
 """
+import ast
 import collections
 import json
 import os
 import struct
 import sys
 import tempfile
+import warnings
 
 import numpy as np
 import torch
@@ -28,15 +30,31 @@ NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext5
     n for n in torchvision.models.list_models(torchvision.models) if n.split("_")[0] in FAMILIES)
 SEGMENTATION = ("deeplabv3_resnet50", "deeplabv3_resnet101", "fcn_resnet50", "fcn_resnet101",
                 "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
+# Options of torchvision's functions; channels: of the input.
+VARIANTS = ("googlenet+aux_logits=False", "inception_v3+aux_logits=False", "inception_v3+channels=1",
+            "mobilenet_v2+width_mult=0.35", "mobilenet_v2+width_mult=1.4", "mobilenet_v2+channels=1",
+            "mobilenet_v3_large+width_mult=0.75", "mobilenet_v3_small+reduced_tail=True",
+            "densenet121+channels=1", "densenet121+bn_size=2", "shufflenet_v2_x0_5+channels=4",
+            "mnasnet0_5+channels=1", "squeezenet1_1+channels=1")
+SIZES = {"vgg": (96, 113), "alexnet": (96, 113), "inception": (107, 139)}
 
 
-def make(name):
+def widen_input(model, channels):
+    first = next(m for m in model.modules() if isinstance(m, torch.nn.Conv2d))
+    first.in_channels = channels
+    first.weight = torch.nn.Parameter(torch.randn(first.out_channels, channels, *first.kernel_size) / 10)
+
+
+def make(name, options):
     torch.manual_seed(1)
+    channels = options.pop("channels", 3)
     if name in SEGMENTATION:
         model = getattr(torchvision.models.segmentation, name)(
             weights=None, weights_backbone=None, num_classes=5, **({} if "lraspp" in name else {"aux_loss": True}))
     else:
-        model = getattr(torchvision.models, name)(weights=None, num_classes=7)
+        model = getattr(torchvision.models, name)(weights=None, num_classes=7, **options)
+    if channels != 3:
+        widen_input(model, channels)
     for key, tensor in model.state_dict().items():
         if key.endswith("running_mean"):
             tensor.normal_(0, 0.2)
@@ -79,10 +97,13 @@ def truth(model, x):
 
 
 def check(name, tool, folder):
-    model = make(name)
-    size = (65, 97) if name in SEGMENTATION or "vgg" not in name and name != "alexnet" else (96, 113)
+    name, *options = name.split("+")
+    options = {key: ast.literal_eval(value) for key, value in (o.split("=") for o in options)}
+    channels = options.get("channels", 3)
+    model = make(name, options)
+    size = next((size for start, size in SIZES.items() if name.startswith(start)), (65, 97))
     size = (model.image_size,) * 2 if hasattr(model, "image_size") else size
-    x = torch.randn(2, 3, *size)
+    x = torch.randn(2, channels, *size)
     np.save(os.path.join(folder, "x.npy"), x.numpy())
     path = os.path.join(folder, name + ".pth")
     state = {"epoch": 3, "model": {"module." + k: v for k, v in model.state_dict().items()}}
@@ -110,12 +131,13 @@ def check(name, tool, folder):
 
 def main():
     failed = 0
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of weights that begin otherwise one day
     with tempfile.TemporaryDirectory() as folder:
         tool = Tool(sys.argv[1], folder)
-        for name in sys.argv[2:] or NAMES + SEGMENTATION:
+        for name in sys.argv[2:] or NAMES + SEGMENTATION + VARIANTS:
             line = check(name, tool, folder)
             failed += "outputs" not in line
-            print("%-22s %s" % (name, line), flush=True)
+            print("%-34s %s" % (name, line), flush=True)
             for left in os.listdir(folder):
                 os.remove(os.path.join(folder, left))
     return failed > 0
