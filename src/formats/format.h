@@ -14,6 +14,7 @@ typedef struct ltap_source {
     const char *path;         /* of the model file; NULL for memory */
     const char *external_dir; /* NULL or the one other folder that may be read */
     bool private_copy;
+    const char *arch; /* what the user calls the network; NULL: as it is recognised */
     ltap_memory *memory;
     ltap_vector files; /* ltap_file */
 } ltap_source;

@@ -12,6 +12,8 @@ import zipfile
 
 import numpy as np
 import torch
+from torch import nn
+from torchvision import models as tv
 from torchvision.models.resnet import Bottleneck, ResNet
 from torchvision.models.segmentation import deeplabv3, fcn
 from torchvision.models._utils import IntermediateLayerGetter
@@ -19,6 +21,7 @@ from torchvision.models._utils import IntermediateLayerGetter
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "data")
 ATTACKS = os.path.join(HERE, "attacks")
+CLASSES = 997  # which become 3
 
 
 def small():
@@ -90,6 +93,77 @@ def segmentation(module, features, name):
     return model.state_dict()
 
 
+def narrowed(model, divisor, x):
+    """The same network of few channels: each layer is made anew for what it reads when it first runs."""
+    def part(size):
+        return 3 if size == CLASSES else max(1, round(size / divisor))
+
+    def renew(layer, inputs):
+        inside = inputs[0].shape[1]
+        if isinstance(layer, nn.Conv2d):
+            alone = layer.groups > 1
+            layer.groups = inside if alone else 1
+            layer.in_channels, layer.out_channels = inside, inside if alone else part(layer.out_channels)
+            shape = (layer.out_channels, inside // layer.groups, *layer.kernel_size)
+            layer.weight = nn.Parameter(torch.randn(shape) * (2 / torch.tensor(shape[1:]).prod()) ** 0.5)
+            if layer.bias is not None:
+                layer.bias = nn.Parameter(torch.randn(layer.out_channels) / 5)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.weight, layer.bias = nn.Parameter(torch.rand(inside) + 0.5), nn.Parameter(torch.randn(inside) / 5)
+            layer.running_mean, layer.running_var = torch.randn(inside) / 5, torch.rand(inside) * 1.5 + 0.5
+        else:
+            layer.weight = nn.Parameter(torch.randn(part(layer.out_features), inside) / inside ** 0.5)
+            layer.bias = nn.Parameter(torch.randn(len(layer.weight)))
+
+    hooks = [m.register_forward_pre_hook(renew) for m in model.modules()
+             if isinstance(m, (nn.Conv2d, nn.BatchNorm2d, nn.Linear))]
+    with torch.no_grad():
+        model.eval()(x)
+        for hook in hooks:
+            hook.remove()
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half())
+    return model
+
+
+FAMILIES = {
+    "densenet": (lambda: tv.densenet.DenseNet(2, (1, 2, 1, 1), 4, 2, num_classes=CLASSES), 1, (33, 50), (
+        "features.denseblock2.denselayer2", "features.denseblock2", "features.transition3", "features.norm5")),
+    "squeezenet": (lambda: tv.squeezenet1_1(num_classes=CLASSES), 16, (33, 50), (
+        "features.4.expand3x3", "features.8", "features.12", "classifier.3")),
+    "googlenet": (lambda: tv.googlenet(num_classes=CLASSES, aux_logits=True, init_weights=False), 32, (33, 50), (
+        "maxpool2", "inception3a.branch4", "inception4e", "inception5b.branch3.1.bn")),
+    "inception": (lambda: tv.inception_v3(num_classes=CLASSES, init_weights=False), 72, (75, 82), (
+        "Mixed_5d.branch_pool.conv", "Mixed_6e.branch7x7dbl_5", "Mixed_7a", "Mixed_7c.branch3x3_2b")),
+    "mobilenet_v2": (lambda: tv.mobilenet_v2(num_classes=CLASSES), 20, (33, 50), (
+        "features.4", "features.8.conv.1", "features.17.conv.2", "features.18.2")),
+    "mobilenet_v3": (lambda: tv.mobilenet_v3_small(num_classes=CLASSES), 16, (33, 50), (
+        "features.4", "features.9.block.2", "features.9.block.2.scale_activation", "features.12", "classifier.1")),
+    "mnasnet": (lambda: tv.mnasnet0_5(num_classes=CLASSES), 16, (33, 50), (
+        "layers.9.2", "layers.10", "layers.13.0.layers.7", "layers.16")),
+    "shufflenet": (lambda: tv.shufflenet_v2_x0_5(num_classes=CLASSES), 8, (33, 50), (
+        "stage2.0", "stage2.3", "stage3.1.branch2.7", "stage4", "conv5")),
+}
+
+
+def family(name):
+    """One of torchvision's networks with few channels, and what hooks at its modules give for an odd picture."""
+    make, divisor, size, features = FAMILIES[name]
+    torch.manual_seed(7)
+    x = torch.randint(-4, 5, (1, 3, *size)) / 2  # packs well
+    model, arrays = narrowed(make(), divisor, x), {}
+    for path in features:
+        model.get_submodule(path).register_forward_hook(
+            lambda _, inputs, output, path=path: arrays.update({path: output.clone().numpy()}))
+    with torch.no_grad():
+        output = model(x)
+    arrays["output"] = output.numpy()
+    np.savez_compressed(os.path.join(DATA, name + ".npz"), x=x.numpy(), **arrays)
+    state = {k: v.half() for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+    return {k: torch.zeros(1) if k.lower().startswith("aux") else v for k, v in state.items()}
+
+
 def write(folder, name, data):
     with open(os.path.join(folder, name), "wb") as file:
         file.write(data)
@@ -140,6 +214,8 @@ def checkpoints():
         os.path.join(DATA, "deeplab.pth"))
     write(DATA, "fcn.safetensors", safetensors(segmentation(
         fcn, ("backbone.layer1.0.conv2", "backbone.layer4", "classifier.0"), "fcn")))
+    for name in FAMILIES:
+        write(DATA, name + ".safetensors", safetensors(family(name)))
     scripted = torch.jit.script(torch.nn.Linear(2, 2))
     torch.jit.save(scripted, os.path.join(DATA, "script.pt"))
 

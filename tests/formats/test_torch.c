@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "codec/bytes.h"
 #include "formats/format.h"
 
 #include <dirent.h>
@@ -18,11 +19,13 @@ typedef struct opened {
     ltap_graph *graph;
     ltap_error error;
     ltap_status status;
+    const char *arch; /* what the user calls it */
 } opened;
 
 static void load(opened *model, const uint8_t *data, size_t size)
 {
-    model->source = (ltap_source){.data = data, .size = size, .memory = model->memory};
+    model->source =
+        (ltap_source){.data = data, .size = size, .arch = model->arch, .memory = model->memory};
     model->graph = NULL;
     memset(&model->error, 0, sizeof model->error);
     ltap_vector_init(&model->source.files, model->memory, sizeof(ltap_file));
@@ -40,6 +43,7 @@ static void unload(opened *model)
 static void open_model(opened *model, const char *folder, const char *name)
 {
     char path[512];
+    model->arch = NULL;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     assert_int_equal(ltap_memory_new(NULL, 64u << 20, &model->memory, NULL), LTAP_OK);
     assert_int_equal(ltap_file_open(path, false, model->memory, &model->file, NULL), LTAP_OK);
@@ -115,6 +119,127 @@ static void what_is_not_known_is_refused(void **state)
     }
 }
 
+/* A name in a safetensors header: begins at it, or at the next one behind; NULL: no more. */
+static char *next_name(char *at, char **end)
+{
+    *end = strstr(at, "\": {\"dtype\"");
+    if (*end == NULL)
+        return NULL;
+    char *begin = *end;
+    while (begin[-1] != '"')
+        begin--;
+    return begin;
+}
+
+/* Whether one line names what is wrong. */
+static void expect_named(opened *model, const uint8_t *bytes, const char *name, const char *what)
+{
+    load(model, bytes, model->file.size);
+    if (model->status != LTAP_ERROR_UNSUPPORTED || strstr(model->error.message, name) == NULL)
+        fail_msg("%s, which %s: status %d, '%s'", name, what, (int)model->status,
+                 model->error.message);
+    assert_null(strchr(model->error.message, '\n'));
+    unload(model);
+}
+
+/* "[8, 4, 3, 3]" to "[4, 8, 3, 3]" and back; false: no such shape. */
+static bool swap_sizes(char *name_end)
+{
+    char *shape = strchr(name_end, '[') + 1, *comma = strchr(shape, ','),
+         *stop = strchr(shape, ']');
+    char text[64];
+    int first, second, used;
+    if (sscanf(shape, "%d, %d%n", &first, &second, &used) != 2 || first == second || comma > stop)
+        return false;
+    assert_int_equal(snprintf(text, sizeof text, "%d, %d", second, first), used);
+    memcpy(shape, text, (size_t)used);
+    return true;
+}
+
+/* Changes the header in place, by texts of the same size. first: the convolution whose shape tells
+ * the input's channels. */
+static int change_each(opened *model, uint8_t *bytes, const char *first)
+{
+    char *end = NULL, *name, text[128];
+    int count = 0;
+    for (char *at = (char *)bytes + 8; (name = next_name(at, &end)) != NULL; at = end + 1) {
+        snprintf(text, sizeof text, "%.*s", (int)(end - name), name);
+        if (strncmp(text, "aux", 3) == 0 || strncmp(text, "Aux", 3) == 0)
+            continue;
+        end[-1] = 'X';
+        expect_named(model, bytes, text, "is called otherwise");
+        end[-1] = text[strlen(text) - 1];
+        if (strcmp(text, first) != 0 && swap_sizes(end)) {
+            expect_named(model, bytes, text, "has another shape");
+            swap_sizes(end);
+        }
+        count++;
+    }
+    return count;
+}
+
+static void each_tensor_matters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *first;
+    } rows[] = {
+        {"densenet.safetensors", "features.conv0.weight"},
+        {"googlenet.safetensors", "conv1.conv.weight"},
+        {"inception.safetensors", "Conv2d_1a_3x3.conv.weight"},
+        {"mnasnet.safetensors", "layers.0.weight"},
+        {"mobilenet_v2.safetensors", "features.0.0.weight"},
+        {"mobilenet_v3.safetensors", "features.0.0.weight"},
+        {"shufflenet.safetensors", "conv1.0.weight"},
+        {"squeezenet.safetensors", "features.0.weight"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        opened model;
+        void *block;
+        open_model(&model, DATA_DIR, rows[i].file);
+        if (model.status != LTAP_OK)
+            fail_msg("%s: %s", rows[i].file, model.error.message);
+        unload(&model);
+        size_t size = model.file.size;
+        assert_int_equal(ltap_memory_take(model.memory, size + 1, "a copy", &block, NULL), LTAP_OK);
+        memcpy(block, model.file.data, size);
+        ((char *)block)[8 + ltap_load_u64(block)] = '\0'; /* the header as a text */
+        assert_true(change_each(&model, block, rows[i].first) > 20);
+        ltap_memory_release(model.memory, block);
+        model.graph = NULL;
+        close_model(&model);
+    }
+}
+
+static void the_user_says_whether_the_input_is_transformed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *arch;
+        bool transformed;
+    } rows[] = {
+        {"inception.safetensors", NULL, false},
+        {"inception.safetensors", "inception_v3+transform_input", true},
+        {"inception.safetensors", "googlenet+transform_input", false},
+        {"googlenet.safetensors", "googlenet+transform_input", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        opened model;
+        open_model(&model, DATA_DIR, rows[i].file);
+        unload(&model);
+        model.arch = rows[i].arch;
+        load(&model, model.file.data, model.file.size);
+        assert_int_equal(model.status, LTAP_OK);
+        const char *first = ltap_graph_node(model.graph, 0)->op_type;
+        assert_string_equal(first, rows[i].transformed ? "Slice" : "Cast");
+        const char *preprocess = model.graph->properties[0].value;
+        assert_true((strstr(preprocess, "0.485") != NULL) == rows[i].transformed);
+        assert_true((strstr(model.graph->version, " with transform_input") != NULL) ==
+                    rows[i].transformed);
+        close_model(&model);
+    }
+}
+
 static void attacks_give_one_line(void **state)
 {
     (void)state;
@@ -168,6 +293,8 @@ int main(void)
         cmocka_unit_test(all_layouts_hold_the_same_weights),
         cmocka_unit_test(weights_lie_in_the_file),
         cmocka_unit_test(what_is_not_known_is_refused),
+        cmocka_unit_test(each_tensor_matters),
+        cmocka_unit_test(the_user_says_whether_the_input_is_transformed),
         cmocka_unit_test(attacks_give_one_line),
         cmocka_unit_test(changed_bytes_never_hurt),
     };

@@ -77,6 +77,8 @@ ltap_signal ltap_build_adaptive_pool(ltap_builder *b, const char *name, ltap_sig
 /* Operations of the module itself. */
 ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y); /* channels: y's */
 ltap_signal ltap_build_add(ltap_builder *b, ltap_signal x, ltap_signal y);
+/* count channels, from the one of that number on. */
+ltap_signal ltap_build_channels(ltap_builder *b, ltap_signal x, int64_t first, int64_t count);
 ltap_signal ltap_build_relu_here(ltap_builder *b, ltap_signal x);
 ltap_signal ltap_build_pool_here(ltap_builder *b, ltap_signal x, ltap_pool pool);
 ltap_signal ltap_build_global_pool_here(ltap_builder *b, ltap_signal x); /* to 1x1 */

@@ -9,10 +9,15 @@
  */
 #include "formats/torch/architecture.h"
 #include "formats/torch/blocks.h"
+#include "formats/torch/build.h"
 
-#define GOOGLENET "torchvision.models.googlenet."
-#define INCEPTION "torchvision.models.inception."
-#define HALVES    "\"mean\":0.5,\"std\":0.5,\"scale\":255"
+#include <string.h>
+
+#define GOOGLENET      "torchvision.models.googlenet."
+#define INCEPTION      "torchvision.models.inception."
+#define GOOGLENET_ARCH "googlenet+transform_input"
+#define INCEPTION_ARCH "inception_v3+transform_input"
+#define HALVES         "\"mean\":0.5,\"std\":0.5,\"scale\":255"
 
 static const ltap_pool halve = {.kernel = 3, .stride = 2};
 static const ltap_pool around = {.kernel = 3, .stride = 1, .padding = 1, .average = true};
@@ -81,16 +86,43 @@ static void classify(ltap_builder *b, ltap_signal x, bool flatten_first)
     ltap_build_output(b, "output", ltap_build_linear(b, "fc", x), 2);
 }
 
-/* The input as the first convolution gets it. */
-static ltap_signal input(ltap_builder *b, const char *weight)
-{
-    return ltap_build_input(b, "x",
-                            ltap_torch_dim(ltap_torch_findf(b->checkpoint, "%s", weight), 1));
-}
-
 static long long classes(const ltap_builder *b)
 {
     return (long long)ltap_torch_dim(ltap_torch_findf(b->checkpoint, "fc.weight"), 0);
+}
+
+/* From ImageNet's mean and std to 0.5 and 0.5, channel by channel as PyTorch does it. */
+static ltap_signal transform(ltap_builder *b, ltap_signal x)
+{
+    static const double mean[] = {0.485, 0.456, 0.406}, std[] = {0.229, 0.224, 0.225};
+    ltap_signal parts[3];
+    for (int i = 0; i < 3; i++) {
+        ltap_signal part = ltap_build_channels(b, x, i, 1);
+        ltap_signal scale = {ltap_build_number(b, (float)(std[i] / 0.5)), 1};
+        ltap_signal shift = {ltap_build_number(b, (float)((mean[i] - 0.5) / 0.5)), 1};
+        parts[i] = ltap_build_add(b, ltap_build_multiply(b, part, scale), shift);
+    }
+    return ltap_build_concat(b, parts, 3);
+}
+
+/* What the first convolution gets. arch: what asks for a transformed one. */
+static ltap_signal input(ltap_builder *b, const char *weight, const char *arch)
+{
+    const char *asked = b->checkpoint->source->arch;
+    int64_t channels = ltap_torch_dim(ltap_torch_findf(b->checkpoint, "%s", weight), 1);
+    ltap_signal x = ltap_build_input(b, "x", channels);
+    bool transformed = asked != NULL && strcmp(asked, arch) == 0;
+    ltap_build_summary(b, "%.*s with%s transform_input, %lld classes", (int)strcspn(arch, "+"),
+                       arch, transformed ? "" : "out", classes(b));
+    if (!transformed)
+        return x;
+    if (channels != 3)
+        ltap_build_refuse(b, "'%s' has %lld channels; transform_input is for 3", weight,
+                          (long long)channels);
+    b->preprocess = strcmp(arch, INCEPTION_ARCH) == 0
+                        ? LTAP_PREPROCESS(342, 299, LTAP_IMAGENET_COLOURS)
+                        : LTAP_IMAGENET;
+    return transform(b, x);
 }
 
 static bool fits_googlenet(const ltap_torch_checkpoint *c)
@@ -106,10 +138,9 @@ static void build_googlenet(ltap_builder *b)
     static const char *const five[] = {"inception5a", "inception5b", NULL};
     const ltap_pool pool = {.kernel = 3, .stride = 2, .ceil = true};
     const ltap_pool small = {.kernel = 2, .stride = 2, .ceil = true};
-    ltap_build_summary(b, "googlenet by its inception blocks, %lld classes", classes(b));
     ltap_torch_skip(b->checkpoint, "aux1.");
     ltap_torch_skip(b->checkpoint, "aux2.");
-    ltap_signal x = input(b, "conv1.conv.weight");
+    ltap_signal x = input(b, "conv1.conv.weight", GOOGLENET_ARCH);
     x = google_conv(b, "conv1", x, 7, 2);
     x = ltap_build_pool(b, "maxpool1", x, pool);
     x = google_conv(b, "conv2", x, 1, 1);
@@ -232,9 +263,8 @@ static void build_inception(ltap_builder *b)
                   {"Mixed_6a", &block_b}, {"Mixed_6b", &block_c}, {"Mixed_6c", &block_c},
                   {"Mixed_6d", &block_c}, {"Mixed_6e", &block_c}, {"Mixed_7a", &block_d},
                   {"Mixed_7b", &block_e}, {"Mixed_7c", &block_e}};
-    ltap_build_summary(b, "inception_v3 by its blocks, %lld classes", classes(b));
     ltap_torch_skip(b->checkpoint, "AuxLogits.");
-    ltap_signal x = input(b, "Conv2d_1a_3x3.conv.weight");
+    ltap_signal x = input(b, "Conv2d_1a_3x3.conv.weight", INCEPTION_ARCH);
     x = stem_conv(b, "Conv2d_1a_3x3", x, (ltap_conv){.stride = 2, .kernel = 3});
     x = stem_conv(b, "Conv2d_2a_3x3", x, (ltap_conv){.kernel = 3});
     x = stem_conv(b, "Conv2d_2b_3x3", x, (ltap_conv){.padding = 1, .kernel = 3});

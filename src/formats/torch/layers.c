@@ -160,6 +160,14 @@ ltap_signal ltap_build_multiply(ltap_builder *b, ltap_signal x, ltap_signal y)
     return (ltap_signal){product, y.channels};
 }
 
+ltap_signal ltap_build_channels(ltap_builder *b, ltap_signal x, int64_t first, int64_t count)
+{
+    uint32_t inputs[] = {x.value, ltap_build_list(b, 1, (int64_t[]){first}),
+                         ltap_build_list(b, 1, (int64_t[]){first + count}),
+                         ltap_build_list(b, 1, (int64_t[]){1})};
+    return (ltap_signal){ltap_build_op(b, "Slice", 4, inputs), count};
+}
+
 ltap_signal ltap_build_flatten(ltap_builder *b, ltap_signal x)
 {
     return unary(b, "Flatten", x);

@@ -3,7 +3,9 @@
  * small network, told apart by their number of blocks.
  */
 #include "formats/torch/mobilenet_v3.h"
+
 #include "formats/torch/blocks.h"
+#include <stdio.h>
 
 #define EPSILON 0.001
 
@@ -110,8 +112,9 @@ ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, bool dil
 
 bool ltap_mobilenet_v3_fits(const ltap_torch_checkpoint *c, const char *prefix)
 {
-    return ltap_torch_findf(c, "%s0.0.weight", prefix) != NULL &&
-           ltap_torch_findf(c, "%s1.block.0.0.weight", prefix) != NULL;
+    char first[64];
+    snprintf(first, sizeof first, "%s1.block.0.0.", prefix);
+    return ltap_torch_any(c, first);
 }
 
 const char *ltap_mobilenet_v3_name(const ltap_torch_checkpoint *c, const char *prefix)

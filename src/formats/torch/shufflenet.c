@@ -38,16 +38,6 @@ static ltap_signal branch2(ltap_builder *b, ltap_signal x, int64_t stride)
     return x;
 }
 
-/* The first or the second half of the channels. */
-static ltap_signal half(ltap_builder *b, ltap_signal x, int which)
-{
-    int64_t count = x.channels / 2;
-    uint32_t inputs[] = {x.value, ltap_build_list(b, 1, (int64_t[]){which * count}),
-                         ltap_build_list(b, 1, (int64_t[]){(which + 1) * count}),
-                         ltap_build_list(b, 1, (int64_t[]){1})};
-    return (ltap_signal){ltap_build_op(b, "Slice", 4, inputs), count};
-}
-
 /* Channels of both halves in turn. */
 static ltap_signal shuffle(ltap_builder *b, ltap_signal x)
 {
@@ -66,8 +56,10 @@ static ltap_signal shuffle(ltap_builder *b, ltap_signal x)
 static ltap_signal block(ltap_builder *b, ltap_signal x, int64_t stride)
 {
     ltap_build_enter(b, "torchvision.models.shufflenetv2.InvertedResidual", LTAP_NEXT);
-    ltap_signal first = stride == 1 ? half(b, x, 0) : branch1(b, x, stride);
-    ltap_signal second = branch2(b, stride == 1 ? half(b, x, 1) : x, stride);
+    int64_t half = x.channels / 2;
+    ltap_signal first = stride == 1 ? ltap_build_channels(b, x, 0, half) : branch1(b, x, stride);
+    ltap_signal second =
+        branch2(b, stride == 1 ? ltap_build_channels(b, x, half, half) : x, stride);
     x = shuffle(b, ltap_build_concat(b, (ltap_signal[]){first, second}, 2));
     ltap_build_leave(b);
     return x;
