@@ -21,13 +21,12 @@ import torchvision
 
 from parity_tool import TOLERANCE, Tool, difference, tensors_of
 
-FAMILIES = ("efficientnet", "regnet", "convnext", "vit", "swin", "mobilenet", "mnasnet0", "mnasnet1",
-            "shufflenet",
-            "squeezenet1", "densenet121", "densenet161", "densenet169", "densenet201", "googlenet", "inception")
+FAMILIES = ("efficientnet", "regnet", "convnext", "vit", "swin", "mobilenet", "mnasnet", "shufflenet", "squeezenet",
+            "densenet", "googlenet", "inception")
 NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
          "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "vgg11", "vgg13",
          "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "alexnet") + tuple(
-    n for n in torchvision.models.list_models(torchvision.models) if n.split("_")[0] in FAMILIES)
+    n for n in torchvision.models.list_models(torchvision.models) if n.startswith(FAMILIES))
 SEGMENTATION = ("deeplabv3_resnet50", "deeplabv3_resnet101", "fcn_resnet50", "fcn_resnet101",
                 "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
 # Options of torchvision's functions; channels: of the input.
