@@ -5,7 +5,7 @@
 #include <string.h>
 
 static float pixels[3 * 64 * 64];
-static ltap_input inputs[2] = {{"image", {LTAP_FLOAT32, 4, {1, 3, 64, 64}, pixels}}};
+static ltap_input inputs[2] = {{NULL, {LTAP_FLOAT32, 4, {1, 3, 64, 64}, pixels}}};
 
 static ltap_hook_answer keep(void *user, ltap_hook_call *call)
 {

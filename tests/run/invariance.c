@@ -3,10 +3,10 @@
  *
  * usage: invariance [--requests N] [--seed S] [--side N] MODEL...
  * Layers are the model's listed ones, every value that a node makes, inputs, and some weights; some
- * reduced, kept or streamed; with hooks that look at others, whose bits are compared as well. Free
- * sizes: the first is the batch, 1 to 3; others N. One or two threads, fast or exact. Prints each
- * difference with the seed that repeats it, and a line a model; ends with 1 where something
- * differs.
+ * reduced, kept or streamed; with hooks that look at others, whose bits are compared as well, and
+ * into bodies. Free sizes: the first is the batch, 1 to 3; others N. One or two threads, fast or
+ * exact. Prints each difference with the seed that repeats it, and a line a model; ends with 1
+ * where something differs.
  */
 #include <layertap/layertap.h>
 
@@ -157,9 +157,20 @@ static ltap_hook_answer look(void *user, ltap_hook_call *call)
     return LTAP_HOOK_CONTINUE;
 }
 
-/* A layer that the request does not need has no hook. */
+static ltap_hook_answer look_inside(void *user, ltap_hook_call *call)
+{
+    *(uint64_t *)user ^= digest_of(&call->tensors[0]).hash;
+    return LTAP_HOOK_CONTINUE;
+}
+
+/* A layer that the request does not need has no hook; nor has what no body holds. */
 static void watch(const network *net, ltap_run *run, asked *request)
 {
+    static uint64_t seen;
+    const ltap_hook inside = {.layer = "*.body.**", .callback = look_inside, .user = &seen};
+    ltap_error ignored;
+    if (request->n_watchers > 1 && ltap_hook_add(run, &inside, NULL, &ignored) != LTAP_OK)
+        seen = 0;
     for (size_t i = 0; i < request->n_watchers; i++) {
         watcher *self = &request->watchers[i];
         const ltap_hook hook = {.layer = net->names[self->name], .callback = look, .user = self};
