@@ -157,7 +157,7 @@ static void compare_alone(const ltap_model *of, const ltap_getter_layer *layer,
     ltap_run *run;
     ltap_error error;
     must(ltap_run_new(getter, &run, &error), &error);
-    must(ltap_run_forward(run, in, 1, &features, &error), &error);
+    must(ltap_run_forward(run, in, ltap_getter_inputs_count(getter), &features, &error), &error);
     if (!same_tensor(&seen->tensor, &ltap_features_at(features, 0)->tensor))
         fail_msg("'%s' has other bits than alone (way %d)", layer->layer, way);
     ltap_features_free(features);
