@@ -31,7 +31,7 @@ const ltap_aten_row *ltap_aten_find(const char *target);
 /* Tables of the families, up to a row without name. */
 extern const ltap_aten_row ltap_aten_layers[], ltap_aten_math[], ltap_aten_reduce[],
     ltap_aten_views[], ltap_aten_move[], ltap_aten_index[], ltap_aten_make[], ltap_aten_sizes[],
-    ltap_aten_windows[], ltap_aten_activations[];
+    ltap_aten_windows[], ltap_aten_activations[], ltap_aten_recurrent[];
 /* The row's operator on "self". */
 void ltap_aten_unary(ltap_program *p);
 
@@ -127,6 +127,8 @@ uint32_t ltap_emit_reshape_to(ltap_program *p, uint32_t value, const int64_t *di
 uint32_t ltap_emit_transpose(ltap_program *p, uint32_t value, const int64_t *perm, int rank);
 uint32_t ltap_emit_unsqueeze(ltap_program *p, uint32_t value, int64_t axis);
 uint32_t ltap_emit_squeeze(ltap_program *p, uint32_t value, int64_t axis);
+/* Each element of an axis `count` times in a row. */
+uint32_t ltap_emit_repeat(ltap_program *p, ltap_operand x, int axis, uint32_t count);
 uint32_t ltap_emit_concat(ltap_program *p, const uint32_t *values, size_t count, int64_t axis);
 /* x[begin:end:step] along an axis; begin, end: int64[1]. */
 uint32_t ltap_emit_slice(ltap_program *p, uint32_t x, uint32_t begin, uint32_t end, int64_t axis,

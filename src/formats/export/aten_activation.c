@@ -215,6 +215,8 @@ const ltap_aten_row ltap_aten_activations[] = {
     {.name = "gelu", .map = gelu},
     {.name = "leaky_relu", .map = leaky_relu},
     {.name = "rrelu", .map = rrelu},
+    {.name = "rrelu_with_noise", .map = rrelu},
+    {.name = "rrelu_with_noise_functional", .map = rrelu},
     {.name = "elu", .map = elu},
     {.name = "selu", .map = ltap_aten_unary, .op_type = "Selu"},
     {.name = "celu", .map = celu},

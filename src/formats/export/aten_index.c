@@ -35,6 +35,15 @@ static void gather(ltap_program *p)
     ltap_emit_result(p, 0, gather_with(p, "GatherElements", x.value, index.value, axis));
 }
 
+static void take_along(ltap_program *p)
+{
+    ltap_operand x = ltap_arg_tensor(p, "self"), indices = ltap_arg_tensor(p, "indices");
+    if (ltap_arg_find(p, "dim") == NULL || indices.rank != x.rank)
+        ltap_program_refuse(p, "without an axis");
+    int axis = ltap_arg_axis(p, "dim", 0, x.rank);
+    ltap_emit_result(p, 0, gather_with(p, "GatherElements", x.value, indices.value, axis));
+}
+
 static void scatter(ltap_program *p)
 {
     ltap_operand x = ltap_arg_tensor(p, "self"), index = ltap_arg_tensor(p, "index");
@@ -199,6 +208,7 @@ static void index_put(ltap_program *p)
 const ltap_aten_row ltap_aten_index[] = {
     {.name = "embedding", .map = embedding},
     {.name = "index_select", .map = index_select},
+    {.name = "take_along_dim", .map = take_along},
     {.name = "gather", .map = gather},
     {.name = "scatter.src", .map = scatter, .op_type = "set"},
     {.name = "scatter.value", .map = scatter, .op_type = "set"},

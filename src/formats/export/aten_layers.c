@@ -271,6 +271,8 @@ static void norm_by_table(ltap_program *p, const char *first, double epsilon)
         norm_by_batch(p, x, epsilon);
         return;
     }
+    if (channels < 0 && mean.rank == 1)
+        channels = mean.dims[0];
     uint32_t inputs[] = {x.value,
                          or_fill(p, ltap_arg_optional(p, "weight"), 1, channels, mean.dtype),
                          or_fill(p, ltap_arg_optional(p, "bias"), 0, channels, mean.dtype),

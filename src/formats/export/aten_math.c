@@ -87,11 +87,29 @@ static void erfc_(ltap_program *p)
     ltap_emit_result(p, 0, ltap_emit_two(p, "Sub", one, ltap_emit_one(p, "Erf", ltap_arg_self(p))));
 }
 
+static uint32_t truncated(ltap_program *p, uint32_t x)
+{
+    return ltap_emit_two(p, "Mul", ltap_emit_one(p, "Sign", x),
+                         ltap_emit_one(p, "Floor", ltap_emit_one(p, "Abs", x)));
+}
+
 static void trunc_(ltap_program *p)
 {
+    ltap_emit_result(p, 0, truncated(p, ltap_arg_self(p)));
+}
+
+static void frac(ltap_program *p)
+{
     uint32_t x = ltap_arg_self(p);
-    uint32_t size = ltap_emit_one(p, "Floor", ltap_emit_one(p, "Abs", x));
-    ltap_emit_result(p, 0, ltap_emit_two(p, "Mul", ltap_emit_one(p, "Sign", x), size));
+    ltap_emit_result(p, 0, ltap_emit_two(p, "Sub", x, truncated(p, x)));
+}
+
+static void is_finite(ltap_program *p)
+{
+    uint32_t x = ltap_arg_tensor(p, "self").value;
+    uint32_t odd =
+        ltap_emit_two(p, "Or", ltap_emit_one(p, "IsNaN", x), ltap_emit_one(p, "IsInf", x));
+    ltap_emit_result(p, 0, ltap_emit_one(p, "Not", odd));
 }
 
 /* --- Of two. ---------------------------------------------------------------------------------- */
@@ -149,8 +167,7 @@ static void quotient(ltap_program *p)
     }
     uint32_t y = ltap_emit_two(p, "Div", a, b);
     if (strcmp(mode, "trunc") == 0 && is_float(dtype))
-        y = ltap_emit_two(p, "Mul", ltap_emit_one(p, "Sign", y),
-                          ltap_emit_one(p, "Floor", ltap_emit_one(p, "Abs", y)));
+        y = truncated(p, y);
     ltap_emit_result(p, 0, y);
 }
 
@@ -320,6 +337,8 @@ const ltap_aten_row ltap_aten_math[] = {
     {.name = "trunc", .map = trunc_},
     {.name = "fix", .map = trunc_},
     {.name = "isnan", .map = question, .op_type = "IsNaN"},
+    {.name = "frac", .map = frac},
+    {.name = "isfinite", .map = is_finite},
     {.name = "isinf", .map = question, .op_type = "IsInf"},
     {.name = "dropout", .map = dropout, .flags = LTAP_ATEN_SAME},
     {.name = "dropout2d", .map = dropout, .flags = LTAP_ATEN_SAME},
@@ -369,6 +388,7 @@ const ltap_aten_row ltap_aten_math[] = {
     {.name = "bitwise_and", .map = logic, .op_type = "And"},
     {.name = "bitwise_or", .map = logic, .op_type = "Or"},
     {.name = "bitwise_xor", .map = logic, .op_type = "Xor"},
+    {.name = "__xor__", .map = logic, .op_type = "Xor"},
     {.name = "__and__", .map = logic, .op_type = "And"},
     {.name = "__or__", .map = logic, .op_type = "Or"},
     {.name = "bitwise_not", .map = invert},

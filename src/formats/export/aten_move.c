@@ -47,6 +47,56 @@ static void repeat(ltap_program *p)
     ltap_emit_result(p, 0, ltap_emit_two(p, "Tile", y, repeats));
 }
 
+static void repeat_interleave(ltap_program *p)
+{
+    ltap_operand x = ltap_arg_tensor(p, "self");
+    if (ltap_arg_find(p, "dim") == NULL)
+        ltap_program_refuse(p, "without an axis");
+    int axis = ltap_arg_axis(p, "dim", 0, x.rank);
+    ltap_emit_result(p, 0, ltap_emit_repeat(p, x, axis, ltap_arg_size(p, "repeats", 1)));
+}
+
+/* Tensor i along axis i, which "xy" turns for the first two. */
+static void meshgrid(ltap_program *p)
+{
+    const ltap_operand *tensors;
+    size_t n = ltap_arg_tensors(p, "tensors", &tensors);
+    uint32_t sizes[LTAP_MAX_RANK];
+    int64_t dims[LTAP_MAX_RANK];
+    bool turned = strcmp(ltap_arg_text(p, "indexing", "ij"), "xy") == 0 && n > 1;
+    if (n == 0 || n > LTAP_MAX_RANK || n != p->n_results)
+        ltap_program_refuse(p, "of %zu tensors", n);
+    for (size_t i = 0; i < n && ltap_program_goes_on(p); i++)
+        sizes[turned && i < 2 ? 1 - i : i] =
+            tensors[i].rank == 0 ? ltap_emit_int(p, 1) : ltap_emit_dim(p, tensors[i], 0);
+    uint32_t shape = ltap_program_goes_on(p) ? ltap_emit_concat(p, sizes, n, 0) : LTAP_NO_VALUE;
+    for (size_t i = 0; i < n && ltap_program_goes_on(p); i++) {
+        for (size_t k = 0; k < n; k++)
+            dims[k] = k == (turned && i < 2 ? 1 - i : i) ? -1 : 1;
+        uint32_t lying = ltap_emit_reshape_to(p, tensors[i].value, dims, n);
+        ltap_emit_result(p, i, ltap_emit_two(p, "Expand", lying, shape));
+    }
+}
+
+/* Side by side, or below one another where they are vectors. */
+static void stack_along(ltap_program *p)
+{
+    const ltap_operand *parts;
+    size_t n = ltap_arg_tensors(p, "tensors", &parts);
+    void *block = NULL;
+    bool below = p->row->op_type[0] == 'v';
+    ltap_program_take(p, ltap_arena_take(p->scratch, n + 1, sizeof(uint32_t), &block, p->error));
+    if (n == 0)
+        ltap_program_refuse(p, "of nothing");
+    if (!ltap_program_goes_on(p))
+        return;
+    uint32_t *values = block;
+    for (size_t i = 0; i < n; i++)
+        values[i] = below && parts[i].rank == 1 ? ltap_emit_unsqueeze(p, parts[i].value, 0)
+                                                : parts[i].value;
+    ltap_emit_result(p, 0, ltap_emit_concat(p, values, n, !below && parts[0].rank > 1));
+}
+
 /* The last `shift` elements come first. */
 static uint32_t roll_axis(ltap_program *p, uint32_t x, int64_t shift, int64_t size, int64_t axis)
 {
@@ -230,6 +280,10 @@ const ltap_aten_row ltap_aten_move[] = {
     {.name = "stack", .map = concatenate, .op_type = "stack"},
     {.name = "repeat", .map = repeat},
     {.name = "tile", .map = repeat},
+    {.name = "repeat_interleave.self_int", .map = repeat_interleave},
+    {.name = "meshgrid", .map = meshgrid},
+    {.name = "hstack", .map = stack_along, .op_type = "h"},
+    {.name = "vstack", .map = stack_along, .op_type = "v"},
     {.name = "roll", .map = roll},
     {.name = "flip", .map = flip},
     {.name = "pad", .map = pad},

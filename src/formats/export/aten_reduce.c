@@ -197,6 +197,8 @@ static void top_k(ltap_program *p)
                                .n_attrs = 3,
                                .n_outputs = 2},
               outputs);
+    if (strcmp(p->row->op_type, "sort indices") == 0)
+        outputs[0] = outputs[1];
     ltap_emit_result(p, 0, outputs[0]);
     ltap_emit_result(p, 1, outputs[1]);
 }
@@ -239,20 +241,34 @@ static uint32_t added_mask(ltap_program *p, ltap_operand mask, ltap_dtype dtype)
                            ltap_emit_number(p, -INFINITY, dtype));
 }
 
+/* Heads of keys and values that several heads of queries share, once for each. */
+static uint32_t for_each_query(ltap_program *p, ltap_operand q, ltap_operand x)
+{
+    int heads = q.rank - 3;
+    if (q.rank < 3 || x.rank != q.rank || x.dims[heads] < 1 || q.dims[heads] % x.dims[heads] != 0) {
+        ltap_program_refuse(p, "with groups of queries whose number is free");
+        return x.value;
+    }
+    int64_t times = q.dims[heads] / x.dims[heads];
+    return times == 1 ? x.value : ltap_emit_repeat(p, x, heads, ltap_emit_int(p, times));
+}
+
 /* softmax(scale * q @ k^T + mask) @ v */
 static void attention(ltap_program *p)
 {
     ltap_operand q = ltap_arg_tensor(p, "query"), k = ltap_arg_tensor(p, "key");
     ltap_operand v = ltap_arg_tensor(p, "value"), mask = ltap_arg_optional(p, "attn_mask");
     int64_t perm[LTAP_MAX_RANK];
-    if (ltap_arg_bool(p, "enable_gqa", false))
-        ltap_program_refuse(p, "with groups of queries");
     if (ltap_arg_float(p, "dropout_p", 0) != 0)
         ltap_program_refuse(p, "with dropout; call model.eval() before exporting");
     if (q.rank < 2 || k.rank != q.rank || q.dims[q.rank - 1] < 1)
         ltap_program_refuse(p, "of queries and keys whose shapes are not known");
     if (!ltap_program_goes_on(p))
         return;
+    if (ltap_arg_bool(p, "enable_gqa", false)) {
+        k.value = for_each_query(p, q, k);
+        v.value = for_each_query(p, q, v);
+    }
     for (int i = 0; i < k.rank; i++)
         perm[i] = i < k.rank - 2 ? i : 2 * k.rank - 3 - i;
     double scale = ltap_arg_float(p, "scale", 1 / sqrt((double)q.dims[q.rank - 1]));
@@ -289,6 +305,7 @@ const ltap_aten_row ltap_aten_reduce[] = {
     {.name = "min.dim", .map = extreme, .op_type = "ArgMin"},
     {.name = "topk", .map = top_k, .op_type = "topk"},
     {.name = "sort", .map = top_k, .op_type = "sort"},
+    {.name = "argsort", .map = top_k, .op_type = "sort indices"},
     {.name = "cumsum", .map = cumulate, .op_type = "CumSum"},
     {.name = "cumprod", .map = cumulate, .op_type = "CumProd"},
     {.name = "softmax", .map = softmax, .op_type = "Softmax"},

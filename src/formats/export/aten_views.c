@@ -429,34 +429,35 @@ static bool order_of(const int64_t *sizes, const int64_t *strides, int rank,
     return true;
 }
 
+/* The order in which a tensor lies in memory; false: not known, or with gaps. */
+static bool lies_in(const ltap_entry *entry, int64_t order[LTAP_MAX_RANK])
+{
+    int64_t sizes[LTAP_MAX_RANK], strides[LTAP_MAX_RANK];
+    return ltap_entry_hints(entry, "sizes", sizes) && ltap_entry_hints(entry, "strides", strides) &&
+           order_of(sizes, strides, entry->rank, order);
+}
+
 /* The input as it lies in memory, then read in the new order. */
 static void as_strided(ltap_program *p)
 {
-    int64_t its_sizes[LTAP_MAX_RANK], its_strides[LTAP_MAX_RANK], its_order[LTAP_MAX_RANK];
-    int64_t sizes[LTAP_MAX_RANK], strides[LTAP_MAX_RANK], order[LTAP_MAX_RANK];
-    int64_t lying[LTAP_MAX_RANK], perm[LTAP_MAX_RANK];
+    int64_t from[LTAP_MAX_RANK], to[LTAP_MAX_RANK], perm[LTAP_MAX_RANK];
     ltap_operand x = self(p);
-    uint32_t entry = p->result_entries[0];
+    const ltap_entry *made = ltap_arg_result(p, 0);
     const ltap_json *inputs = ltap_json_find(p->node, "inputs");
     const char *name = ltap_arg_name(ltap_json_find(inputs->first, "arg")->first);
-    const ltap_entry *from = ltap_program_at(p, ltap_entries_find(p, name ? name : ""));
-    size_t n = ltap_arg_ints(p, "size", sizes);
-    if (!ltap_program_goes_on(p) || entry == LTAP_NO_ENTRY || !is_fixed(x) ||
-        ltap_arg_ints(p, "stride", strides) != n || ltap_arg_int(p, "storage_offset", 0) != 0 ||
-        !ltap_entry_hints(from, "sizes", its_sizes) ||
-        !ltap_entry_hints(from, "strides", its_strides) ||
-        !order_of(its_sizes, its_strides, x.rank, its_order) ||
-        !order_of(sizes, strides, (int)n, order)) {
+    uint32_t its = name != NULL ? ltap_entries_find(p, name) : LTAP_NO_ENTRY;
+    if (!ltap_program_goes_on(p) || its == LTAP_NO_ENTRY ||
+        ltap_arg_int(p, "storage_offset", 0) != 0 || !lies_in(ltap_program_at(p, its), from) ||
+        !lies_in(made, to) || ltap_arg_count(p, "size") != (size_t)made->rank) {
         ltap_program_refuse(p, "with strides that leave gaps or overlap");
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        lying[i] = sizes[order[i]];
-        perm[order[i]] = (int64_t)i;
-    }
-    uint32_t y = x.rank > 1 ? ltap_emit_transpose(p, x.value, its_order, x.rank) : x.value;
-    y = ltap_emit_reshape_to(p, y, lying, n);
-    ltap_emit_result(p, 0, n > 1 ? ltap_emit_transpose(p, y, perm, (int)n) : y);
+    for (int i = 0; i < made->rank; i++)
+        perm[to[i]] = i;
+    uint32_t y = x.rank > 1 ? ltap_emit_transpose(p, x.value, from, x.rank) : x.value;
+    uint32_t order = ltap_emit_ints(p, to, (size_t)made->rank);
+    y = ltap_emit_reshape(p, y, ltap_emit_two(p, "Gather", ltap_arg_sizes(p, "size"), order));
+    ltap_emit_result(p, 0, made->rank > 1 ? ltap_emit_transpose(p, y, perm, made->rank) : y);
 }
 
 #define VIEW    .flags = LTAP_ATEN_VIEW

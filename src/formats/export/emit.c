@@ -264,6 +264,20 @@ uint32_t ltap_emit_concat(ltap_program *p, const uint32_t *values, size_t count,
         NULL);
 }
 
+uint32_t ltap_emit_repeat(ltap_program *p, ltap_operand x, int axis, uint32_t count)
+{
+    uint32_t repeats[LTAP_MAX_RANK + 1], sizes[LTAP_MAX_RANK];
+    if (x.rank >= LTAP_MAX_RANK)
+        ltap_program_refuse(p, "of a tensor with %d dimensions", x.rank);
+    for (int i = 0; i <= x.rank && i <= LTAP_MAX_RANK; i++)
+        repeats[i] = i == axis + 1 ? count : ltap_emit_int(p, 1);
+    for (int i = 0; i < x.rank; i++)
+        sizes[i] = i == axis ? ltap_emit_int(p, -1) : ltap_emit_dim(p, x, i);
+    uint32_t y = ltap_emit_unsqueeze(p, x.value, axis + 1);
+    y = ltap_emit_two(p, "Tile", y, ltap_emit_concat(p, repeats, (size_t)x.rank + 1, 0));
+    return ltap_emit_reshape(p, y, ltap_emit_concat(p, sizes, (size_t)x.rank, 0));
+}
+
 uint32_t ltap_emit_slice(ltap_program *p, uint32_t x, uint32_t begin, uint32_t end, int64_t axis,
                          int64_t step)
 {

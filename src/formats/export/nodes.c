@@ -31,11 +31,23 @@ static void for_names(ltap_program *p, const ltap_json *json, int depth,
         for_names(p, item, depth + 1, each);
 }
 
+/* Tensors and numbers; not graphs and objects, which have names of their own kind. */
+static bool holds_names(const ltap_json *arg)
+{
+    static const char *const kinds[] = {"as_tensor", "as_optional_tensor", "as_nested_tensor",
+                                        "as_sym_"};
+    const ltap_json *one = arg != NULL && arg->kind == LTAP_JSON_OBJECT ? arg->first : NULL;
+    for (size_t i = 0; one != NULL && i < sizeof kinds / sizeof *kinds; i++)
+        if (strncmp(one->key, kinds[i], strlen(kinds[i])) == 0)
+            return true;
+    return false;
+}
+
 static void for_inputs(ltap_program *p, void (*each)(ltap_program *p, const char *name))
 {
     const ltap_json *inputs = ltap_json_find(p->node, "inputs");
     for (const ltap_json *row = inputs ? inputs->first : NULL; row != NULL; row = row->next)
-        if (ltap_json_find(row, "arg") != NULL)
+        if (holds_names(ltap_json_find(row, "arg")))
             for_names(p, ltap_json_find(row, "arg"), 0, each);
 }
 
@@ -265,6 +277,8 @@ static ltap_status read_node(ltap_program *p, const ltap_json *node, ltap_error 
     for_inputs(p, bring_up_to_date);
     LTAP_TRY(p->status);
     LTAP_TRY(add_staged(p, "", error)); /* views that were computed again */
+    if (p->refusal == NULL && ltap_program_is_part(node, target))
+        return ltap_program_part(p, node, error);
     LTAP_TRY(make(p, target, p->refusal, error));
     settle_results(p, first_argument(p), overwrites(target));
     LTAP_TRY(p->status);

@@ -56,6 +56,7 @@ typedef struct ltap_program {
     uint32_t *result_entries, *results; /* values; LTAP_NO_VALUE: not made */
     uint32_t *wanted;                   /* values that results become; NULL: none in particular */
     size_t n_results;
+    int depth; /* of parts in parts */
     const char
         *refusal; /* NULL, or why this application is not one that is known: "" or a reason */
     ltap_status status;
@@ -102,6 +103,12 @@ ltap_status ltap_scopes_text(ltap_program *p, const ltap_json *node, const char 
 /* Sets result_entries and empty results for an operation. */
 ltap_status ltap_program_results(ltap_program *p, const ltap_json *node, ltap_error *error);
 ltap_status ltap_program_nodes(ltap_program *p, const ltap_json *nodes, ltap_error *error);
+
+/* --- inline.c: a part of the program that is a graph of its own. -------------------------------
+ */
+bool ltap_program_is_part(const ltap_json *node, const char *target);
+/* After ltap_program_results. */
+ltap_status ltap_program_part(ltap_program *p, const ltap_json *node, ltap_error *error);
 
 /* --- outputs.c: names of outputs from the tree of what the model returns. -----------------------
  */
