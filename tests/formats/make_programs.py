@@ -66,6 +66,11 @@ class Odd(nn.Module):
         return self.last(torch.special.bessel_j0(self.first(x)))
 
 
+def overwriting():
+    """Decomposed, the ReLU's value is put back into what it was a view of, in the name of the ReLU."""
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Linear(4, 2))
+
+
 def fill(model):
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
@@ -211,6 +216,7 @@ def main():
     export(fill(Small()), inputs(), os.path.join(DATA, "program.pt2"), FREE)
     export(fill(Small()), inputs(), os.path.join(DATA, "program_decomposed.pt2"), FREE, True)
     export(fill(Odd()), (torch.ones(2, 3),), os.path.join(DATA, "program_odd.pt2"))
+    export(fill(overwriting()), (torch.ones(2, 5, 3),), os.path.join(DATA, "program_overwriting.pt2"), None, True)
     expected()
     attacks()
     if len(sys.argv) > 1:

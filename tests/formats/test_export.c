@@ -126,6 +126,28 @@ static void what_is_not_known_is_named_and_the_rest_works(void **state)
     ltap_model_close(model);
 }
 
+static void what_is_put_back_into_a_view_is_not_the_modules(void **state)
+{
+    (void)state;
+    float data[30] = {1};
+    const ltap_input input = {NULL, {LTAP_FLOAT32, 3, {2, 5, 3}, data}};
+    const ltap_return_layer wanted = {"1", "out"};
+    ltap_getter *getter = NULL;
+    ltap_run *made = NULL;
+    ltap_features *features = NULL;
+    ltap_error error = {0};
+    ltap_model *model = open_model("program_overwriting.pt2");
+    assert_int_equal(ltap_getter_new(model, &wanted, 1, NULL, &getter, &error), LTAP_OK);
+    assert_int_equal(ltap_run_new(getter, &made, &error), LTAP_OK);
+    assert_int_equal(ltap_run_forward(made, &input, 1, &features, &error), LTAP_OK);
+    const ltap_tensor *out = &ltap_features_at(features, 0)->tensor;
+    assert_true(out->rank == 3 && out->dims[0] == 2 && out->dims[1] == 5 && out->dims[2] == 4);
+    ltap_features_free(features);
+    ltap_run_free(made);
+    ltap_getter_free(getter);
+    ltap_model_close(model);
+}
+
 static uint8_t *read_file(const char *folder, const char *name, size_t *size)
 {
     char path[512];
@@ -236,6 +258,7 @@ int main(void)
         cmocka_unit_test(all_layouts_give_pytorchs_numbers),
         cmocka_unit_test(a_layer_before_an_overwriting_one_keeps_its_value),
         cmocka_unit_test(what_is_not_known_is_named_and_the_rest_works),
+        cmocka_unit_test(what_is_put_back_into_a_view_is_not_the_modules),
         cmocka_unit_test(attacks_give_one_line),
         cmocka_unit_test(changed_bytes_never_hurt),
     };

@@ -85,6 +85,38 @@ static ltap_status append_line(ltap_vector *out, field line, ltap_error *error)
     return ltap_text_format(out, error, "\t%u\n", call > 0 ? call : by_path);
 }
 
+/* Decomposing turns nn.ReLU(inplace=True) on a view into relu, and views that put its value back
+ * into what it was a view of: these are not of the module, which hands out the value itself. */
+static bool puts_back(const ltap_json *node, const char *line)
+{
+    static const char *const views[] = {"view.",           "permute.",   "transpose.",
+                                        "unsqueeze.",      "squeeze.",   "slice_scatter.",
+                                        "select_scatter.", "as_strided."};
+    static const char prefix[] = "torch.ops.aten.";
+    const ltap_json *target = ltap_json_find(node, "target");
+    const char *class_name = strchr(line, '\t') + 1;
+    bool is_leaf = (strncmp(class_name, "torch.nn.modules.activation.", 28) == 0 &&
+                    strncmp(class_name + 28, "MultiheadAttention", 18) != 0) ||
+                   strncmp(class_name, "torch.nn.modules.dropout.", 25) == 0;
+    if (!is_leaf || target == NULL || target->kind != LTAP_JSON_STRING ||
+        strncmp(target->text, prefix, sizeof prefix - 1) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        if (strncmp(target->text + sizeof prefix - 1, views[i], strlen(views[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Bytes without the last line. */
+static size_t last_line(const ltap_vector *out)
+{
+    const char *text = out->data;
+    size_t end = out->count > 0 ? out->count - 1 : 0;
+    while (end > 0 && text[end - 1] != '\n')
+        end--;
+    return end;
+}
+
 static ltap_status append_all(ltap_vector *out, const ltap_json *stack, ltap_error *error)
 {
     const char *at = stack->text, *end = at + stack->text_bytes;
@@ -107,6 +139,9 @@ ltap_status ltap_scopes_text(ltap_program *p, const ltap_json *node, const char 
         return LTAP_OK;
     ltap_vector_init(&out, p->graph->memory, 1);
     ltap_status status = append_all(&out, stack, error);
+    if (status == LTAP_OK && out.count > 0 &&
+        puts_back(node, (const char *)out.data + last_line(&out)))
+        out.count = last_line(&out);
     if (status == LTAP_OK)
         status = ltap_arena_text(&p->graph->arena, out.count > 0 ? out.data : "", out.count, text,
                                  error);
