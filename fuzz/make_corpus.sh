@@ -17,6 +17,11 @@ for file in "$here"/tests/formats/data/*.pt2; do # and the programs alone, whose
     unzip -p "$file" '*model.json' 'serialized_exported_program.json' \
         >"$folder/export/$(basename "$file").json" 2>/dev/null || true
 done
+mkdir -p "$folder/keras"
+cp "$here"/tests/formats/data/*.keras "$here"/tests/formats/data/keras*.h5 "$here"/tests/formats/attacks/*.keras "$folder/keras/"
+for file in "$here"/tests/formats/data/*.keras; do # and the configurations alone
+    unzip -p "$file" config.json >"$folder/keras/$(basename "$file").json" 2>/dev/null || true
+done
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each; what is refused anyway is no seed for the writer.

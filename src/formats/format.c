@@ -24,9 +24,7 @@ static const struct {
     const char *begins, *what;
 } foreign[] = {
     {0, 4, "PK\3\4",
-     "a zip archive, such as a PyTorch checkpoint or a .keras file (starts with 'PK')" EXPORT},
-    {0, 8, "\x89HDF\r\n\x1a\n",
-     "an HDF5 file, such as Keras weights (starts with '\\x89HDF'); " READS},
+     "a zip archive, but no PyTorch checkpoint and no .keras file (starts with 'PK')" EXPORT},
     {0, 2, "\x80\2", "a pickle, such as an old PyTorch checkpoint (starts with 80 02)" EXPORT},
     {0, 2, "\x80\3", "a pickle (starts with 80 03)" EXPORT},
     {0, 2, "\x80\4", "a pickle (starts with 80 04)" EXPORT},

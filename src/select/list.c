@@ -226,7 +226,9 @@ static ltap_status list_inside(listing *list, ltap_error *error)
             else
                 LTAP_TRY(open_module(list, at, error));
         }
-        LTAP_TRY(list_node(list, node, only, error));
+        /* Keras' layers are what users know; the operations that they are built of are not. */
+        if (only != NULL || !graph->channels_last)
+            LTAP_TRY(list_node(list, node, only, error));
     }
     list->open.count = 0;
     return LTAP_OK;

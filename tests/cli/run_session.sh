@@ -28,6 +28,9 @@ case $session in
 */checkpoints.*) ln -s "$root"/tests/formats/data/*.pth "$root"/tests/formats/data/*.npz \
                        "$root"/tests/formats/data/*.safetensors "$root"/tests/formats/data/*.pt . ;;
 esac
+case $session in
+*/keras.*) ln -s "$root"/tests/formats/data/lambda.keras "$root"/tests/formats/data/keras* . ;;
+esac
 PATH=$work/bin:$PATH LC_ALL=C
 export PATH LC_ALL
 unset NO_COLOR

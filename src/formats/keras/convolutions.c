@@ -44,7 +44,8 @@ static window read_window(ltap_keras_call *c)
                          "its padding is '%.40s'; expected valid, same or causal (one axis)",
                          w.padding);
     for (int i = 0; i < w.n; i++)
-        if (w.strides[i] < 1 || w.dilations[i] < 1 || w.dilations[i] > INT32_MAX)
+        if (w.strides[i] < 1 || w.dilations[i] < 1 || w.dilations[i] > INT32_MAX ||
+            w.strides[i] > INT32_MAX)
             ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its strides or dilation are not positive");
     return w;
 }
@@ -213,6 +214,11 @@ static ltap_keras_tensor add_transposed(ltap_keras_call *c, ltap_keras_tensor x,
     const size_t n = (size_t)w->n;
     int64_t pads[2 * MAX_SPATIAL] = {0}, behind[MAX_SPATIAL] = {0}, given[MAX_SPATIAL];
     ltap_keras_list(c, "output_padding", -1, given, n);
+    for (size_t i = 0; i < n; i++)
+        if (given[i] > INT32_MAX)
+            ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its output_padding is too large");
+    if (!ltap_keras_is_good(c->b))
+        return x;
     ltap_keras_tensor y = x;
     y.dims[1] = kernel.dims[1];
     for (size_t i = 0; i < n; i++) {

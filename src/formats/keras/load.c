@@ -159,6 +159,10 @@ static ltap_status add_input(ltap_keras_reader *r, const port *p, ltap_keras_ten
     ltap_dim *dims = block;
     for (const ltap_json *j = p->shape->first; j != NULL; j = j->next) {
         bool fixed = j->kind == LTAP_JSON_INT && j->integer >= 0;
+        if (fixed && j->integer > INT32_MAX)
+            return ltap_error_at(r->error, LTAP_ERROR_FORMAT, j->offset,
+                                 "the input '%.100s' has an axis of size %lld", p->name,
+                                 (long long)j->integer);
         dims[x->rank] =
             (ltap_dim){fixed ? j->integer : -1, !fixed && x->rank == 0 ? "batch" : NULL};
         x->dims[x->rank] = dims[x->rank].size;

@@ -36,7 +36,7 @@ void ltap_keras_run_pool(ltap_keras_call *c)
                                                .attrs = attrs,
                                                .n_attrs = 3});
     for (int i = 0; i < n; i++) {
-        if (size[i] < 1 || strides[i] < 1)
+        if (size[i] < 1 || strides[i] < 1 || size[i] > INT32_MAX || strides[i] > INT32_MAX)
             ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its window or strides are not positive");
         else if (x.dims[2 + i] >= 0)
             y.dims[2 + i] = same ? (x.dims[2 + i] + strides[i] - 1) / strides[i]

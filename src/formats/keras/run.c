@@ -78,7 +78,9 @@ static void take_shape(ltap_keras_tensor *x, const ltap_json *shape)
         return;
     x->rank = 0;
     for (const ltap_json *j = shape->first; j != NULL; j = j->next)
-        x->dims[x->rank++] = j->kind == LTAP_JSON_INT && j->integer >= 0 ? j->integer : -1;
+        x->dims[x->rank++] = j->kind == LTAP_JSON_INT && j->integer >= 0 && j->integer <= INT32_MAX
+                                 ? j->integer
+                                 : -1;
 }
 
 /* Which of a layer's calls a number means: those of models may be counted from 1. */
@@ -222,6 +224,14 @@ static bool ranks_known(const ltap_keras_call *c)
     return true;
 }
 
+/* Sizes that no tensor has are not reckoned with; a run tells of them. */
+static void limit_sizes(ltap_keras_tensor *x)
+{
+    for (int i = 0; i < x->rank; i++)
+        if (x->dims[i] > INT32_MAX)
+            x->dims[i] = -1;
+}
+
 static void run_row(ltap_keras_call *c)
 {
     const ltap_keras_row *row = c->layer->row;
@@ -241,6 +251,8 @@ static void run_row(ltap_keras_call *c)
         c->outputs[i] = ltap_keras_unary(c->b, "Identity", c->outputs[i]);
         c->outputs[i].one_of = (int)i + 1;
     }
+    for (size_t i = 0; i < c->n_outputs; i++)
+        limit_sizes(&c->outputs[i]);
     for (size_t i = 0; row != NULL && !(row->flags & LTAP_KERAS_MASKS) && i < c->n_outputs; i++)
         c->outputs[i].mask = LTAP_NO_VALUE;
 }

@@ -42,7 +42,7 @@ void ltap_keras_run_reshape(ltap_keras_call *c)
     }
     size_t n = ltap_keras_ints_of(c, target, "target_shape", dims + 1, LTAP_KERAS_MAX_RANK - 1);
     for (size_t i = 1; i <= n; i++)
-        if (dims[i] == 0 || dims[i] < -1)
+        if (dims[i] == 0 || dims[i] < -1 || dims[i] > INT32_MAX)
             ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its target_shape has a size of %lld",
                              (long long)dims[i]);
     c->outputs[0] = ltap_keras_reshape(c->b, c->inputs[0], (int)n + 1, dims);

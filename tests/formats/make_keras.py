@@ -1,0 +1,162 @@
+"""Makes the small Keras models that tests read, and attacks/*.keras: files that must be refused.
+
+    PYTHON tests/formats/make_keras.py
+
+Needs keras, tensorflow and tf_keras. Run by developers; what it makes is in the tree.
+"""
+import io
+import json
+import os
+import zipfile
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+import numpy as np
+import tf_keras
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(HERE, "data")
+ATTACKS = os.path.join(HERE, "attacks")
+
+
+def disturb(model, seed):
+    """Weights and statistics that are not the initial ones."""
+    random = np.random.default_rng(seed)
+    for layer in model._flatten_layers():
+        if isinstance(layer, (keras.Model, tf_keras.Model)) or not layer.weights:
+            continue
+        layer.set_weights([random.uniform(0.5, 2, w.shape) if "var" in w.name else
+                           random.normal(0.1, 0.4, w.shape) for w in layer.weights])
+
+
+def inner(k, name):
+    """A model to be called in another one, twice."""
+    x = k.Input((8, 8, 4))
+    y = k.layers.Conv2D(4, 3, padding="same", activation="relu", name="c")(x)
+    return k.Model(x, k.layers.BatchNormalization(name="b")(y), name=name)
+
+
+def network(k):
+    """Branches, a shared layer, a model in the model, all in channels last."""
+    layers = k.layers
+    image = k.Input((17, 16, 3), name="image")
+    x = layers.Rescaling(1 / 2.0, offset=-0.5, name="rescale")(image)
+    x = layers.ZeroPadding2D(((1, 0), (0, 1)), name="pad")(x)
+    x = layers.Conv2D(4, 3, strides=2, padding="same", use_bias=False, name="stem")(x)
+    x = layers.BatchNormalization(name="stem_bn")(x)
+    x = layers.LeakyReLU(name="leaky")(x)
+    x = layers.Cropping2D(((0, 1), (0, 1)), name="crop")(x) if x.shape[1] == 9 else x
+    block = inner(k, "inner")
+    x = layers.Add(name="sum")([block(x), x])
+    x = layers.Concatenate(name="joined")([block(x), layers.Dropout(0.5, name="drop")(x)])
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same", activation="swish", name="depthwise")(x)
+    shared = layers.Conv2D(16, 1, activation="hard_sigmoid", name="shared")
+    x = layers.Average(name="mean")([shared(x), shared(shared(x))])
+    y = layers.GlobalAveragePooling2D(name="pool")(x)
+    z = layers.Flatten(name="flat")(layers.MaxPooling2D(3, padding="same", name="max")(x))
+    z = layers.Dense(5, activation="elu", name="hidden")(z)
+    y = layers.Dense(3, activation="softmax", name="scores")(layers.Concatenate(name="both")([y, z]))
+    steps = layers.Reshape((8, -1), name="steps")(x)
+    steps = layers.Bidirectional(layers.LSTM(3), name="lstm")(steps)
+    return k.Model(image, [y, steps], name="small")
+
+
+def features(k, model, name):
+    """What each call of each layer hands out."""
+    keys = model._nodes if hasattr(model, "_nodes") else model._network_nodes
+    x, names, tensors = np.random.default_rng(9).normal(size=(2, 17, 16, 3)).astype("float32"), [], []
+    for layer in model.layers:
+        start = str(id(layer)) if k is keras else layer.name
+        nodes = [n for i, n in enumerate(layer._inbound_nodes) if "%s_ib-%d" % (start, i) in keys]
+        for i, node in enumerate(nodes):
+            names.append(layer.name + ("#%d" % i if len(nodes) > 1 else ""))
+            tensors.append(node.output_tensors[0] if k is keras else node.outputs)
+    values = k.Model(model.inputs, tensors)(x, training=False)
+    arrays = {n: np.asarray(v) for n, v in zip(names, values) if n != "image"}
+    np.savez_compressed(os.path.join(DATA, name), image=x, **arrays)
+
+
+def models():
+    for k, names in ((keras, ("keras3.keras", "keras3.h5")), (tf_keras, ("keras2.keras", "keras2.h5"))):
+        model = network(k)
+        disturb(model, 7)
+        for name in names:
+            model.save(os.path.join(DATA, name))
+        features(k, model, names[0].replace(".keras", ".npz"))
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="first"),
+                              keras.layers.Lambda(lambda x: x * 2, name="mine"),
+                              keras.layers.Dense(2, name="last")], name="with_lambda")
+    model.save(os.path.join(DATA, "lambda.keras"))
+
+
+def attack(name, change=None, config=None, files=None):
+    """The tiny archive with one thing changed."""
+    layers = [keras.layers.Input((4,), name="x"), keras.layers.Dense(3, name="d")]
+    x = layers[0]
+    model = keras.Model(x, layers[1](x), name="tiny")
+    data = io.BytesIO()
+    path = os.path.join(ATTACKS, "tiny.keras")
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {n: archive.read(n) for n in archive.namelist()}
+    os.remove(path)
+    document = json.loads(entries["config.json"])
+    if change:
+        change(document)
+    entries["config.json"] = config if config is not None else json.dumps(document).encode()
+    entries.update(files or {})
+    with zipfile.ZipFile(data, "w") as archive:
+        for key, value in entries.items():
+            if value is not None:
+                archive.writestr(zipfile.ZipInfo(key), value)
+    with open(os.path.join(ATTACKS, name + ".keras"), "wb") as file:
+        file.write(data.getvalue())
+
+
+def history(layer, call, tensor):
+    return {"args": [{"class_name": "__keras_tensor__", "config":
+                      {"shape": [None, 4], "dtype": "float32", "keras_history": [layer, call, tensor]}}],
+            "kwargs": {}}
+
+
+def layer(document, number):
+    return document["config"]["layers"][number]
+
+
+def attacks():
+    def nest(document):
+        for _ in range(12):
+            inside = json.loads(json.dumps(document))
+            document["config"]["layers"] = [dict(inside, inbound_nodes=[], name="n")]
+
+    def twice(document):
+        document["config"]["layers"].append(dict(layer(document, 1)))
+
+    attack("cycle", lambda d: layer(d, 1).update(inbound_nodes=[history("d", 0, 0)]))
+    attack("far_call", lambda d: layer(d, 1).update(inbound_nodes=[history("x", 9, 0)]))
+    attack("far_tensor", lambda d: layer(d, 1).update(inbound_nodes=[history("x", 0, 9)]))
+    attack("no_layer", lambda d: layer(d, 1).update(inbound_nodes=[history("y", 0, 0)]))
+    attack("no_tensor", lambda d: layer(d, 1).update(inbound_nodes=[{"args": [], "kwargs": {}}]))
+    attack("same_name", twice)
+    attack("no_config", files={"config.json": None})
+    attack("no_weights", files={"model.weights.h5": None})
+    attack("weights_are_text", files={"model.weights.h5": b"weights"})
+    attack("twice_a_key", config=b'{"class_name": "Sequential", "class_name": "Functional"}')
+    attack("deep_json", config=b"[" * 5000)
+    attack("deep_models", nest)
+    attack("no_object", config=b"[1]")
+    attack("subclassed", lambda d: d.update(class_name="Mine", config={"name": "mine"}))
+    attack("other_units", lambda d: layer(d, 0)["config"].update(batch_shape=[None, 5]))
+    attack("huge_input", lambda d: layer(d, 0)["config"].update(batch_shape=[None, 1 << 62]))
+    attack("many_axes", lambda d: layer(d, 0)["config"].update(batch_shape=[None] * 40))
+    attack("tab_in_name", lambda d: layer(d, 1)["config"].update(name="d\te"))
+    attack("axis_far", lambda d: layer(d, 1).update(class_name="LayerNormalization", config={"name": "d", "axis": 7}))
+    attack("shape_of_zero", lambda d: layer(d, 1).update(
+        class_name="Reshape", config={"name": "d", "target_shape": [0, 4]}))
+    attack("missing_weights", lambda d: layer(d, 1).update(class_name="PReLU", config={"name": "d"}))
+    attack("no_bidirectional", lambda d: layer(d, 1).update(class_name="Bidirectional", config={"name": "d"}))
+
+
+if __name__ == "__main__":
+    models()
+    attacks()
