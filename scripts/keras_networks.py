@@ -133,10 +133,11 @@ class Maker:
         ops = getattr(self.keras, "ops", None)
         choices = [lambda: x * self.one(0.5, -2.0), lambda: 1.5 - x, lambda: x + self.like(x),
                    lambda: x - self.like(x), lambda: x / (self.like(x) * self.like(x) + 1.0),
-                   lambda: -x, lambda: x[:, : max(1, x.shape[1] - 1)], lambda: x[..., 0:1],
+                   lambda: -x, lambda: x[:, : max(1, x.shape[1] - 1)],
                    lambda: abs(x), lambda: x[:, -1:], lambda: x[:, ::2]]
         if ops:
             choices += [
+                lambda: x[..., 0:1],
                 lambda: ops.relu(x), lambda: ops.sigmoid(x), lambda: ops.exp(-ops.square(x)),
                 lambda: ops.mean(x, axis=-1, keepdims=True), lambda: ops.max(x, axis=1, keepdims=True),
                 lambda: ops.sum(x, axis=-1, keepdims=True), lambda: ops.concatenate([x, self.like(x)], axis=-1),

@@ -26,9 +26,9 @@ def flat(value):
 
 
 def ends_of(node):
-    if hasattr(node, "output_tensors"):
-        return list(node.input_tensors), list(node.output_tensors)
-    return list(node.keras_inputs), flat(node.outputs)
+    if hasattr(node, "keras_inputs"):
+        return list(node.keras_inputs), flat(node.outputs)
+    return list(node.input_tensors), list(node.output_tensors)
 
 
 def collect(keras, model, inputs, prefix, found):

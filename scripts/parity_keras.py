@@ -28,6 +28,7 @@ from keras_truth import shake, truth  # noqa: E402
 from parity_run import TOLERANCE, Tool, difference  # noqa: E402
 
 HUGE = ("ConvNeXtLarge", "ConvNeXtXLarge", "EfficientNetB7", "EfficientNetV2L", "NASNetLarge")
+FORMATS = (".keras", ".h5")
 KERAS_2 = ("ResNet50", "MobileNetV2", "DenseNet121", "EfficientNetB0", "InceptionV3", "Xception", "VGG16",
            "NASNetMobile", "ConvNeXtTiny", "MobileNetV3Small")
 SMALLEST = {"InceptionV3": 75, "Xception": 71, "InceptionResNetV2": 75}
@@ -81,7 +82,7 @@ class Checker:
         self.totals.update(counts)
         return counts, lines, worst
 
-    def check(self, title, model, inputs, wanted, formats=(".keras", ".h5")):
+    def check(self, title, model, inputs, wanted, formats=FORMATS):
         bad, parts, files = [], [], self.save_inputs(model, inputs)
         for suffix in formats:
             path = os.path.join(self.folder, "model" + suffix)
@@ -137,7 +138,9 @@ def random_models(checker, count, first):
         shake(model, seed)
         try:
             wanted = truth(checker.keras, model, inputs)
-        except Exception as problem:  # whatever Keras raises: it made the model and cannot run it
+            for suffix in FORMATS:
+                model.save(os.path.join(checker.folder, "trial" + suffix))
+        except Exception as problem:  # whatever Keras raises: it made the model and cannot run or save it
             print("seed %-19d Keras itself: %s" % (seed, str(problem).split("\n")[0]), flush=True)
             checker.totals["not run by Keras"] += 1
             continue
