@@ -80,7 +80,7 @@ class Network:
             path = os.path.join(folder, "model.pt2" if kind in PROGRAMS else "model.onnx")
             try:
                 example = self.inputs(exported, 1 if free is None else 2)
-                export(self.model, example, names, kind, path, self.free(example, free))
+                names = export(self.model, example, names, kind, path, self.free(example, free)) or names
             except Exception as problem:
                 cause = problem.__cause__ or problem
                 said = [line for line in str(cause).split("\n") if line.strip()] or ["?"]

@@ -33,7 +33,7 @@ class Quiet:
 
 def export(model, inputs, names, kind, path, free=None, **options):
     """kind: of KINDS or PROGRAMS; free: for each input the dimensions (numbers) that are not fixed.
-    Raises what torch raises. options: of the TorchScript exporter."""
+    Raises what torch raises. Of a program, the names of its inputs come back. options: of the TorchScript exporter."""
     if NEW:  # the TorchScript exporter knows no fused attention
         torch.backends.mha.set_fastpath_enabled(False)
     with torch.set_grad_enabled(not NEW), Quiet():  # nor does the old one, which gradients keep from it
@@ -41,7 +41,7 @@ def export(model, inputs, names, kind, path, free=None, **options):
         if kind in PROGRAMS:
             program = torch.export.export(model, tuple(inputs), dynamic_shapes=shapes or None)
             torch.export.save(program if kind == "program" else program.run_decompositions(), path)
-            return
+            return program.graph_signature.user_inputs
         if kind == "dynamo":
             torch.onnx.export(model, tuple(inputs), path, input_names=names, dynamo=True,
                               verbose=False, dynamic_shapes=shapes or None)

@@ -35,6 +35,37 @@ static void gather(ltap_program *p)
     ltap_emit_result(p, 0, gather_with(p, "GatherElements", x.value, index.value, axis));
 }
 
+/* Windows of an axis, which go to the end: x.unfold(axis, size, step). */
+static void unfold(ltap_program *p)
+{
+    ltap_operand x = ltap_arg_tensor(p, "self");
+    int axis = ltap_arg_axis(p, "dimension", 0, x.rank);
+    int64_t size = ltap_arg_int(p, "size", 1), step = ltap_arg_int(p, "step", 1);
+    int64_t perm[LTAP_MAX_RANK];
+    void *block = NULL;
+    if (x.rank == 0 || x.rank >= LTAP_MAX_RANK || size < 1 || step < 1 || x.dims[axis] < size) {
+        ltap_program_refuse(p, "of a size that is free");
+        return;
+    }
+    int64_t count = (x.dims[axis] - size) / step + 1, shape[] = {count, size};
+    if (count > (1 << 24) / size) {
+        ltap_program_refuse(p, "of too many windows");
+        return;
+    }
+    ltap_program_take(p, ltap_arena_take(p->scratch, (uint64_t)(count * size), sizeof(int64_t),
+                                         &block, p->error));
+    if (!ltap_program_goes_on(p))
+        return;
+    for (int64_t i = 0; i < count * size; i++)
+        ((int64_t *)block)[i] = i / size * step + i % size;
+    uint32_t places = ltap_emit_ints(p, block, (size_t)(count * size));
+    places = ltap_emit_reshape_to(p, places, shape, 2);
+    uint32_t y = gather_with(p, "Gather", x.value, places, axis);
+    for (int i = 0; i <= x.rank; i++)
+        perm[i] = i <= axis ? i : i < x.rank ? i + 1 : axis + 1;
+    ltap_emit_result(p, 0, ltap_emit_transpose(p, y, perm, x.rank + 1));
+}
+
 static void take_along(ltap_program *p)
 {
     ltap_operand x = ltap_arg_tensor(p, "self"), indices = ltap_arg_tensor(p, "indices");
@@ -208,6 +239,7 @@ static void index_put(ltap_program *p)
 const ltap_aten_row ltap_aten_index[] = {
     {.name = "embedding", .map = embedding},
     {.name = "index_select", .map = index_select},
+    {.name = "unfold", .map = unfold, .flags = LTAP_ATEN_VIEW},
     {.name = "take_along_dim", .map = take_along},
     {.name = "gather", .map = gather},
     {.name = "scatter.src", .map = scatter, .op_type = "set"},

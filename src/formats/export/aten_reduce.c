@@ -130,6 +130,40 @@ static void norm(ltap_program *p)
     ltap_emit_result(p, 0, ltap_emit_two(p, "Pow", size, ltap_emit_number(p, 1 / order, x.dtype)));
 }
 
+static uint32_t length_over(ltap_program *p, ltap_operand x, int axis, double least)
+{
+    uint32_t y = reduce_over(p, "ReduceL2", x.value, ltap_emit_int(p, axis), true);
+    return ltap_emit_two(p, "Max", y, ltap_emit_number(p, least, x.dtype));
+}
+
+static void cosine_similarity(ltap_program *p)
+{
+    ltap_operand a = ltap_arg_tensor(p, "x1"), b = ltap_arg_tensor(p, "x2");
+    int axis = ltap_arg_axis(p, "dim", 1, a.rank);
+    double least = ltap_arg_float(p, "eps", 1e-8);
+    if (a.rank != b.rank || a.rank == 0)
+        ltap_program_refuse(p, "of tensors with %d and %d dimensions", a.rank, b.rank);
+    a.value = ltap_emit_two(p, "Div", a.value, length_over(p, a, axis, least));
+    b.value = ltap_emit_two(p, "Div", b.value, length_over(p, b, axis, least));
+    ltap_emit_result(p, 0,
+                     reduce_over(p, "ReduceSum", ltap_emit_two(p, "Mul", a.value, b.value),
+                                 ltap_emit_int(p, axis), false));
+}
+
+/* v * g / |v|, the length over all axes but one. */
+static void weight_norm(ltap_program *p)
+{
+    ltap_operand v = ltap_arg_tensor(p, "v"), g = ltap_arg_tensor(p, "g");
+    int64_t axes[LTAP_MAX_RANK], kept = ltap_arg_int(p, "dim", 0);
+    size_t n = 0;
+    for (int i = 0; i < v.rank; i++)
+        if (i != kept)
+            axes[n++] = i;
+    uint32_t size = reduce_over(p, "ReduceL2", v.value, ltap_emit_ints(p, axes, n), true);
+    ltap_emit_result(p, 0,
+                     ltap_emit_two(p, "Mul", v.value, ltap_emit_two(p, "Div", g.value, size)));
+}
+
 /* --- Extremes and order. ---------------------------------------------------------------------- */
 
 /* Without "dim": of all elements in a row. */
@@ -299,6 +333,9 @@ const ltap_aten_row ltap_aten_reduce[] = {
     {.name = "std_mean", .map = var},
     {.name = "norm", .map = norm},
     {.name = "linalg_vector_norm", .map = norm},
+    {.name = "cosine_similarity", .map = cosine_similarity},
+    {.name = "_weight_norm", .map = weight_norm},
+    {.name = "_weight_norm_interface", .map = weight_norm},
     {.name = "argmax", .map = arg_extreme, .op_type = "ArgMax"},
     {.name = "argmin", .map = arg_extreme, .op_type = "ArgMin"},
     {.name = "max.dim", .map = extreme, .op_type = "ArgMax"},
