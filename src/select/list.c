@@ -191,6 +191,8 @@ static ltap_status list_node(listing *list, const ltap_node *node, const call_en
     if (line.name != NULL) {
         const ltap_module *module = ltap_layers_at(layers, only->module);
         const ltap_module_call *call = &module->calls[only->call];
+        if (layers->graph->channels_last && module->class_name != NULL)
+            line.type = module->class_name;
         line.module = only->module;
         line.call = only->call;
         value = call->outputs[call->n_outputs - 1];

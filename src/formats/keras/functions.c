@@ -494,6 +494,8 @@ static const struct {
     {"math.square", {"Square", run_square, NO_VARIABLES, LTAP_KERAS_ANY_RANK}},
     {"squeeze", {"Squeeze", run_squeeze, NO_VARIABLES, 0}},
     {"compat.v1.squeeze", {"Squeeze", run_squeeze, NO_VARIABLES, 0}},
+    {"", {"Repeat", ltap_keras_run_repeat, NO_VARIABLES, 0}},
+    {"", {"Roll", ltap_keras_run_roll, NO_VARIABLES, 0}},
     {"stack", {"Stack", run_stack, NO_VARIABLES, 0}},
     {"transpose", {"Transpose", run_transpose, NO_VARIABLES, 0}},
     {"compat.v1.transpose", {"Permute", run_transpose, NO_VARIABLES, 0}},

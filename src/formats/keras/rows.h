@@ -98,6 +98,8 @@ void ltap_keras_run_additive_attention(ltap_keras_call *c);
 void ltap_keras_other_kind(ltap_keras_call *c);
 /* slices.c */
 void ltap_keras_run_index(ltap_keras_call *c);
+void ltap_keras_run_roll(ltap_keras_call *c);
+void ltap_keras_run_repeat(ltap_keras_call *c);
 
 /* masking.c */
 void ltap_keras_run_masking(ltap_keras_call *c);

@@ -1,4 +1,5 @@
-/* Slices of tensors as nodes of a model: x[:, 1:, ..., None]. */
+/* Slices of tensors as nodes of a model, x[:, 1:, ..., None], and what else moves along one axis.
+ */
 #include "formats/keras/rows.h"
 
 #include "base/error.h"
@@ -77,4 +78,63 @@ void ltap_keras_run_index(ltap_keras_call *c)
         ltap_keras_other_kind(c);
     else
         c->outputs[0] = x.value == c->inputs[0].value ? ltap_keras_unary(c->b, "Identity", x) : x;
+}
+
+/* A whole number of the configuration, and an axis; false: they are of another kind. */
+static bool number_and_axis(ltap_keras_call *c, const char *key, int64_t *number, int *axis)
+{
+    const ltap_json *n = ltap_json_find(c->config, key), *a = ltap_json_find(c->config, "axis");
+    if (n == NULL || n->kind != LTAP_JSON_INT || a == NULL || a->kind != LTAP_JSON_INT ||
+        n->integer > INT32_MAX || n->integer < -INT32_MAX)
+        return false;
+    *number = n->integer;
+    *axis = ltap_keras_axis(c->b, a->integer, c->inputs[0].rank);
+    return true;
+}
+
+/* What is pushed over the end comes in again at the beginning. */
+void ltap_keras_run_roll(ltap_keras_call *c)
+{
+    int64_t shift;
+    int axis;
+    ltap_keras_tensor parts[2], x = c->inputs[0];
+    if (!number_and_axis(c, "shift", &shift, &axis) || x.dims[axis] < 1) {
+        ltap_keras_other_kind(c);
+        return;
+    }
+    int64_t size = x.dims[axis];
+    shift = (shift % size + size) % size;
+    parts[0] = ltap_keras_slice(c->b, x, axis, size - shift, INT64_MAX, 1);
+    parts[1] = ltap_keras_slice(c->b, x, axis, 0, size - shift, 1);
+    c->outputs[0] = shift == 0 ? ltap_keras_unary(c->b, "Identity", x)
+                               : ltap_keras_concat(c->b, parts, 2, axis);
+}
+
+/* Each place several times in a row. */
+void ltap_keras_run_repeat(ltap_keras_call *c)
+{
+    int64_t times, tiles[LTAP_KERAS_MAX_RANK], dims[LTAP_KERAS_MAX_RANK] = {0};
+    int axis;
+    ltap_keras_tensor x = c->inputs[0];
+    if (!number_and_axis(c, "repeats", &times, &axis) || times < 1 || x.dims[axis] < 1 ||
+        x.dims[axis] > INT32_MAX || x.rank == LTAP_KERAS_MAX_RANK) {
+        ltap_keras_other_kind(c);
+        return;
+    }
+    for (int i = 0; i <= x.rank; i++)
+        tiles[i] = i == axis + 1 ? times : 1;
+    /* Axes behind have moved by one, so that they cannot be kept by their places. */
+    for (int i = axis; i < x.rank; i++) {
+        dims[i] = i == axis ? x.dims[i] * times : x.dims[i];
+        if (dims[i] < 1) {
+            ltap_keras_other_kind(c);
+            return;
+        }
+    }
+    ltap_keras_tensor y = ltap_keras_unsqueeze(c->b, x, axis + 1);
+    uint32_t inputs[2] = {y.value, ltap_keras_ints(c->b, tiles, (size_t)x.rank + 1)};
+    y.value =
+        ltap_keras_add(c->b, (ltap_keras_node){.op = "Tile", .inputs = inputs, .n_inputs = 2});
+    y.dims[axis + 1] = times;
+    c->outputs[0] = ltap_keras_reshape(c->b, y, x.rank, dims);
 }
