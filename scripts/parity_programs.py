@@ -140,7 +140,7 @@ SHAPES = {
     "t": lambda x: x[0, 0].t(), "movedim": lambda x: x.movedim(1, -1), "swapaxes": lambda x: x.swapaxes(1, 2), "squeeze": lambda x: x[:, :1].squeeze(1), "unsqueeze": lambda x: x.unsqueeze(-1),
     "expand": lambda x: x[:, :1].expand(-1, 4, -1, -1), "expand_as": lambda x: x[:, :1].expand_as(x), "repeat": lambda x: x.repeat(1, 2, 1, 3), "repeat_more": lambda x: x[0].repeat(2, 1, 1, 1),
     "tile": lambda x: x.tile(2), "roll": lambda x: x.roll((1, -2), (2, 3)), "flip": lambda x: x.flip((1, 3)), "cat": lambda x: torch.cat([x, x * 2], 1), "stack": lambda x: torch.stack([x, -x], 2),
-    "split": lambda x: x.split(3, 1)[1], "split_sizes": lambda x: x.split([1, 3], 1)[1], "chunk": lambda x: x.chunk(2, 1)[1], "unbind": lambda x: x.unbind(1)[2], "select": lambda x: x[:, -1],
+    "split": lambda x: x.split(3, 1)[1], "split_sizes": lambda x: x.split([1, 3], 1)[1], "chunk": lambda x: x.chunk(2, 1)[1], "tensor_split": lambda x: x.tensor_split([1, 3], 1)[1], "unbind": lambda x: x.unbind(1)[2], "select": lambda x: x[:, -1],
     "slice": lambda x: x[:, 1:3, ::2], "slice_negative": lambda x: x[:, :, -3:-1], "narrow": lambda x: x.narrow(1, 1, 2), "index_select": lambda x: x.index_select(1, torch.tensor([2, 0])),
     "index": lambda x: x[:, torch.tensor([[0, 1], [3, 2]])], "index_two": lambda x: x[:, torch.tensor([0, 1, 3]), torch.tensor([2, 1, 0])],
     "index_apart": lambda x: x[:2][torch.tensor([0, 1]), :, torch.tensor([2, 1])], "index_grid": lambda x: x[:, :, torch.tensor([[0], [2]]), torch.tensor([1, 3])],

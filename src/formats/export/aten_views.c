@@ -383,6 +383,22 @@ static void chunk(ltap_program *p)
                      x.dims[axis] < 0 ? -1 : x.dims[axis] / chunks + (x.dims[axis] % chunks > 0));
 }
 
+/* Parts between the indices. */
+static void split_at(ltap_program *p)
+{
+    int64_t at[LTAP_MAX_RANK + 2] = {0};
+    ltap_operand x = self(p);
+    int axis = ltap_arg_axis(p, "dim", 0, x.rank);
+    size_t n = ltap_arg_ints(p, "indices", at + 1);
+    at[n + 1] = INT64_MAX;
+    if (n + 1 != p->n_results)
+        ltap_program_refuse(p, "into %zu parts by %zu indices", p->n_results, n);
+    for (size_t i = 0; i <= n && ltap_program_goes_on(p); i++)
+        ltap_emit_result(p, i,
+                         ltap_emit_slice(p, x.value, ltap_emit_int(p, at[i]),
+                                         ltap_emit_int(p, at[i + 1]), axis, 1));
+}
+
 static void unbind(ltap_program *p)
 {
     ltap_operand x = self(p);
@@ -506,6 +522,7 @@ const ltap_aten_row ltap_aten_views[] = {
     {.name = "split_with_sizes_copy", .map = split_with_sizes},
     {.name = "split_copy", .map = split},
     {.name = "chunk", .map = chunk, VIEW},
+    {.name = "tensor_split.indices", .map = split_at, VIEW},
     {.name = "unbind", .map = unbind, VIEW},
     {.name = "unbind_copy", .map = unbind},
     {.name = "as_strided", .map = as_strided, VIEW},
