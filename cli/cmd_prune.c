@@ -1,5 +1,5 @@
-/* layertap prune: a request, written as one model or two. What is reported is read back from what
- * was written. */
+/* layertap prune: a request, written as one model or two; layertap convert: the whole network. What
+ * is reported is read back from what was written. */
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/model.h"
@@ -15,6 +15,7 @@
 typedef struct pruning {
     const cli_arguments *arguments;
     cli_talk talk;
+    int whole; /* all outputs: convert */
     cli_model model;
     cli_request request;
     ltap_getter_options understood;
@@ -27,6 +28,8 @@ typedef struct pruning {
 
 static int has(const pruning *p, const char *name)
 {
+    if (p->whole && (strcmp(name, "split") == 0 || strcmp(name, "from") == 0))
+        return 0; /* not among its options */
     return cli_arguments_has(p->arguments, name);
 }
 
@@ -34,6 +37,7 @@ static ltap_status read_external(pruning *p, ltap_error *error)
 {
     const char *text = cli_arguments_value(p->arguments, "external");
     p->options.force = has(p, "force");
+    p->options.rewrite = has(p, "rewrite");
     if (!text)
         return LTAP_OK;
     p->options.external = strcmp(text, "repack") == 0 ? LTAP_EXTERNAL_REPACK : LTAP_EXTERNAL_KEEP;
@@ -59,8 +63,8 @@ static ltap_status check_line(const pruning *p, ltap_error *error)
                              "--split begins at the model's inputs; split first, then prune the "
                              "backbone with --from");
     if (p->arguments->n_operands > 1)
-        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "prune takes one model; '%s' is too much",
-                             p->arguments->operands[1]);
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT, "%s takes one model; '%s' is too much",
+                             p->arguments->command->name, p->arguments->operands[1]);
     return LTAP_OK;
 }
 
@@ -118,6 +122,11 @@ static ltap_status write_models(pruning *p, ltap_error *error)
         return split(p, error);
     p->understood.from = p->request.from;
     p->understood.n_from = p->request.n_from;
+    if (p->whole) {
+        ltap_status status = cli_request_add_outputs(&p->request, p->model.model, 1, error);
+        if (status != LTAP_OK)
+            return status;
+    }
     return ltap_model_prune(p->model.model, p->request.layers, p->request.n_layers, &p->understood,
                             p->paths[0], &p->options, p->pruned, error);
 }
@@ -185,7 +194,7 @@ static ltap_status print_json(const pruning *p, ltap_error *error)
 /* The backbone ends behind a BatchNormalization where that is computed as one with the layer. */
 static void note_moved_cut(const pruning *p)
 {
-    const char *asked = cli_arguments_value(p->arguments, "split");
+    const char *asked = has(p, "split") ? cli_arguments_value(p->arguments, "split") : NULL;
     const char *equals = asked ? strrchr(asked, '=') : NULL, *name = equals ? equals + 1 : asked;
     for (size_t i = 0; asked && i < ltap_model_outputs_count(p->written[0]); i++)
         if (strcmp(ltap_model_outputs_at(p->written[0], i)->name, name) == 0)
@@ -227,9 +236,9 @@ static ltap_status prune(pruning *p, ltap_error *error)
     ltap_status status = check_line(p, error);
     if (status == LTAP_OK)
         status = read_external(p, error);
-    if (status == LTAP_OK)
+    if (status == LTAP_OK && !p->whole)
         status = cli_request_read(p->arguments, &p->request, error);
-    if (status == LTAP_OK)
+    if (status == LTAP_OK && !p->whole)
         status = cli_request_calls(p->arguments, &p->understood.calls, error);
     if (status == LTAP_OK)
         status = choose_paths(p, error);
@@ -240,9 +249,9 @@ static ltap_status prune(pruning *p, ltap_error *error)
     return status == LTAP_OK ? report(p, error) : status;
 }
 
-int cli_prune_run(const cli_arguments *arguments)
+static int run(const cli_arguments *arguments, int whole)
 {
-    pruning p = {.arguments = arguments};
+    pruning p = {.arguments = arguments, .whole = whole};
     ltap_error error;
     p.talk = (cli_talk){.quiet = has(&p, "quiet"), .json = has(&p, "json")};
     ltap_status status = prune(&p, &error);
@@ -253,4 +262,14 @@ int cli_prune_run(const cli_arguments *arguments)
     cli_request_clear(&p.request);
     cli_model_clear(&p.model);
     return status == LTAP_OK ? CLI_DONE : cli_report_error(&p.talk, &error);
+}
+
+int cli_prune_run(const cli_arguments *arguments)
+{
+    return run(arguments, 0);
+}
+
+int cli_convert_run(const cli_arguments *arguments)
+{
+    return run(arguments, 1);
 }

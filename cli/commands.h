@@ -9,5 +9,6 @@ int cli_extract_run(const cli_arguments *arguments);
 int cli_bench_run(const cli_arguments *arguments);
 int cli_diff_run(const cli_arguments *arguments);
 int cli_prune_run(const cli_arguments *arguments);
+int cli_convert_run(const cli_arguments *arguments);
 
 #endif

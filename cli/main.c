@@ -164,6 +164,22 @@ static const cli_option prune_options[] = {
      NULL},
     {"external", 0, "keep|repack", "weights beside the model: refer to them, or copy to OUT.data",
      "keep repack", NULL},
+    {"rewrite", 0, NULL, "an ONNX model anew: today's operators, functions in place of calls", NULL,
+     NULL},
+    {"force", 'f', NULL, "replace what is there", NULL, NULL},
+    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
+    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
+    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
+    {"help", 'h', NULL, "this text", NULL, NULL},
+};
+
+static const cli_option convert_options[] = {
+    {"output", 'o', "OUT", "the model file", "file", NULL},
+    {"external", 0, "keep|repack", "weights: leave them in MODEL's file, or copy to OUT.data",
+     "keep repack", NULL},
+    {"rewrite", 0, NULL, "an ONNX model anew: today's operators, functions in place of calls", NULL,
+     NULL},
     {"force", 'f', NULL, "replace what is there", NULL, NULL},
     {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
     {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
@@ -298,12 +314,13 @@ static const char *const diff_details[] = {
     NULL};
 
 static const char *const prune_details[] = {
-    "Writes an ONNX model of just what the layers need, from the original bytes of what is kept: "
+    "Writes an ONNX model of just what the layers need. Of an ONNX model, from the original bytes of "
+    "what is kept: "
     "names, metadata, free sizes, functions, annotations and unknown fields stay as they are. An "
     "output gets its name by an Identity node behind it, an input of --from by one before it; where "
     "NAME is the value's own name in the file, no node is needed. A NAME that another kept value "
     "has is refused. A layer inside a function of the model has the function's body put in place of "
-    "that call; other calls stay calls.",
+    "that call; other calls stay calls. Of another network, or with --rewrite, as convert does.",
 
     "--split LAYER writes OUT/backbone.onnx and OUT/head.onnx where OUT ends in /, else "
     "OUT.backbone.onnx and OUT.head.onnx. The outputs of the backbone are the inputs of the head, "
@@ -319,6 +336,23 @@ static const char *const prune_details[] = {
     "JSON: {\"layertap\":1, \"model\", \"files\":[{\"file\", \"bytes\", \"data_bytes\", \"nodes\", "
     "\"nodes_before\", \"inputs\":[], \"outputs\":[]}]}",
     NULL};
+
+static const char *const convert_details[] = {
+    "Writes the whole network as an ONNX model: a PyTorch checkpoint, say. Names of layers, of "
+    "weights, of inputs and outputs, free sizes and the preprocessing stay as layertap layers and "
+    "extract have them; layertap reads the modules back from the nodes' metadata. The opset is the "
+    "oldest, from 17 on, that has all operators in the form they are computed here. An operator "
+    "that ONNX lacks is written as a function. prune does the same for part of a network.",
+
+    "An ONNX model is copied: its bytes, but for what no output needs and what is of training. "
+    "--rewrite makes it anew: old forms of operators become those of one newer opset, functions "
+    "stand in place of their calls; documentation and types of inner values are not kept.",
+
+    "Weights are copied into OUT, or, where that would have more than 2 GB, to OUT.data "
+    "(--external repack: always). With --external keep OUT refers to MODEL's own file, which must "
+    "stay beside it: a few kilobytes, whatever the size of the network.",
+
+    "JSON: as of prune.", NULL};
 
 static int generate(const cli_arguments *arguments)
 {
@@ -344,6 +378,8 @@ const cli_command cli_commands[] = {
     {"prune", "MODEL -r LAYER[=NAME]... [--from LAYER[=NAME]]... -o OUT.onnx",
      "Writes a model of just what the layers need, or two halves.", prune_details, prune_options,
      COUNT(prune_options), cli_prune_run, false},
+    {"convert", "MODEL -o OUT.onnx", "Writes the whole network as an ONNX model.", convert_details,
+     convert_options, COUNT(convert_options), cli_convert_run, false},
     {"bench", "MODEL [-r LAYER[=NAME]]...", "How long a request takes, and where.", bench_details,
      bench_options, COUNT(bench_options), cli_bench_run, false},
     {"diff", "A B [-r LAYER[=LAYER]]... [INPUT...]",

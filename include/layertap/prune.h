@@ -16,7 +16,8 @@
 
 LTAP_BEGIN
 
-/* Weights that lie in files beside the model. */
+/* Weights that lie in files beside the model. With a model that is not ONNX: KEEP refers to its
+ * file, where they lie there as they are. */
 typedef enum ltap_external {
     LTAP_EXTERNAL_AUTO = 0,  /* as KEEP; a file that would have more than 2 GB as REPACK */
     LTAP_EXTERNAL_KEEP = 1,  /* referred to as before; refused where the path leads elsewhere */
@@ -26,7 +27,9 @@ typedef enum ltap_external {
 /* Zero-initialise for defaults. */
 typedef struct ltap_prune_options {
     ltap_external external;
-    int force; /* 1: replace what is there; never the model itself */
+    int force;   /* 1: replace what is there; never the model itself */
+    int rewrite; /* 1: write an ONNX model anew as well, from the graph: in today's forms of
+                    operators, with functions in place of their calls */
 } ltap_prune_options;
 
 /* What was written. */

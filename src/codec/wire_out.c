@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include <string.h>
 
-enum { INT = 0, BYTES = 2, MAX_VARINT = 10, BUFFER = 64 * 1024 };
+enum { INT = 0, BYTES = 2, FIXED = 5, MAX_VARINT = 10, BUFFER = 64 * 1024 };
 
 typedef struct wire_piece {
     const void *data; /* NULL: the length of a message that has not ended */
@@ -58,6 +58,19 @@ ltap_status ltap_wire_out_int(ltap_wire_out *out, uint32_t number, uint64_t valu
 {
     const uint64_t numbers[] = {(uint64_t)number << 3 | INT, value};
     return put_numbers(out, numbers, 2, error);
+}
+
+ltap_status ltap_wire_out_float(ltap_wire_out *out, uint32_t number, float value, ltap_error *error)
+{
+    const uint64_t tag = (uint64_t)number << 3 | FIXED;
+    uint32_t bits;
+    void *block;
+    LTAP_TRY(put_numbers(out, &tag, 1, error));
+    LTAP_TRY(ltap_arena_take(out->arena, 1, sizeof bits, &block, error));
+    memcpy(&bits, &value, sizeof bits);
+    for (size_t i = 0; i < sizeof bits; i++)
+        ((uint8_t *)block)[i] = (uint8_t)(bits >> 8 * i);
+    return ltap_wire_out_bytes(out, block, sizeof bits, error);
 }
 
 ltap_status ltap_wire_out_field(ltap_wire_out *out, uint32_t number, const void *data,

@@ -25,6 +25,8 @@ ltap_status ltap_wire_out_bytes(ltap_wire_out *out, const void *data, uint64_t b
                                 ltap_error *error);
 ltap_status ltap_wire_out_int(ltap_wire_out *out, uint32_t number, uint64_t value,
                               ltap_error *error);
+ltap_status ltap_wire_out_float(ltap_wire_out *out, uint32_t number, float value,
+                                ltap_error *error);
 /* A text or bytes field; borrowed until the end. */
 ltap_status ltap_wire_out_field(ltap_wire_out *out, uint32_t number, const void *data,
                                 uint64_t bytes, ltap_error *error);

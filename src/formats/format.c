@@ -115,3 +115,13 @@ ltap_status ltap_format_load(ltap_source *source, ltap_graph **graph, ltap_error
         return refuse(source, error);
     return best->load(source, graph, error);
 }
+
+ltap_status ltap_format_save(const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                             ltap_error *error)
+{
+    const char *name = saves[0].graph->format;
+    for (size_t i = 0; formats[i] && !saves[0].options->rewrite; i++)
+        if (formats[i]->save && name && strcmp(formats[i]->name, name) == 0)
+            return formats[i]->save(saves, count, pruned, error);
+    return ltap_onnx_write(saves, count, pruned, error);
+}

@@ -44,7 +44,7 @@ typedef struct ltap_format {
      * caller adds the path. */
     ltap_status (*load)(ltap_source *source, ltap_graph **graph, ltap_error *error);
     /* Writes one or two pruned models in the same format, from the bytes of the source: all or
-     * none. May be NULL. */
+     * none. NULL: they are written as ONNX, from the graph. */
     ltap_status (*save)(const ltap_save *saves, size_t count, ltap_pruned *pruned,
                         ltap_error *error);
 } ltap_format;
@@ -53,5 +53,9 @@ typedef struct ltap_format {
 const ltap_format *const *ltap_formats(void);
 /* Finds the row, loads. An unknown file says how it begins and which formats are known. */
 ltap_status ltap_format_load(ltap_source *source, ltap_graph **graph, ltap_error *error);
+/* Writes one or two pruned models: all or none. Those that layertap built itself, as ONNX. pruned:
+ * as many. */
+ltap_status ltap_format_save(const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                             ltap_error *error);
 
 #endif

@@ -19,14 +19,6 @@ static ltap_status find_types(const ltap_model *model, const uint32_t *values,
     return LTAP_OK;
 }
 
-static const ltap_format *find_format(const ltap_model *model)
-{
-    for (const ltap_format *const *format = ltap_formats(); *format; format++)
-        if (strcmp((*format)->name, model->info.format) == 0)
-            return *format;
-    return NULL;
-}
-
 static ltap_status fill_save(const ltap_save_part *part, const ltap_prune_options *options,
                              ltap_arena *arena, ltap_save *save, ltap_error *error)
 {
@@ -51,19 +43,15 @@ ltap_status ltap_save_write(const ltap_save_part *parts, size_t count,
                             ltap_error *error)
 {
     const ltap_model *model = parts[0].model;
-    const ltap_format *format = find_format(model);
     ltap_pruned ignored[2];
     ltap_save saves[2];
     ltap_arena arena;
     ltap_status status = LTAP_OK;
 
-    if (!format || !format->save)
-        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "layertap does not write %s",
-                              model->info.format);
     ltap_arena_init(&arena, model->memory);
     for (size_t i = 0; i < count && i < 2; i++)
         LTAP_GO(fill_save(&parts[i], options, &arena, &saves[i], error));
-    LTAP_GO(format->save(saves, count, pruned ? pruned : ignored, error));
+    LTAP_GO(ltap_format_save(saves, count, pruned ? pruned : ignored, error));
 done:
     ltap_arena_clear(&arena);
     return status;

@@ -17,6 +17,7 @@ mkdir "$work/bin" "$work/dir"
 ln -s "$tool" "$work/bin/layertap"
 ln -s "$root/tests/cli/npy.sh" "$work/bin/npy"
 ln -s "$root/tests/cli/rounded.sh" "$work/bin/rounded"
+ln -s "$root/tests/formats/data" "$work/formats"
 cd "$work/dir" || exit 1
 is_document=0
 case $session in

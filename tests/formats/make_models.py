@@ -536,6 +536,15 @@ def saved_calls():
          [value("y", ["batch", 4])], functions=[older], domains=["own"])
 
 
+def own():
+    """layertap's own operators."""
+    sizes = [("up", [5, 3]), ("down", [2, 7])]
+    nodes = [node("AdaptiveAveragePool", "x", name, name, domain="layertap", output_size=size)
+             for name, size in sizes]
+    save("adaptive_pool", nodes, 17, [value("x", ["n", 2, "h", "w"])],
+         [value(name, ["n", 2] + size) for name, size in sizes], domains=["layertap"])
+
+
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
     for name in os.listdir(HERE):
@@ -547,4 +556,5 @@ if __name__ == "__main__":
     external()
     saved()
     saved_calls()
+    own()
     wrong()

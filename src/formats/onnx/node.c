@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "formats/onnx/onnx.h"
 #include "formats/onnx/opset.h"
+#include "ops/op.h"
 #include <string.h>
 
 ltap_status ltap_onnx_node_count(ltap_onnx *load, uint64_t offset, ltap_error *error)
@@ -103,6 +104,8 @@ static ltap_status read_body(ltap_onnx_scope *scope, const ltap_proto_node *prot
     LTAP_TRY(ltap_onnx_text(scope->load, proto->overload, "overload", &overload, error));
     ltap_onnx_function *function = NULL;
     LTAP_TRY(ltap_onnx_function_find(scope->load, node, overload, &function, error));
+    if (strcmp(node->domain, "layertap") == 0 && ltap_ops_find(node->domain, node->op_type))
+        function = NULL; /* our own, spelled out for others */
     if (!function && node->domain[0] == '\0' && strcmp(node->op_type, "Constant") == 0)
         return ltap_onnx_constant_read(scope, proto, error);
     LTAP_TRY(read_draft(scope, proto, draft, error));

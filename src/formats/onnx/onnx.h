@@ -23,6 +23,9 @@ extern const ltap_format ltap_onnx_format;
 /* save.c */
 ltap_status ltap_onnx_save(const ltap_save *saves, size_t count, ltap_pruned *pruned,
                            ltap_error *error);
+/* write.c: the same for a graph that came from elsewhere. */
+ltap_status ltap_onnx_write(const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                            ltap_error *error);
 
 typedef struct ltap_onnx_function {
     ltap_proto_function proto;

@@ -11,6 +11,7 @@ static ltap_status batch_norm(ltap_onnx_draft *draft, ltap_error *error)
     if (ltap_node_int(&draft->node, "spatial", 1) == 0)
         return ltap_draft_refuse(draft, "with spatial=0", error);
     ltap_draft_drop(draft, "spatial");
+    ltap_draft_drop(draft, "is_test");
     return LTAP_OK;
 }
 

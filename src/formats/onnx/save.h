@@ -8,19 +8,13 @@
 #ifndef LTAP_FORMATS_ONNX_SAVE_H
 #define LTAP_FORMATS_ONNX_SAVE_H
 
-#include "codec/wire_out.h"
 #include "formats/onnx/onnx.h"
+#include "formats/onnx/output.h"
 
 typedef struct ltap_onnx_import {
     const char *domain;
     int64_t version;
 } ltap_onnx_import;
-
-/* Bytes that go to the data file. */
-typedef struct ltap_onnx_blob {
-    const void *data;
-    uint64_t offset, bytes;
-} ltap_onnx_blob;
 
 /* A call whose body is put in place of it. */
 typedef struct ltap_onnx_opened {
@@ -61,11 +55,7 @@ typedef struct ltap_onnx_saving {
     ltap_map node_names;
     ltap_vector open;      /* uint32_t: kept nodes that were not looked into */
     ltap_vector locations; /* const char *: of external data that is kept */
-    ltap_wire_out out;
-    ltap_vector blobs; /* ltap_onnx_blob */
-    bool repack;
-    const char *data_path, *data_name; /* of the data file; its name as the model has it */
-    uint64_t data_bytes;
+    ltap_onnx_output to;
     uint64_t n_kept;
 } ltap_onnx_saving;
 
@@ -125,7 +115,5 @@ ltap_status ltap_onnx_saving_weight(ltap_onnx_saving *saving, const ltap_wire_fi
                                     ltap_error *error);
 /* Refuses paths that are the model or its data, and references that would lead elsewhere. */
 ltap_status ltap_onnx_saving_check(ltap_onnx_saving *saving, ltap_error *error);
-ltap_status ltap_onnx_saving_data(const ltap_onnx_saving *saving, ltap_outfile *file,
-                                  ltap_error *error);
 
 #endif

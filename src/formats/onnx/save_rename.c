@@ -10,7 +10,7 @@ typedef ltap_status (*put_field)(ltap_onnx_saving *saving, const ltap_onnx_opene
 static ltap_status put_raw(ltap_onnx_saving *saving, const ltap_onnx_opened *in,
                            const ltap_wire_field *field, ltap_error *error)
 {
-    return ltap_wire_out_bytes(&saving->out, ltap_onnx_saving_at(saving, field->whole),
+    return ltap_wire_out_bytes(&saving->to.model, ltap_onnx_saving_at(saving, field->whole),
                                field->whole.bytes, error);
 }
 
@@ -20,13 +20,13 @@ static ltap_status put_message(ltap_onnx_saving *saving, const ltap_onnx_opened 
 {
     uint64_t at = message->content.offset, end = at + message->content.bytes;
     size_t place;
-    LTAP_TRY(ltap_wire_out_begin(&saving->out, message->number, &place, error));
+    LTAP_TRY(ltap_wire_out_begin(&saving->to.model, message->number, &place, error));
     while (at < end) {
         ltap_wire_field field;
         LTAP_TRY(ltap_wire_next(&saving->load.wire, &at, end, &field, error));
         LTAP_TRY(put(saving, in, &field, error));
     }
-    return ltap_wire_out_end(&saving->out, place, error);
+    return ltap_wire_out_end(&saving->to.model, place, error);
 }
 
 /* A field that is a value's name. */
@@ -35,7 +35,7 @@ static ltap_status put_name(ltap_onnx_saving *saving, const ltap_onnx_opened *in
 {
     ltap_string name;
     LTAP_TRY(ltap_onnx_saving_name(saving, in, field->content, &name, error));
-    return ltap_wire_out_field(&saving->out, field->number, name.data, name.bytes, error);
+    return ltap_wire_out_field(&saving->to.model, field->number, name.data, name.bytes, error);
 }
 
 /* --- what has a name ------------------------------------------------------------------------- */
@@ -117,16 +117,16 @@ static ltap_status put_attr(ltap_onnx_saving *saving, const ltap_onnx_opened *in
     if (dropped)
         return LTAP_OK;
     uint64_t at = proto.head.span.offset, end = at + proto.head.span.bytes;
-    LTAP_TRY(ltap_wire_out_begin(&saving->out, field->number, &place, error));
-    LTAP_TRY(
-        ltap_wire_out_field(&saving->out, 1, ltap_onnx_saving_at(saving, name), name.bytes, error));
+    LTAP_TRY(ltap_wire_out_begin(&saving->to.model, field->number, &place, error));
+    LTAP_TRY(ltap_wire_out_field(&saving->to.model, 1, ltap_onnx_saving_at(saving, name),
+                                 name.bytes, error));
     while (at < end) {
         ltap_wire_field inner;
         LTAP_TRY(ltap_wire_next(&saving->load.wire, &at, end, &inner, error));
         if (inner.number != 1)
             LTAP_TRY(put_in_attr(saving, in, &inner, error));
     }
-    return ltap_wire_out_end(&saving->out, place, error);
+    return ltap_wire_out_end(&saving->to.model, place, error);
 }
 
 /* A node that is kept for another of its outputs must not make what is given. */
@@ -155,10 +155,10 @@ static ltap_status put_in_node(ltap_onnx_saving *saving, const ltap_onnx_opened 
     case 2:
         LTAP_TRY(ltap_onnx_saving_name(saving, in, field->content, &name, error));
         LTAP_TRY(move_aside(saving, &name, error));
-        return ltap_wire_out_field(&saving->out, 2, name.data, name.bytes, error);
+        return ltap_wire_out_field(&saving->to.model, 2, name.data, name.bytes, error);
     case 3:
         LTAP_TRY(ltap_onnx_saving_node_name(saving, in, field->content, &name, error));
-        return ltap_wire_out_field(&saving->out, 3, name.data, name.bytes, error);
+        return ltap_wire_out_field(&saving->to.model, 3, name.data, name.bytes, error);
     case 5:
         return put_attr(saving, in, field, error);
     default:

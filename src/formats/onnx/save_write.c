@@ -21,7 +21,8 @@ enum {
 
 static ltap_status put_raw(ltap_onnx_saving *saving, ltap_wire_span span, ltap_error *error)
 {
-    return ltap_wire_out_bytes(&saving->out, ltap_onnx_saving_at(saving, span), span.bytes, error);
+    return ltap_wire_out_bytes(&saving->to.model, ltap_onnx_saving_at(saving, span), span.bytes,
+                               error);
 }
 
 static bool is_direct(const ltap_saved_value *value)
@@ -43,7 +44,7 @@ static ltap_status name_node(ltap_onnx_saving *saving, const char *value, const 
 static ltap_status put_identity(ltap_onnx_saving *saving, const char *from, const char *to,
                                 const char *what, ltap_error *error)
 {
-    ltap_wire_out *out = &saving->out;
+    ltap_wire_out *out = &saving->to.model;
     const char *name = NULL;
     size_t node;
     LTAP_TRY(name_node(saving, what, &name, error));
@@ -116,7 +117,7 @@ static ltap_status find_type(ltap_onnx_saving *saving, const char *name, ltap_wi
 
 static ltap_status put_dims(ltap_onnx_saving *saving, const ltap_type *type, ltap_error *error)
 {
-    ltap_wire_out *out = &saving->out;
+    ltap_wire_out *out = &saving->to.model;
     size_t shape, dim;
     LTAP_TRY(ltap_wire_out_begin(out, 2, &shape, error));
     for (int i = 0; i < type->rank; i++) {
@@ -133,7 +134,7 @@ static ltap_status put_dims(ltap_onnx_saving *saving, const ltap_type *type, lta
 static ltap_status put_type(ltap_onnx_saving *saving, const ltap_saved_value *value,
                             ltap_error *error)
 {
-    ltap_wire_out *out = &saving->out;
+    ltap_wire_out *out = &saving->to.model;
     const ltap_type *type = &value->type;
     ltap_wire_span span;
     size_t outer, tensor;
@@ -157,7 +158,7 @@ static ltap_status put_type(ltap_onnx_saving *saving, const ltap_saved_value *va
 static ltap_status put_value(ltap_onnx_saving *saving, uint32_t number,
                              const ltap_saved_value *value, ltap_error *error)
 {
-    ltap_wire_out *out = &saving->out;
+    ltap_wire_out *out = &saving->to.model;
     ltap_proto_value proto;
     bool complete = false;
     size_t place;
@@ -350,7 +351,7 @@ static ltap_status put_graph(ltap_onnx_saving *saving, ltap_wire_span span, ltap
     const ltap_save *save = saving->save;
     uint64_t at = span.offset, end = span.offset + span.bytes;
     size_t place, node = 0;
-    LTAP_TRY(ltap_wire_out_begin(&saving->out, MODEL_GRAPH, &place, error));
+    LTAP_TRY(ltap_wire_out_begin(&saving->to.model, MODEL_GRAPH, &place, error));
     for (size_t i = 0; i < save->n_starts; i++)
         if (!is_direct(&save->starts[i]))
             LTAP_TRY(put_identity(saving, save->starts[i].name, save->starts[i].value,
@@ -361,7 +362,7 @@ static ltap_status put_graph(ltap_onnx_saving *saving, ltap_wire_span span, ltap
         LTAP_TRY(put_graph_field(saving, &field, &node, error));
     }
     LTAP_TRY(put_ends(saving, error));
-    return ltap_wire_out_end(&saving->out, place, error);
+    return ltap_wire_out_end(&saving->to.model, place, error);
 }
 
 static ltap_status read_import(ltap_onnx_saving *saving, const char *domain, int64_t *version,
@@ -405,10 +406,10 @@ static ltap_status put_imports(ltap_onnx_saving *saving, ltap_error *error)
     LTAP_TRY(ltap_onnx_saving_import(saving, "", OPSET_FOR_IDENTITY, &opset, error));
     for (size_t i = 0; i < saving->imports.count; i++) {
         const ltap_onnx_import *import = LTAP_VECTOR_AT(&saving->imports, ltap_onnx_import, i);
-        LTAP_TRY(ltap_wire_out_begin(&saving->out, MODEL_OPSET, &place, error));
-        LTAP_TRY(ltap_wire_out_text(&saving->out, 1, import->domain, error));
-        LTAP_TRY(ltap_wire_out_int(&saving->out, 2, (uint64_t)import->version, error));
-        LTAP_TRY(ltap_wire_out_end(&saving->out, place, error));
+        LTAP_TRY(ltap_wire_out_begin(&saving->to.model, MODEL_OPSET, &place, error));
+        LTAP_TRY(ltap_wire_out_text(&saving->to.model, 1, import->domain, error));
+        LTAP_TRY(ltap_wire_out_int(&saving->to.model, 2, (uint64_t)import->version, error));
+        LTAP_TRY(ltap_wire_out_end(&saving->to.model, place, error));
     }
     return LTAP_OK;
 }
