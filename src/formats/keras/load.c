@@ -321,6 +321,7 @@ static ltap_status build(ltap_keras_reader *r, const document *doc)
     LTAP_TRY(ltap_keras_net_read(r, doc->model, 0, &net));
     LTAP_TRY(ltap_keras_weights_bind(r, net));
     LTAP_TRY(run(r, net, doc->model));
+    LTAP_TRY(ltap_keras_tell_pictures(r, net));
     graph->format = "Keras";
     LTAP_TRY(ltap_arena_format(r->arena, &graph->version, r->error, "%s%s%s%s", doc->version,
                                doc->version[0] ? ", " : "",

@@ -92,6 +92,10 @@ ltap_status ltap_keras_net_read(ltap_keras_reader *r, const ltap_json *model, in
 bool ltap_keras_is_model(const ltap_json *model);
 ltap_keras_layer *ltap_keras_net_find(const ltap_keras_net *net, const char *name);
 
+/* --- applications.c: how pictures are prepared, where the model's name says so. ----------------
+ */
+ltap_status ltap_keras_tell_pictures(ltap_keras_reader *r, const ltap_keras_net *net);
+
 /* --- weights.c -------------------------------------------------------------------------------- */
 /* Finds every variable of every layer; what is not there stays NULL. */
 ltap_status ltap_keras_weights_bind(ltap_keras_reader *r, ltap_keras_net *net);
