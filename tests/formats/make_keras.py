@@ -87,6 +87,9 @@ def models():
                               keras.layers.Lambda(lambda x: x * 2, name="mine"),
                               keras.layers.Dense(2, name="last")], name="with_lambda")
     model.save(os.path.join(DATA, "lambda.keras"))
+    x = keras.Input((4, 4, 3), name="image")
+    mean = keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    keras.Model(x, mean, name="vgg16").save(os.path.join(DATA, "keras_vgg16.keras"))
 
 
 def attack(name, change=None, config=None, files=None):
