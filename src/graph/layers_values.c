@@ -325,8 +325,8 @@ static ltap_status doubt_turns(filling *fill, uint32_t c, ltap_error *error)
     uint32_t maker =
         last != LTAP_NO_VALUE ? ltap_graph_at(tree->layers->graph, last)->producer : LTAP_NO_NODE;
     uint32_t place = maker != LTAP_NO_NODE ? tree->flow->place[maker] : LTAP_NO_NODE;
-    if (place == LTAP_NO_NODE || is_transpose(tree, place))
-        return LTAP_OK;
+    if (place == LTAP_NO_NODE || is_transpose(tree, place) || tree->layers->graph->is_built)
+        return LTAP_OK; /* no exporter was there to drop anything */
     uint32_t begin = place, inner = tree->call_of[place];
     bool recurrent = false, turned = false;
     while (begin > call->begin && tree->call_of[begin - 1] == inner)

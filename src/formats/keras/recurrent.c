@@ -101,11 +101,17 @@ static const char *activation_name(ltap_keras_call *c, const char *key, const ch
     return ltap_keras_text_of(json, "?");
 }
 
-/* A state [batch,units] as the operator wants it first in time: [batch,1,units]. */
+/* A state [batch,units] as the operator wants it, of one direction: [1,batch,units]. */
 static uint32_t state(ltap_keras_call *c, size_t place)
 {
-    return place < c->n_inputs ? ltap_keras_unsqueeze(c->b, c->inputs[place], 1).value
+    return place < c->n_inputs ? ltap_keras_unsqueeze(c->b, c->inputs[place], 0).value
                                : LTAP_NO_VALUE;
+}
+
+/* Exchanges time and batch. */
+static ltap_keras_tensor exchange(ltap_keras_call *c, ltap_keras_tensor x)
+{
+    return ltap_keras_transpose(c->b, x, (const int64_t[]){1, 0, 2});
 }
 
 /* All steps, the last state, and the cell's. */
@@ -144,23 +150,24 @@ static bool read_cell(ltap_keras_call *c, const kind *k, const ltap_keras_tensor
     return ltap_keras_is_good(c->b);
 }
 
-/* The states [batch,1,units] without that axis. */
+/* What the operator made of time first, steps [time,1,batch,units] and states [1,batch,units],
+ * batch first and without the axis of directions. */
 static unrolled squeezed(ltap_keras_call *c, const ltap_keras_tensor *x, const uint32_t *outputs,
                          int64_t units, bool has_cell)
 {
     ltap_keras_tensor steps = {.value = outputs[0],
                                .mask = LTAP_NO_VALUE,
                                .rank = 4,
-                               .dims = {x->dims[0], x->dims[1], 1, units},
+                               .dims = {x->dims[1], 1, x->dims[0], units},
                                .dtype = LTAP_FLOAT32};
     ltap_keras_tensor last = {.value = outputs[1],
                               .mask = LTAP_NO_VALUE,
                               .rank = 3,
-                              .dims = {x->dims[0], 1, units},
+                              .dims = {1, x->dims[0], units},
                               .dtype = LTAP_FLOAT32};
-    unrolled u = {.steps = ltap_keras_squeeze(c->b, steps, 2),
-                  .last = ltap_keras_squeeze(c->b, last, 1)};
-    u.cell = has_cell ? ltap_keras_squeeze(c->b, ltap_keras_with(last, outputs[2]), 1) : u.last;
+    unrolled u = {.steps = exchange(c, ltap_keras_squeeze(c->b, steps, 1)),
+                  .last = ltap_keras_squeeze(c->b, last, 0)};
+    u.cell = has_cell ? ltap_keras_squeeze(c->b, ltap_keras_with(last, outputs[2]), 0) : u.last;
     return u;
 }
 
@@ -175,7 +182,7 @@ static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tenso
     if (!read_cell(c, k, &x, &w))
         return (unrolled){x, x, x};
     const bool has_cell = k->gates == 4;
-    uint32_t outputs[3], inputs[7] = {x.value,
+    uint32_t outputs[3], inputs[7] = {exchange(c, x).value,
                                       turn(c, k, w.kernel).value,
                                       turn(c, k, w.recurrent).value,
                                       w.biased ? turn_bias(c, k, w.bias).value : LTAP_NO_VALUE,
@@ -187,7 +194,6 @@ static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tenso
                  ltap_keras_bool(c, "reset_after", !c->r->weights.is_keras_2 || w.bias.rank == 2);
     const ltap_attr attrs[] = {
         LTAP_KERAS_INT("hidden_size", w.units),
-        LTAP_KERAS_INT("layout", 1),
         LTAP_KERAS_TEXT("direction", reverse ? "reverse" : "forward"),
         {.name = "activations", .kind = LTAP_ATTR_STRINGS, .count = n, .u.strings = names},
         {.name = "activation_alpha", .kind = LTAP_ATTR_FLOATS, .count = n, .u.floats = alphas},
@@ -198,7 +204,7 @@ static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tenso
                                              .inputs = inputs,
                                              .n_inputs = has_cell ? 7 : 6,
                                              .attrs = attrs,
-                                             .n_attrs = k->gates == 3 ? 7 : 6},
+                                             .n_attrs = k->gates == 3 ? 6 : 5},
                            outputs, has_cell ? 3 : 2);
     return squeezed(c, &x, outputs, w.units, has_cell);
 }
