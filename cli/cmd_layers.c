@@ -195,7 +195,10 @@ static ltap_status all_rows(listing *list, ltap_error *error)
 static ltap_status list_layers(listing *list, ltap_error *error)
 {
     const char *why = cli_arguments_value(list->arguments, "why");
+    list->model.may_be_weights = true;
     ltap_status status = cli_model_open(list->arguments, &list->model, error);
+    if (status == LTAP_OK && ltap_model_info_get(list->model.model)->no_network[0])
+        return cli_layers_weights(list, error);
     if (status == LTAP_OK && cli_arguments_has(list->arguments, "names")) {
         status = all_rows(list, error);
         return status == LTAP_OK ? print_names(list) : status;

@@ -24,6 +24,8 @@ LTAP_MUST_USE ltap_status cli_layers_flat(const cli_layers *list, ltap_error *er
 /* What runs in bodies: --inside; how much there is. */
 LTAP_MUST_USE ltap_status cli_layers_inside(const cli_layers *list, ltap_error *error);
 size_t cli_layers_count_inside(const cli_layers *list);
+/* What a checkpoint holds whose network is not built. */
+LTAP_MUST_USE ltap_status cli_layers_weights(const cli_layers *list, ltap_error *error);
 /* How one name is understood: --why. */
 LTAP_MUST_USE ltap_status cli_layers_why(const cli_layers *list, const char *layer,
                                          ltap_error *error);

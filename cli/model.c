@@ -46,6 +46,15 @@ ltap_status cli_model_memory(const cli_arguments *arguments, uint64_t *limit, lt
                          "--memory is '%s'%s; it wants a size: 512M, 2G, at most 7E", text, why);
 }
 
+static ltap_status check_network(const cli_model *model, ltap_error *error)
+{
+    const ltap_model_info *info = ltap_model_info_get(model->model);
+    if (model->may_be_weights || !info->no_network[0])
+        return LTAP_OK;
+    return cli_error_set(error, LTAP_ERROR_UNSUPPORTED, "%s: %s (its tensors: layertap layers %s)",
+                         info->name, info->no_network, info->name);
+}
+
 ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, ltap_error *error)
 {
     model->model = NULL;
@@ -61,13 +70,13 @@ ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, lta
     if (model->limit > 0)
         options.memory_limit = model->limit;
     if (strcmp(path, "-") != 0)
-        return ltap_model_open(path, &options, &model->model, error);
-    if (!model->bytes)
+        status = ltap_model_open(path, &options, &model->model, error);
+    else if (!model->bytes)
         status = cli_stdin_read(&model->bytes, &model->size, error);
-    if (status != LTAP_OK)
-        return status;
-    return ltap_model_open_bytes(model->bytes, model->size, "standard input", &options,
-                                 &model->model, error);
+    if (status == LTAP_OK && !model->model)
+        status = ltap_model_open_bytes(model->bytes, model->size, "standard input", &options,
+                                       &model->model, error);
+    return status == LTAP_OK ? check_network(model, error) : status;
 }
 
 void cli_model_clear(cli_model *model)

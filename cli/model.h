@@ -10,7 +10,8 @@ typedef struct cli_model {
     ltap_model *model;
     void *bytes; /* of standard input, where it was read; NULL */
     size_t size;
-    uint64_t limit; /* of memory; 0: that of --memory */
+    uint64_t limit;      /* of memory; 0: that of --memory */
+    bool may_be_weights; /* a checkpoint whose network is not built is wanted, too */
 } cli_model;
 
 /* The first operand, with --memory and --external-dir. model: zeroed, or with standard input in

@@ -234,7 +234,11 @@ static ltap_status list_arrays(cli_side *side, ltap_error *error)
 static int opens_as_network(const cli_arguments *arguments, cli_side *side)
 {
     ltap_error ignored;
-    return cli_model_open(arguments, &side->model, &ignored) == LTAP_OK;
+    if (cli_model_open(arguments, &side->model, &ignored) == LTAP_OK)
+        return 1;
+    ltap_model_close(side->model.model);
+    side->model.model = NULL;
+    return 0;
 }
 
 ltap_status cli_side_open(const cli_arguments *arguments, cli_side *side, ltap_error *error)

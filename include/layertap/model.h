@@ -23,7 +23,8 @@ typedef struct ltap_model_options {
     int private_copy;         /* 1: read the file into memory, so that it may change meanwhile */
 } ltap_model_options;
 
-/* Opens a model file. The format is told by content.
+/* Opens a model file. The format is told by content. A checkpoint whose network layertap does not
+ * build opens, too: without layers, info->no_network says why, and no getter can be made of it.
  * path: kept by copy. options: may be NULL. model: yours to close. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_model_open(const char *path,
                                                    const ltap_model_options *options,
@@ -65,6 +66,11 @@ typedef struct ltap_model_info {
                                 them: "RoiAlign x2 (roi_heads), ..."; "" where there are none */
     uint64_t n_parameters;   /* elements of all weights */
     size_t n_nodes;
+    const char
+        *no_network; /* why there is no network to run, of a file that holds weights alone, whose
+                        network is not one that layertap builds; "" where there is one */
+    const char *nearest; /* then: the network with most tensors in common, "" where none is near; */
+    const char *differs; /* and the first differences to it */
     const char *names_from; /* what the names of modules are read from: "the metadata of nodes"; ""
                                where there are none */
 } ltap_model_info;
@@ -127,6 +133,15 @@ typedef struct ltap_value_info {
 LTAP_API size_t ltap_model_values_count(const ltap_model *model);
 /* info: filled; all "" where index is too large. */
 LTAP_API void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info *info);
+
+/* A tensor that a checkpoint holds, whether or not its network is known, in the file's order. */
+typedef struct ltap_weight {
+    const char *name;
+    ltap_tensor tensor; /* type and shape; data NULL */
+} ltap_weight;
+LTAP_API size_t
+ltap_model_weights_count(const ltap_model *model); /* 0: the file is no checkpoint */
+LTAP_API void ltap_model_weights_at(const ltap_model *model, size_t index, ltap_weight *weight);
 
 /* What the node reads that makes a value, by the node's inputs, what its subgraphs take behind
  * them: places as in ltap_model_values_at, LTAP_NO_VALUE_READ for an input that is omitted. reads:

@@ -96,6 +96,19 @@ void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info
         ltap_model_describe_value(model, model->values[index], info);
 }
 
+size_t ltap_model_weights_count(const ltap_model *model)
+{
+    return model->graph->n_stored;
+}
+
+void ltap_model_weights_at(const ltap_model *model, size_t index, ltap_weight *weight)
+{
+    *weight = (ltap_weight){.name = ""};
+    if (index < model->graph->n_stored)
+        *weight =
+            (ltap_weight){model->graph->stored[index].name, model->graph->stored[index].shape};
+}
+
 size_t ltap_model_values_reads(const ltap_model *model, size_t index, size_t *reads, size_t n_reads)
 {
     return index < model->n_values

@@ -143,6 +143,12 @@ typedef struct ltap_graph_call {
 } ltap_graph_call;
 #define LTAP_NO_CALL UINT32_MAX
 
+/* A tensor that the file holds. */
+typedef struct ltap_stored {
+    const char *name;
+    ltap_tensor shape; /* data NULL */
+} ltap_stored;
+
 struct ltap_graph {
     ltap_arena arena;
     ltap_memory *memory;
@@ -168,6 +174,11 @@ struct ltap_graph {
     bool is_built;          /* not read from a file's nodes: these say themselves where they ran */
     const char *built_from; /* what told that; NULL: the architecture */
     bool linked, captured;  /* captured: nodes list what their subgraphs read */
+    /* Of a file of weights alone: */
+    const ltap_stored *stored;
+    size_t n_stored;
+    const char *no_network;        /* why there are no nodes; NULL where there are */
+    const char *nearest, *differs; /* the architecture with most in common, and what is not; NULL */
 };
 
 ltap_status ltap_graph_new(ltap_memory *memory, ltap_graph **graph, ltap_error *error);

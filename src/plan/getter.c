@@ -260,6 +260,9 @@ ltap_status ltap_getter_make(const ltap_model *model, const ltap_return_layer *l
     if (!n_layers)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "no layer was asked for; name at least one");
+    if (model->info.no_network[0])
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "%s: %s", model->info.name,
+                              model->info.no_network);
     LTAP_TRY(check_names(layers, n_layers, error));
     LTAP_TRY(
         ltap_memory_take_zeroed(model->memory, 1, sizeof(ltap_getter), "a getter", &block, error));

@@ -111,6 +111,9 @@ static ltap_status make_info(ltap_model *model, ltap_error *error)
                                    model->layers->exporter));
     info->n_nodes = graph->nodes.count;
     info->names_from = model->layers->source;
+    info->no_network = graph->no_network ? graph->no_network : "";
+    info->nearest = graph->nearest ? graph->nearest : "";
+    info->differs = graph->differs ? graph->differs : "";
     info->n_parameters = count_parameters(graph);
     return ltap_model_unsupported_text(model, NULL, &model->arena, &info->unsupported, error);
 }

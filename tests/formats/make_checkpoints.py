@@ -208,6 +208,8 @@ def checkpoints():
     extra = dict(state)
     extra["layer1.0.se.fc.weight"] = torch.ones(2, 4)
     torch.save(extra, os.path.join(DATA, "near.pth"))
+    torch.save({k: v for k, v in state.items() if not k.startswith("layer2.0.bn1.")},
+               os.path.join(DATA, "lacking.pth"))
     torch.save({"module." + k: v for k, v in segmentation(
         deeplabv3, ("backbone.layer3", "backbone.layer4", "classifier.0.convs.1", "classifier.0.convs.4",
                     "classifier.0.convs.4.1", "classifier", "aux_classifier"), "deeplab").items()},

@@ -89,13 +89,28 @@ static void layers_give_pytorchs_numbers(void **state)
     }
 }
 
+/* The file opens, so that its tensors can be shown; nothing can be asked of it. */
+static void expect_no_network(const ltap_model *model, const char *says)
+{
+    const ltap_return_layer wanted = {"layer1", "layer1"};
+    ltap_getter *getter = NULL;
+    ltap_error error = {0};
+    assert_true(ltap_model_weights_count(model) > 0);
+    assert_int_equal(ltap_model_layers_count(model), 0);
+    assert_int_equal(ltap_getter_new(model, &wanted, 1, NULL, &getter, &error),
+                     LTAP_ERROR_UNSUPPORTED);
+    if (strstr(error.message, says) == NULL)
+        fail_msg("%s: %s", says, error.message);
+}
+
 static void what_the_shapes_cannot_tell_is_refused(void **state)
 {
     ltap_model *model = NULL;
     ltap_error error;
     (void)state;
-    assert_int_equal(open_model("vit_of_other_width", &model, &error), LTAP_ERROR_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "2 blocks of width 8, whose number of heads"));
+    assert_int_equal(open_model("vit_of_other_width", &model, &error), LTAP_OK);
+    expect_no_network(model, "2 blocks of width 8, whose number of heads");
+    ltap_model_close(model);
 }
 
 typedef struct bytes {
@@ -166,10 +181,10 @@ static void near_misses_are_refused_by_name(void **state)
         ltap_error error = {0};
         bytes file = read_file(misses[i].network);
         memcpy(find(&file, misses[i].from), misses[i].to, strlen(misses[i].to));
-        ltap_status status =
-            ltap_model_open_bytes(file.data, file.size, "near", NULL, &model, &error);
-        if (status != LTAP_ERROR_UNSUPPORTED || strstr(error.message, misses[i].says) == NULL)
-            fail_msg("%s: %s", misses[i].says, error.message);
+        assert_int_equal(ltap_model_open_bytes(file.data, file.size, "near", NULL, &model, &error),
+                         LTAP_OK);
+        expect_no_network(model, misses[i].says);
+        ltap_model_close(model);
         free(file.data);
     }
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_NAME 512
@@ -50,7 +51,10 @@ void ltap_build_refuse(ltap_builder *b, const char *format, ...)
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    b->status = ltap_error_set(b->error, LTAP_ERROR_UNSUPPORTED, "%s", text);
+    if (b->survey == NULL)
+        b->status = ltap_error_set(b->error, LTAP_ERROR_UNSUPPORTED, "%s", text);
+    else if (b->survey->n_missing == 0 && b->survey->refusal[0] == '\0')
+        snprintf(b->survey->refusal, sizeof b->survey->refusal, "%.255s", text);
 }
 
 void ltap_build_summary(ltap_builder *b, const char *format, ...)
@@ -339,6 +343,17 @@ static void weight_name(const ltap_builder *b, const char *leaf, char name[MAX_N
     snprintf(name, MAX_NAME, "%s%s%s", ltap_build_path(b), b->path.count > 0 ? "." : "", leaf);
 }
 
+/* A tensor is not there. */
+static void miss(ltap_builder *b, const char *leaf)
+{
+    char name[MAX_NAME];
+    weight_name(b, leaf, name);
+    if (b->survey == NULL)
+        ltap_build_refuse(b, "'%s' is not in the file", name);
+    else if (ltap_torch_find(b->checkpoint, name) == NULL && b->survey->n_missing++ == 0)
+        snprintf(b->survey->missing, sizeof b->survey->missing, "%.127s", name);
+}
+
 /* As it is in the file; NULL: it is not there. */
 static ltap_torch_tensor *take_tensor(ltap_builder *b, const char *leaf, char name[MAX_NAME],
                                       uint32_t *value)
@@ -348,10 +363,12 @@ static ltap_torch_tensor *take_tensor(ltap_builder *b, const char *leaf, char na
         return NULL;
     weight_name(b, leaf, name);
     ltap_torch_tensor *tensor = ltap_torch_find(b->checkpoint, name);
-    if (tensor != NULL) {
-        tensor->used = true;
+    if (tensor != NULL && b->survey != NULL)
+        b->survey->n_found += !tensor->used;
+    else if (tensor != NULL)
         ltap_build_take(b, add_constant(b, tensor, value));
-    }
+    if (tensor != NULL)
+        tensor->used = true;
     return ltap_build_is_good(b) ? tensor : NULL;
 }
 
@@ -367,7 +384,7 @@ const ltap_torch_tensor *ltap_build_weight(ltap_builder *b, const char *leaf, in
                           ltap_tensor_text(&tensor->shape).text, rank);
         return NULL;
     }
-    if (tensor->shape.dtype != LTAP_FLOAT32)
+    if (b->survey == NULL && tensor->shape.dtype != LTAP_FLOAT32)
         *value = ltap_build_cast(b, *value, LTAP_FLOAT32);
     return tensor;
 }
@@ -378,7 +395,7 @@ void ltap_build_integers(ltap_builder *b, const char *leaf, int64_t size, uint32
     ltap_torch_tensor *tensor = take_tensor(b, leaf, name, value);
     ltap_tensor wanted = ltap_tensor_make(LTAP_INT64, 1, &size, NULL);
     if (tensor == NULL)
-        ltap_build_refuse(b, "'%s' is not in the file", name);
+        miss(b, leaf);
     else if (tensor->shape.dtype != LTAP_INT64 || !ltap_tensor_same_shape(&tensor->shape, &wanted))
         ltap_build_refuse(b, "'%s' is %s; expected %s", name, ltap_tensor_text(&tensor->shape).text,
                           ltap_tensor_text(&wanted).text);
@@ -388,10 +405,8 @@ const ltap_torch_tensor *ltap_build_need(ltap_builder *b, const char *leaf, int 
                                          uint32_t *value)
 {
     const ltap_torch_tensor *tensor = ltap_build_weight(b, leaf, rank, value);
-    char name[MAX_NAME];
-    weight_name(b, leaf, name);
     if (tensor == NULL)
-        ltap_build_refuse(b, "'%s' is not in the file", name);
+        miss(b, leaf);
     return tensor;
 }
 
@@ -477,12 +492,32 @@ void ltap_torch_skip(const ltap_torch_checkpoint *c, const char *prefix)
     }
 }
 
+/* As str() of a number writes it. */
+static bool is_number(const char *text)
+{
+    return (text[0] >= '1' && text[0] <= '9') || (text[0] == '0' && text[1] == '.');
+}
+
+/* One pass over the names, however many numbers there are. */
 int ltap_torch_count(const ltap_torch_checkpoint *c, const char *prefix)
 {
-    char start[MAX_NAME];
-    int count = -1;
-    do
-        snprintf(start, sizeof start, "%s%d.", prefix, ++count);
-    while (ltap_torch_any(c, start));
-    return count;
+    size_t bytes = strlen(prefix), n = c->tensors.count, count = 0;
+    void *block;
+    if (ltap_memory_take(c->source->memory, n + 1, "numbers", &block, NULL) != LTAP_OK)
+        return 0;
+    uint8_t *seen = block;
+    memset(seen, 0, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->name;
+        if (strncmp(name, prefix, bytes) != 0)
+            continue;
+        char *end;
+        unsigned long number = strtoul(name + bytes, &end, 10);
+        if (is_number(name + bytes) && *end == '.' && number < n)
+            seen[number] = 1;
+    }
+    while (seen[count])
+        count++;
+    ltap_memory_release(c->source->memory, block);
+    return (int)count;
 }

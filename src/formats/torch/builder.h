@@ -9,6 +9,12 @@
 
 #include "formats/torch/checkpoint.h"
 
+/* Of a file that is not the architecture's: what is missing, and what has another shape. */
+typedef struct ltap_survey {
+    size_t n_found, n_missing;
+    char missing[128], refusal[256]; /* the first of each; "" */
+} ltap_survey;
+
 typedef struct ltap_builder {
     ltap_torch_checkpoint *checkpoint;
     ltap_graph *graph;
@@ -18,6 +24,7 @@ typedef struct ltap_builder {
     const char *preprocess; /* set where it is not the architecture's */
     ltap_vector names;      /* of the modules that run, see builder.c */
     int next;               /* number of the next module that is called so */
+    ltap_survey *survey;    /* NULL: differences end the building */
     ltap_status status;
     ltap_error *error;
 } ltap_builder;

@@ -63,7 +63,7 @@ static const ltap_attr *window_attrs(ltap_builder *b, ltap_conv conv, int64_t gr
 static bool fits_conv(const ltap_torch_tensor *weight, int64_t channels, ltap_conv conv)
 {
     const int64_t *dims = weight->shape.dims;
-    if (dims[0] < 1 || dims[1] < 1 || channels % dims[1] != 0 ||
+    if (dims[0] < 1 || dims[1] < 1 || channels < dims[1] || channels % dims[1] != 0 ||
         dims[0] % (channels / dims[1]) != 0)
         return false;
     int64_t width = conv.kernel_width != 0 ? conv.kernel_width : conv.kernel;

@@ -23,23 +23,6 @@ static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
     return NULL;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-/* A tensor that the network did not ask for; counters of training are nobody's. */
-static const ltap_torch_tensor *find_unused(const ltap_torch_checkpoint *c)
-{
-    for (size_t i = 0; i < c->tensors.count; i++) {
-        const ltap_torch_tensor *tensor = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i);
-        if (!tensor->used && !ends_with(tensor->name, "num_batches_tracked"))
-            return tensor;
-    }
-    return NULL;
-}
-
 /* "ResNet, VGG" */
 static void list_names(char *text, size_t size)
 {
@@ -48,65 +31,130 @@ static void list_names(char *text, size_t size)
                                architectures[i]->name);
 }
 
-static ltap_status unknown(const ltap_torch_checkpoint *c, ltap_error *error)
+#define N_ROWS (sizeof architectures / sizeof *architectures)
+
+/* What the file holds, for whoever wants to see it. */
+static ltap_status store(const ltap_torch_checkpoint *c, ltap_graph *graph, ltap_error *error)
 {
-    char names[512];
-    const ltap_torch_tensor *first =
-        c->tensors.count > 0 ? LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, 0) : NULL;
-    list_names(names, sizeof names);
-    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                          "the network of this %s is not one that layertap builds (%s): its %zu "
-                          "tensors begin with '%.100s' %s; export it with torch.onnx.export",
-                          c->layout, names, c->tensors.count, first ? first->name : "",
-                          first ? ltap_tensor_text(&first->shape).text : "");
+    void *block;
+    LTAP_TRY(ltap_arena_take(&graph->arena, c->tensors.count, sizeof(ltap_stored), &block, error));
+    ltap_stored *stored = block;
+    for (size_t i = 0; i < c->tensors.count; i++) {
+        const ltap_torch_tensor *tensor = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i);
+        stored[i] = (ltap_stored){tensor->name, tensor->shape};
+    }
+    graph->stored = stored;
+    graph->n_stored = c->tensors.count;
+    return LTAP_OK;
 }
 
-static ltap_status build(ltap_torch_checkpoint *c, ltap_graph *graph, ltap_error *error)
+/* A row that fits by few names, and why its network could not be built. */
+typedef struct refusal {
+    const char *name; /* NULL: none */
+    char why[256];
+} refusal;
+
+static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, ltap_graph *graph,
+                                ltap_error *error)
 {
-    const ltap_architecture *row = recognise(c);
-    if (row == NULL)
-        return unknown(c, error);
+    ltap_nearest nearest;
+    char names[512];
+    LTAP_TRY(ltap_torch_nearest(c, architectures, N_ROWS, &nearest, error));
+    if (nearest.name == NULL && begun->name != NULL) {
+        nearest.name = begun->name;
+        LTAP_TRY(ltap_arena_text(&graph->arena, begun->why, strlen(begun->why), &nearest.differs,
+                                 error));
+    }
+    list_names(names, sizeof names);
+    graph->version = "weights without a network";
+    if (nearest.name == NULL)
+        return ltap_arena_format(&graph->arena, &graph->no_network, error,
+                                 "the %zu tensors of this %s are those of no network that layertap "
+                                 "builds (%s); export the network with torch.onnx.export",
+                                 c->tensors.count, c->layout, names);
+    graph->nearest = nearest.name;
+    graph->differs = nearest.differs;
+    return ltap_arena_format(&graph->arena, &graph->no_network, error,
+                             "the %zu tensors of this %s are nearly, but not, those of %s: %s; "
+                             "export the network with torch.onnx.export",
+                             c->tensors.count, c->layout, nearest.name, nearest.differs);
+}
+
+/* LTAP_ERROR_UNSUPPORTED where its tensors are not those of the file. */
+static ltap_status build(const ltap_architecture *row, ltap_torch_checkpoint *c, ltap_graph *graph,
+                         ltap_error *error)
+{
     ltap_builder b = {.checkpoint = c, .graph = graph, .error = error};
+    size_t n_unused;
+    void *block;
     ltap_builder_init(&b);
     row->build(&b);
     ltap_builder_clear(&b);
-    const ltap_torch_tensor *unused = b.status == LTAP_OK ? find_unused(c) : NULL;
-    if (unused != NULL)
-        b.status = ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "it has '%.100s' %s, too",
-                                  unused->name, ltap_tensor_text(&unused->shape).text);
-    if (b.status == LTAP_ERROR_UNSUPPORTED)
-        return ltap_error_prefix(error, b.status, "the network of this %s is near a %s, but none",
-                                 c->layout, row->name);
     LTAP_TRY(b.status);
-    void *block;
+    const ltap_torch_tensor *unused = ltap_torch_unused(c, &n_unused);
+    if (unused != NULL)
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "'%.100s' is none of its tensors",
+                              unused->name);
     LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof(ltap_property), &block, error));
     *(ltap_property *)block =
         (ltap_property){"layertap.preprocess", b.preprocess ? b.preprocess : row->preprocess};
     graph->properties = block;
     graph->n_properties = 1;
-    graph->format = c->layout;
     LTAP_TRY(ltap_arena_format(&graph->arena, &graph->version, error, "recognised as %s%s%s%s",
                                b.summary, c->prefix[0] ? " (names without '" : "", c->prefix,
                                c->prefix[0] ? "')" : ""));
     return ltap_graph_link(graph, error);
 }
 
+static ltap_status new_graph(ltap_source *source, ltap_graph **graph, ltap_error *error)
+{
+    LTAP_TRY(ltap_graph_new(source->memory, graph, error));
+    (*graph)->opset = 20;
+    (*graph)->is_built = true;
+    (*graph)->producer = (*graph)->producer_version = "";
+    return LTAP_OK;
+}
+
+/* begun: NULL: the row that fits is built, and what that was is told in *row. */
+static ltap_status read(ltap_source *source, ltap_graph *graph, const refusal *begun,
+                        const ltap_architecture **row, ltap_error *error)
+{
+    static const refusal none = {.name = NULL};
+    ltap_torch_checkpoint c = {.source = source, .arena = &graph->arena};
+    ltap_status status = ltap_torch_read(&c, error);
+    *row = status == LTAP_OK && begun == NULL ? recognise(&c) : NULL;
+    graph->format = c.layout;
+    if (status == LTAP_OK)
+        status = store(&c, graph, error);
+    if (status == LTAP_OK && *row != NULL)
+        status = build(*row, &c, graph, error);
+    else if (status == LTAP_OK)
+        status = tell_unknown(&c, begun ? begun : &none, graph, error);
+    ltap_torch_clear(&c);
+    return status;
+}
+
 static ltap_status load(ltap_source *source, ltap_graph **graph, ltap_error *error)
 {
+    const ltap_architecture *row;
     ltap_graph *made;
-    LTAP_TRY(ltap_graph_new(source->memory, &made, error));
-    ltap_torch_checkpoint checkpoint = {.source = source, .arena = &made->arena};
-    made->opset = 20;
-    made->is_built = true;
-    made->producer = made->producer_version = "";
-    ltap_status status = ltap_torch_read(&checkpoint, error);
-    if (status == LTAP_OK)
-        status = build(&checkpoint, made, error);
-    ltap_torch_clear(&checkpoint);
-    if (status == LTAP_OK)
-        *graph = made;
-    else
+    ltap_error told = {.message = ""};
+    LTAP_TRY(new_graph(source, &made, error));
+    ltap_status status = read(source, made, NULL, &row, &told);
+    if (status == LTAP_ERROR_UNSUPPORTED && row != NULL) {
+        refusal begun = {.name = row->name};
+        snprintf(begun.why, sizeof begun.why, "%.255s", told.message);
         ltap_graph_free(made);
+        LTAP_TRY(new_graph(source, &made, error));
+        status = read(source, made, &begun, &row, &told);
+    }
+    if (status == LTAP_OK) {
+        *graph = made;
+        return LTAP_OK;
+    }
+    ltap_graph_free(made);
+    if (error != NULL)
+        *error = told;
     return status;
 }
 

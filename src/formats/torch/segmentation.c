@@ -114,8 +114,9 @@ static const backbone *find_backbone(const ltap_torch_checkpoint *c)
 
 static ltap_signal build_backbone(ltap_builder *b, ltap_signal x, ltap_signal *low)
 {
+    const backbone *found = find_backbone(b->checkpoint);
     ltap_build_enter(b, "torchvision.models._utils.IntermediateLayerGetter", "backbone");
-    x = find_backbone(b->checkpoint)->body(b, "backbone.", true, x, low);
+    x = (found ? found : &backbones[0])->body(b, "backbone.", true, x, low);
     ltap_build_leave(b);
     return x;
 }
@@ -123,15 +124,17 @@ static ltap_signal build_backbone(ltap_builder *b, ltap_signal x, ltap_signal *l
 static ltap_signal input(ltap_builder *b)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
-    return ltap_build_input(b, "x",
-                            ltap_torch_dim(ltap_torch_findf(c, "%s", find_backbone(c)->stem), 1));
+    const backbone *found = find_backbone(c);
+    const char *stem = (found ? found : &backbones[0])->stem;
+    return ltap_build_input(b, "x", ltap_torch_dim(ltap_torch_findf(c, "%s", stem), 1));
 }
 
 /* family: "deeplabv3", and as people write it. */
 static void summarise(ltap_builder *b, const char *family, const char *title, const char *head)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
-    const char *name = find_backbone(c)->name(c, "backbone.");
+    const backbone *found = find_backbone(c);
+    const char *name = found ? found->name(c, "backbone.") : "a backbone of its own";
     bool has_low = ltap_torch_findf(c, "classifier.low_classifier.weight") != NULL;
     bool is_known = strncmp(name, "a ", 2) != 0;
     const char *last = has_low ? "classifier.low_classifier.weight" : "classifier.4.weight";
