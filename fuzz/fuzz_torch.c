@@ -2,6 +2,7 @@
  * its end, or one clear line. */
 #include "base/error.h"
 #include "formats/torch/checkpoint.h"
+#include "formats/torch/torch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,17 @@ static void read_tensors(ltap_torch_checkpoint *c)
     }
 }
 
+/* Builds the network, or finds the nearest one. */
+static void load_network(ltap_source *source)
+{
+    ltap_graph *graph = NULL;
+    if (ltap_torch_format.load(source, &graph, NULL) != LTAP_OK)
+        return;
+    if (graph->no_network != NULL && strchr(graph->no_network, '\n'))
+        abort();
+    ltap_graph_free(graph);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ltap_memory *memory;
@@ -41,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else if (!error.message[0] || strchr(error.message, '\n'))
             abort();
         ltap_torch_clear(&c);
+        load_network(&source);
     }
     for (size_t i = 0; i < source.files.count; i++)
         ltap_file_close(LTAP_VECTOR_AT(&source.files, ltap_file, i));

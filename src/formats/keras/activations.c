@@ -335,10 +335,11 @@ static bool run_object(ltap_keras_call *c, const ltap_json *object, ltap_keras_t
                                   ltap_keras_text_of(ltap_json_find(object, "class_name"), ""),
                               .name = "activation",
                               .config = ltap_json_find(object, "config")};
-    ltap_keras_tensor outputs[LTAP_KERAS_MAX_ENDS];
+    ltap_keras_tensor outputs[LTAP_KERAS_MAX_ENDS] = {x};
     layer.row = ltap_keras_row_find(layer.class_name);
-    if (layer.row == NULL || layer.row->variables != NULL || layer.row->holds != NULL ||
-        layer.config == NULL || layer.config->kind != LTAP_JSON_OBJECT)
+    if (layer.row == NULL || (x.rank < 0 && !(layer.row->flags & LTAP_KERAS_ANY_RANK)) ||
+        layer.row->variables != NULL || layer.row->holds != NULL || layer.config == NULL ||
+        layer.config->kind != LTAP_JSON_OBJECT)
         return false;
     ltap_keras_call inner = {.r = c->r,
                              .b = c->b,

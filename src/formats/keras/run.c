@@ -246,6 +246,12 @@ static void run_row(ltap_keras_call *c)
         ltap_keras_cannot(c, "of an input of unknown shape");
     else
         row->run(c);
+    if (!ltap_keras_is_good(c->b)) { /* a row that failed may have left anything there */
+        c->outputs[0] = (ltap_keras_tensor){
+            .value = LTAP_NO_VALUE, .mask = LTAP_NO_VALUE, .rank = -1, .dtype = LTAP_FLOAT32};
+        c->n_outputs = 1;
+        return;
+    }
     /* Several follow each other as Keras lists them, whatever was computed first. */
     for (size_t i = 0; c->n_outputs > 1 && i < c->n_outputs; i++) {
         c->outputs[i] = ltap_keras_unary(c->b, "Identity", c->outputs[i]);
@@ -273,7 +279,7 @@ static void run_layer(ltap_keras_call *c)
 ltap_keras_tensor ltap_keras_run_held(ltap_keras_call *c, ltap_keras_layer *layer,
                                       ltap_keras_tensor x)
 {
-    ltap_keras_tensor outputs[LTAP_KERAS_MAX_ENDS] = {x};
+    ltap_keras_tensor outputs[LTAP_KERAS_MAX_ENDS];
     ltap_keras_call inner = {.r = c->r,
                              .b = c->b,
                              .layer = layer,

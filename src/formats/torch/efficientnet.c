@@ -99,7 +99,7 @@ static found read_found(const ltap_torch_checkpoint *c)
     f.classifier = ltap_torch_findf(c, "classifier.1.weight");
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         const variant *v = &variants[i];
-        bool alike = memcmp(v->blocks, f.blocks, sizeof f.blocks) == 0;
+        bool alike = f.n_stages <= MAX_STAGES && memcmp(v->blocks, f.blocks, sizeof f.blocks) == 0;
         if (alike && (f.variant == NULL || v->head == ltap_torch_dim(f.head, 0)))
             f.variant = v;
     }

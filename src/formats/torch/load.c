@@ -54,30 +54,39 @@ typedef struct refusal {
     char why[256];
 } refusal;
 
+/* Names of tensors may hold anything: what is kept is one line, as errors have it. */
+static ltap_status keep_line(ltap_graph *graph, const char **line, ltap_error *error,
+                             const ltap_error *told)
+{
+    return ltap_arena_text(&graph->arena, told->message, strlen(told->message), line, error);
+}
+
 static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, ltap_graph *graph,
                                 ltap_error *error)
 {
     ltap_nearest nearest;
+    ltap_error told;
     char names[512];
     LTAP_TRY(ltap_torch_nearest(c, architectures, N_ROWS, &nearest, error));
-    if (nearest.name == NULL && begun->name != NULL) {
-        nearest.name = begun->name;
-        LTAP_TRY(ltap_arena_text(&graph->arena, begun->why, strlen(begun->why), &nearest.differs,
-                                 error));
-    }
+    if (nearest.name == NULL && begun->name != NULL)
+        nearest = (ltap_nearest){begun->name, begun->why};
     list_names(names, sizeof names);
     graph->version = "weights without a network";
-    if (nearest.name == NULL)
-        return ltap_arena_format(&graph->arena, &graph->no_network, error,
-                                 "the %zu tensors of this %s are those of no network that layertap "
-                                 "builds (%s); export the network with torch.onnx.export",
-                                 c->tensors.count, c->layout, names);
+    if (nearest.name == NULL) {
+        (void)ltap_error_set(&told, LTAP_ERROR_UNSUPPORTED,
+                             "the %zu tensors of this %s are those of no network that layertap "
+                             "builds (%s); export the network with torch.onnx.export",
+                             c->tensors.count, c->layout, names);
+        return keep_line(graph, &graph->no_network, error, &told);
+    }
     graph->nearest = nearest.name;
-    graph->differs = nearest.differs;
-    return ltap_arena_format(&graph->arena, &graph->no_network, error,
-                             "the %zu tensors of this %s are nearly, but not, those of %s: %s; "
-                             "export the network with torch.onnx.export",
-                             c->tensors.count, c->layout, nearest.name, nearest.differs);
+    (void)ltap_error_set(&told, LTAP_ERROR_UNSUPPORTED, "%s", nearest.differs);
+    LTAP_TRY(keep_line(graph, &graph->differs, error, &told));
+    (void)ltap_error_set(&told, LTAP_ERROR_UNSUPPORTED,
+                         "the %zu tensors of this %s are nearly, but not, those of %s: %s; "
+                         "export the network with torch.onnx.export",
+                         c->tensors.count, c->layout, nearest.name, graph->differs);
+    return keep_line(graph, &graph->no_network, error, &told);
 }
 
 /* LTAP_ERROR_UNSUPPORTED where its tensors are not those of the file. */
