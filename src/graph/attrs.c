@@ -1,8 +1,68 @@
 /* Reading a node's attributes and properties, and naming it in messages. */
 #include "graph/graph.h"
 
+#include "base/error.h"
+
 #include <stdio.h>
 #include <string.h>
+
+static ltap_status copy_block(ltap_arena *arena, const void *from, size_t count, size_t size,
+                              void **copy, ltap_error *error)
+{
+    LTAP_TRY(ltap_arena_take(arena, count, size, copy, error));
+    if (count > 0)
+        memcpy(*copy, from, count * size);
+    return LTAP_OK;
+}
+
+static ltap_status copy_string(ltap_arena *arena, ltap_string *string, ltap_error *error)
+{
+    return ltap_arena_text(arena, string->data, string->bytes, &string->data, error);
+}
+
+static ltap_status copy_what_it_holds(ltap_arena *arena, ltap_attr *attr, ltap_error *error)
+{
+    void *list;
+    if (attr->kind == LTAP_ATTR_STRING)
+        return copy_string(arena, &attr->u.s, error);
+    if (attr->kind == LTAP_ATTR_INTS) {
+        LTAP_TRY(copy_block(arena, attr->u.ints, attr->count, sizeof(int64_t), &list, error));
+        attr->u.ints = list;
+    } else if (attr->kind == LTAP_ATTR_FLOATS) {
+        LTAP_TRY(copy_block(arena, attr->u.floats, attr->count, sizeof(float), &list, error));
+        attr->u.floats = list;
+    } else if (attr->kind == LTAP_ATTR_STRINGS) {
+        LTAP_TRY(
+            copy_block(arena, attr->u.strings, attr->count, sizeof(ltap_string), &list, error));
+        for (size_t i = 0; i < attr->count; i++)
+            LTAP_TRY(copy_string(arena, &((ltap_string *)list)[i], error));
+        attr->u.strings = list;
+    }
+    return LTAP_OK;
+}
+
+ltap_status ltap_attrs_copy(ltap_arena *arena, const ltap_attr *attrs, size_t count,
+                            const ltap_attr **copy, ltap_error *error)
+{
+    void *block;
+    LTAP_TRY(copy_block(arena, attrs, count, sizeof *attrs, &block, error));
+    for (size_t i = 0; i < count; i++)
+        LTAP_TRY(copy_what_it_holds(arena, &((ltap_attr *)block)[i], error));
+    *copy = block;
+    return LTAP_OK;
+}
+
+ltap_status ltap_property_new(ltap_arena *arena, const char *key, const char *value,
+                              const ltap_property **property, ltap_error *error)
+{
+    void *block;
+    const char *copy;
+    LTAP_TRY(ltap_arena_take(arena, 1, sizeof **property, &block, error));
+    LTAP_TRY(ltap_arena_text(arena, value, strlen(value), &copy, error));
+    *(ltap_property *)block = (ltap_property){key, copy};
+    *property = block;
+    return LTAP_OK;
+}
 
 const ltap_attr *ltap_node_attr(const ltap_node *node, const char *name)
 {

@@ -122,18 +122,30 @@ ltap_status ltap_graph_value_new(ltap_graph *graph, const char *hint, uint32_t *
     return add_value(graph, name, strlen(name), value, error);
 }
 
+ltap_status ltap_graph_set_constant(ltap_graph *graph, uint32_t value, const ltap_tensor *tensor,
+                                    ltap_error *error)
+{
+    void *copy, *block;
+    LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof *tensor, &copy, error));
+    LTAP_TRY(
+        ltap_arena_take(&graph->arena, (uint64_t)tensor->rank, sizeof(ltap_dim), &block, error));
+    memcpy(copy, tensor, sizeof *tensor);
+    ltap_dim *dims = block;
+    for (int i = 0; i < tensor->rank; i++)
+        dims[i] = (ltap_dim){tensor->dims[i], NULL};
+    size_t bytes = ltap_dtype_bits(tensor->dtype) / 8;
+    ltap_value *made = ltap_graph_at(graph, value);
+    made->constant = copy;
+    made->unaligned = bytes > 0 && (uintptr_t)tensor->data % bytes != 0;
+    made->type = (ltap_type){LTAP_TYPE_TENSOR, tensor->dtype, tensor->rank, dims, NULL};
+    return LTAP_OK;
+}
+
 ltap_status ltap_graph_constant(ltap_graph *graph, const char *hint, const ltap_tensor *tensor,
                                 uint32_t *value, ltap_error *error)
 {
-    void *copy;
-    LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof *tensor, &copy, error));
     LTAP_TRY(ltap_graph_value_new(graph, hint, value, error));
-    memcpy(copy, tensor, sizeof *tensor);
-    size_t bytes = ltap_dtype_bits(tensor->dtype) / 8;
-    ltap_value *made = ltap_graph_at(graph, *value);
-    made->constant = copy;
-    made->unaligned = bytes > 0 && (uintptr_t)tensor->data % bytes != 0;
-    return LTAP_OK;
+    return ltap_graph_set_constant(graph, *value, tensor, error);
 }
 
 ltap_status ltap_graph_constant_ints(ltap_graph *graph, const char *hint, const int64_t *numbers,

@@ -87,9 +87,23 @@ typedef struct ltap_attr {
     ltap_span span;
 } ltap_attr;
 
+/* An attribute of a number, a float32, a text, a list of numbers. */
+#define LTAP_ATTR_I(n, v) ((ltap_attr){.name = (n), .kind = LTAP_ATTR_INT, .count = 1, .u.i = (v)})
+#define LTAP_ATTR_F(n, v)                                                                          \
+    ((ltap_attr){.name = (n), .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)(v)})
+#define LTAP_ATTR_S(n, v)                                                                          \
+    ((ltap_attr){.name = (n), .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {(v), strlen(v)}})
+#define LTAP_ATTR_N(n, c, v)                                                                       \
+    ((ltap_attr){.name = (n), .kind = LTAP_ATTR_INTS, .count = (size_t)(c), .u.ints = (v)})
+
 typedef struct ltap_property {
     const char *key, *value;
 } ltap_property;
+
+/* The property of a node that layertap built itself: a line a module that ran, outermost first:
+ * path, tab, class (see layers_built.c). And of a model: how pictures are prepared for it. */
+#define LTAP_SCOPES_KEY     "layertap.scopes"
+#define LTAP_PREPROCESS_KEY "layertap.preprocess"
 
 struct ltap_op;
 
@@ -195,12 +209,23 @@ ltap_status ltap_graph_value(ltap_graph *graph, const char *name, size_t bytes, 
 /* A new value with a made-up unique name ("\1" + hint + number). */
 ltap_status ltap_graph_value_new(ltap_graph *graph, const char *hint, uint32_t *value,
                                  ltap_error *error);
-/* A new constant value; tensor is copied as a view (its data must outlive the graph). */
+/* Makes a value a constant of the tensor's type; the tensor is copied as a view (its data must
+ * outlive the graph). */
+ltap_status ltap_graph_set_constant(ltap_graph *graph, uint32_t value, const ltap_tensor *tensor,
+                                    ltap_error *error);
+/* The same of a new value. */
 ltap_status ltap_graph_constant(ltap_graph *graph, const char *hint, const ltap_tensor *tensor,
                                 uint32_t *value, ltap_error *error);
 /* A 1-d int64 constant with its own copy of the numbers. */
 ltap_status ltap_graph_constant_ints(ltap_graph *graph, const char *hint, const int64_t *numbers,
                                      size_t count, uint32_t *value, ltap_error *error);
+/* One property, its value copied; the key must outlive the arena. */
+ltap_status ltap_property_new(ltap_arena *arena, const char *key, const char *value,
+                              const ltap_property **property, ltap_error *error);
+/* Attributes with all that they point to (numbers, texts, lists of both; tensors, graphs and types
+ * are borrowed). */
+ltap_status ltap_attrs_copy(ltap_arena *arena, const ltap_attr *attrs, size_t count,
+                            const ltap_attr **copy, ltap_error *error);
 /* Appends a node as given (arrays are copied, strings and attributes borrowed from the arena);
  * added: may be NULL; borrowed, until the next is added. Sets index, origin and producers; a value
  * made twice is an error. */

@@ -41,7 +41,7 @@ ltap_status ltap_scopes_built(const ltap_layers *layers, ltap_scopes *scopes, bo
     const ltap_graph *graph = layers->graph;
     *used = false;
     for (uint32_t n = 0; n < graph->nodes.count; n++) {
-        const char *text = ltap_node_property(ltap_graph_node(graph, n), "layertap.scopes");
+        const char *text = ltap_node_property(ltap_graph_node(graph, n), LTAP_SCOPES_KEY);
         if (text == NULL)
             continue;
         LTAP_TRY(fill_chain(scopes, text, &scopes->chains[n], error));

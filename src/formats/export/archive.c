@@ -314,7 +314,7 @@ static ltap_status read_store(ltap_archive *a, int which, ltap_error *error)
 }
 
 ltap_status ltap_archive_tensor(ltap_archive *a, int which, const char *name, ltap_tensor *tensor,
-                                bool *unaligned, ltap_span *span, ltap_error *error)
+                                ltap_span *span, ltap_error *error)
 {
     ltap_archive_store *store = &a->stores[which];
     if (!store->read)
@@ -327,7 +327,7 @@ ltap_status ltap_archive_tensor(ltap_archive *a, int which, const char *name, lt
         LTAP_VECTOR_AT(&store->table.storages, ltap_torch_storage, found->storage);
     *span = (ltap_span){store->at + storage->offset, storage->bytes > 0 ? storage->bytes : 1};
     store->source.files = a->source->files;
-    ltap_status status = ltap_torch_data(&store->table, found, tensor, unaligned, error);
+    ltap_status status = ltap_torch_data(&store->table, found, tensor, error);
     a->source->files = store->source.files;
     return status;
 }

@@ -36,8 +36,7 @@ ltap_status ltap_archive_open(ltap_archive *archive, ltap_error *error);
 void ltap_archive_close(ltap_archive *archive);
 /* A tensor of a store as ltap_torch_data gives it. span: its bytes in the file. */
 ltap_status ltap_archive_tensor(ltap_archive *archive, int store, const char *name,
-                                ltap_tensor *tensor, bool *unaligned, ltap_span *span,
-                                ltap_error *error);
+                                ltap_tensor *tensor, ltap_span *span, ltap_error *error);
 
 /* The schema's numbers of element types; LTAP_UNDEFINED: none that is known. */
 ltap_dtype ltap_export_dtype(const ltap_json *number);

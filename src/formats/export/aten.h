@@ -86,14 +86,6 @@ const ltap_entry *ltap_arg_result(ltap_program *p, size_t k);
 ltap_operand ltap_operand_of(const ltap_entry *entry);
 
 /* --- emit.c --------------------------------------------------------------------------------- */
-#define LTAP_ATTR_I(n, v) ((ltap_attr){.name = n, .kind = LTAP_ATTR_INT, .count = 1, .u.i = v})
-#define LTAP_ATTR_F(n, v)                                                                          \
-    ((ltap_attr){.name = n, .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)(v)})
-#define LTAP_ATTR_S(n, v)                                                                          \
-    ((ltap_attr){.name = n, .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {v, sizeof(v) - 1}})
-#define LTAP_ATTR_N(n, c, v)                                                                       \
-    ((ltap_attr){.name = n, .kind = LTAP_ATTR_INTS, .count = (size_t)(c), .u.ints = v})
-
 typedef struct ltap_emit_node {
     const char *op_type, *domain; /* NULL: ONNX's own */
     const uint32_t *inputs;

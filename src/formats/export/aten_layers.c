@@ -194,10 +194,7 @@ static void einsum(ltap_program *p)
     }
     for (size_t i = 0; i < count; i++)
         inputs[i] = terms[i].value;
-    ltap_attr attr = {.name = "equation", .kind = LTAP_ATTR_STRING, .count = 1};
-    ltap_program_take(
-        p, ltap_arena_text(&p->graph->arena, text, strlen(text), &attr.u.s.data, p->error));
-    attr.u.s.bytes = strlen(text);
+    ltap_attr attr = LTAP_ATTR_S("equation", text);
     ltap_emit_result(p, 0,
                      ltap_emit(p,
                                (ltap_emit_node){.op_type = "Einsum",

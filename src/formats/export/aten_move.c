@@ -165,8 +165,7 @@ static void pad_with(ltap_program *p, const char *name, const char *mode)
     uint32_t inputs[] = {x.value, read_pads(p, name, x.rank), LTAP_NO_VALUE};
     if (strcmp(mode, "constant") == 0)
         inputs[2] = ltap_emit_number(p, ltap_arg_float(p, "value", 0), x.dtype);
-    ltap_attr attr = {
-        .name = "mode", .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {mode, strlen(mode)}};
+    ltap_attr attr = LTAP_ATTR_S("mode", mode);
     ltap_emit_result(
         p, 0,
         ltap_emit(

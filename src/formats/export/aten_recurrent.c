@@ -93,12 +93,8 @@ static void emit_layer(ltap_program *p, const recurrent *r, uint32_t x, int laye
                        uint32_t outputs[3])
 {
     bool lstm = r->n_gates == 4;
-    static const ltap_string directions[] = {{"forward", 7}, {"bidirectional", 13}};
     ltap_attr attrs[] = {LTAP_ATTR_I("hidden_size", r->size),
-                         {.name = "direction",
-                          .kind = LTAP_ATTR_STRING,
-                          .count = 1,
-                          .u.s = directions[r->n_dirs - 1]},
+                         LTAP_ATTR_S("direction", r->n_dirs == 2 ? "bidirectional" : "forward"),
                          LTAP_ATTR_I("linear_before_reset", 1)};
     ltap_attr relus = {.name = "activations", .kind = LTAP_ATTR_STRINGS};
     static const ltap_string relu[] = {{"Relu", 4}, {"Relu", 4}};

@@ -193,12 +193,6 @@ static uint32_t emit_scales(ltap_program *p, const float *scales, size_t count)
     return value;
 }
 
-static ltap_attr text_attr(const char *name, const char *text)
-{
-    return (ltap_attr){
-        .name = name, .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {text, strlen(text)}};
-}
-
 /* op_type: ONNX's mode, and behind it '*' for rounding to the nearest exactly. */
 static void upsample(ltap_program *p)
 {
@@ -221,9 +215,9 @@ static void upsample(ltap_program *p)
     const char *place = ltap_arg_bool(p, "align_corners", false) ? "align_corners"
                         : nearest && !exact                      ? "asymmetric"
                                                                  : "half_pixel";
-    ltap_attr attrs[] = {text_attr("mode", mode),
-                         text_attr("coordinate_transformation_mode", place),
-                         text_attr("nearest_mode", exact ? "round_prefer_ceil" : "floor"),
+    ltap_attr attrs[] = {LTAP_ATTR_S("mode", mode),
+                         LTAP_ATTR_S("coordinate_transformation_mode", place),
+                         LTAP_ATTR_S("nearest_mode", exact ? "round_prefer_ceil" : "floor"),
                          LTAP_ATTR_F("cubic_coeff_a", -0.75)};
     ltap_emit_result(
         p, 0,
@@ -245,7 +239,7 @@ static void grid_sampler(ltap_program *p)
         ltap_program_refuse(p, "in a mode that is not known");
         return;
     }
-    ltap_attr attrs[] = {text_attr("mode", modes[mode]), text_attr("padding_mode", edges[edge]),
+    ltap_attr attrs[] = {LTAP_ATTR_S("mode", modes[mode]), LTAP_ATTR_S("padding_mode", edges[edge]),
                          LTAP_ATTR_I("align_corners", ltap_arg_bool(p, "align_corners", false))};
     ltap_emit_result(p, 0,
                      ltap_emit(p,

@@ -13,21 +13,6 @@ static void *take(ltap_program *p, size_t count, size_t size)
     return block;
 }
 
-static const ltap_attr *copy_attrs(ltap_program *p, const ltap_attr *attrs, size_t count)
-{
-    ltap_attr *copy = take(p, count, sizeof *copy);
-    for (size_t i = 0; copy != NULL && i < count; i++) {
-        copy[i] = attrs[i];
-        if (attrs[i].kind != LTAP_ATTR_INTS)
-            continue;
-        int64_t *ints = take(p, attrs[i].count, sizeof *ints);
-        if (ints != NULL && attrs[i].count > 0)
-            memcpy(ints, attrs[i].u.ints, attrs[i].count * sizeof *ints);
-        copy[i].u.ints = ints;
-    }
-    return copy;
-}
-
 uint32_t ltap_emit(ltap_program *p, ltap_emit_node node, uint32_t *outputs)
 {
     size_t n_outputs = node.n_outputs > 0 ? node.n_outputs : 1;
@@ -35,8 +20,10 @@ uint32_t ltap_emit(ltap_program *p, ltap_emit_node node, uint32_t *outputs)
                       .op_type = node.op_type,
                       .n_inputs = node.n_inputs,
                       .n_outputs = n_outputs,
-                      .attrs = copy_attrs(p, node.attrs, node.n_attrs),
                       .n_attrs = node.n_attrs};
+    if (ltap_program_goes_on(p))
+        ltap_program_take(
+            p, ltap_attrs_copy(&p->graph->arena, node.attrs, node.n_attrs, &made.attrs, p->error));
     made.inputs = take(p, node.n_inputs, sizeof(uint32_t));
     made.outputs = take(p, n_outputs, sizeof(uint32_t));
     for (size_t i = 0; i < node.n_inputs && made.inputs != NULL; i++)
@@ -133,13 +120,6 @@ static uint32_t constant(ltap_program *p, const ltap_tensor *tensor)
     uint32_t value = LTAP_NO_VALUE;
     if (ltap_program_goes_on(p))
         ltap_program_take(p, ltap_graph_constant(p->graph, "constant", tensor, &value, p->error));
-    if (value == LTAP_NO_VALUE)
-        return value;
-    ltap_dim *dims = take(p, (size_t)tensor->rank, sizeof *dims);
-    for (int i = 0; dims != NULL && i < tensor->rank; i++)
-        dims[i].size = tensor->dims[i];
-    ltap_graph_at(p->graph, value)->type =
-        (ltap_type){LTAP_TYPE_TENSOR, tensor->dtype, dims ? tensor->rank : -1, dims, NULL};
     return value;
 }
 

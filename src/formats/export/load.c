@@ -68,40 +68,22 @@ static ltap_status check_weight(const ltap_entry *entry, const ltap_tensor *tens
                          name, ltap_tensor_text(tensor).text);
 }
 
-static ltap_status set_constant(ltap_program *p, uint32_t value, const ltap_tensor *tensor,
-                                ltap_error *error)
-{
-    void *copy, *dims;
-    LTAP_TRY(ltap_arena_take(&p->graph->arena, 1, sizeof *tensor, &copy, error));
-    LTAP_TRY(ltap_arena_take(&p->graph->arena, (uint64_t)tensor->rank + 1, sizeof(ltap_dim), &dims,
-                             error));
-    memcpy(copy, tensor, sizeof *tensor);
-    for (int i = 0; i < tensor->rank; i++)
-        ((ltap_dim *)dims)[i] = (ltap_dim){tensor->dims[i], NULL};
-    ltap_value *at = ltap_graph_at(p->graph, value);
-    at->constant = copy;
-    at->type = (ltap_type){LTAP_TYPE_TENSOR, tensor->dtype, tensor->rank, dims, NULL};
-    return LTAP_OK;
-}
-
 /* A tensor of the archive under its own name; tied ones are one. */
 static ltap_status add_weight(ltap_program *p, uint32_t entry, int store, const char *name,
                               ltap_error *error)
 {
     ltap_tensor tensor;
     ltap_span span;
-    bool unaligned;
     uint32_t value;
     ltap_entry *at = ltap_program_at(p, entry);
-    LTAP_TRY(ltap_archive_tensor(&p->archive, store, name, &tensor, &unaligned, &span, error));
+    LTAP_TRY(ltap_archive_tensor(&p->archive, store, name, &tensor, &span, error));
     LTAP_TRY(check_weight(at, &tensor, name, error));
     if (ltap_graph_find(p->graph, name, &value) && ltap_graph_at(p->graph, value)->constant == NULL)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, at->meta->offset,
                              "'%.100s' is an input and a weight", name);
     LTAP_TRY(ltap_graph_value(p->graph, name, strlen(name), &value, error));
     if (ltap_graph_at(p->graph, value)->constant == NULL) {
-        LTAP_TRY(set_constant(p, value, &tensor, error));
-        ltap_graph_at(p->graph, value)->unaligned = unaligned;
+        LTAP_TRY(ltap_graph_set_constant(p->graph, value, &tensor, error));
         ltap_graph_at(p->graph, value)->span = span;
     }
     at->value = value;

@@ -169,19 +169,17 @@ static ltap_status stage_unknown(ltap_program *p, ltap_error *error)
 static ltap_status add_staged(ltap_program *p, const char *name, ltap_error *error)
 {
     const char *scopes;
-    void *block = NULL;
+    const ltap_property *property = NULL;
     if (p->staged.count == 0)
         return LTAP_OK;
     LTAP_TRY(ltap_scopes_text(p, p->node, &scopes, error));
-    if (scopes != NULL) {
-        LTAP_TRY(ltap_arena_take(&p->graph->arena, 1, sizeof(ltap_property), &block, error));
-        *(ltap_property *)block = (ltap_property){"layertap.scopes", scopes};
-    }
+    if (scopes != NULL)
+        LTAP_TRY(ltap_property_new(&p->graph->arena, LTAP_SCOPES_KEY, scopes, &property, error));
     for (size_t i = 0; i < p->staged.count; i++) {
         ltap_node *node = LTAP_VECTOR_AT(&p->staged, ltap_node, i);
         node->name = name;
-        node->properties = block;
-        node->n_properties = block != NULL;
+        node->properties = property;
+        node->n_properties = property != NULL;
         LTAP_TRY(ltap_graph_node_add(p->graph, node, NULL, error));
     }
     p->staged.count = 0;

@@ -30,7 +30,7 @@ static int last_axis(const given *g, const ltap_keras_tensor *x)
 static ltap_keras_tensor with_alpha(const given *g, const char *op, ltap_keras_tensor x,
                                     double alpha)
 {
-    const ltap_attr attr = LTAP_KERAS_FLOAT("alpha", alpha);
+    const ltap_attr attr = LTAP_ATTR_F("alpha", alpha);
     return ltap_keras_unary_attr(g->c->b, op, x, attr);
 }
 
@@ -108,7 +108,7 @@ static ltap_keras_tensor f_softmax(const given *g, ltap_keras_tensor x)
 
 static ltap_keras_tensor f_log_softmax(const given *g, ltap_keras_tensor x)
 {
-    const ltap_attr attr = LTAP_KERAS_INT("axis", last_axis(g, &x));
+    const ltap_attr attr = LTAP_ATTR_I("axis", last_axis(g, &x));
     return ltap_keras_unary_attr(g->c->b, "LogSoftmax", x, attr);
 }
 
@@ -131,7 +131,7 @@ static ltap_keras_tensor f_gelu(const given *g, ltap_keras_tensor x)
 {
     const ltap_json *json = ltap_json_find(g->arguments, "approximate");
     bool approximate = json != NULL && json->kind == LTAP_JSON_BOOL && json->boolean;
-    const ltap_attr attr = LTAP_KERAS_TEXT("approximate", approximate ? "tanh" : "none");
+    const ltap_attr attr = LTAP_ATTR_S("approximate", approximate ? "tanh" : "none");
     return ltap_keras_unary_attr(g->c->b, "Gelu", x, attr);
 }
 
@@ -154,7 +154,7 @@ static ltap_keras_tensor f_exponential(const given *g, ltap_keras_tensor x)
 static ltap_keras_tensor f_hard_sigmoid(const given *g, ltap_keras_tensor x)
 {
     double alpha = g->c->r->weights.is_keras_2 ? 0.2 : 1.0 / 6.0;
-    const ltap_attr attrs[] = {LTAP_KERAS_FLOAT("alpha", alpha), LTAP_KERAS_FLOAT("beta", 0.5)};
+    const ltap_attr attrs[] = {LTAP_ATTR_F("alpha", alpha), LTAP_ATTR_F("beta", 0.5)};
     return ltap_keras_with(x, ltap_keras_add(g->c->b, (ltap_keras_node){.op = "HardSigmoid",
                                                                         .inputs = &x.value,
                                                                         .n_inputs = 1,
@@ -174,8 +174,8 @@ static ltap_keras_tensor f_hard_tanh(const given *g, ltap_keras_tensor x)
 
 static ltap_keras_tensor shrink(const given *g, ltap_keras_tensor x, double bias)
 {
-    const ltap_attr attrs[] = {LTAP_KERAS_FLOAT("lambd", number(g, "threshold", 0.5)),
-                               LTAP_KERAS_FLOAT("bias", bias)};
+    const ltap_attr attrs[] = {LTAP_ATTR_F("lambd", number(g, "threshold", 0.5)),
+                               LTAP_ATTR_F("bias", bias)};
     return ltap_keras_with(x, ltap_keras_add(g->c->b, (ltap_keras_node){.op = "Shrink",
                                                                         .inputs = &x.value,
                                                                         .n_inputs = 1,

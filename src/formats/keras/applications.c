@@ -68,19 +68,16 @@ ltap_status ltap_keras_tell_pictures(ltap_keras_reader *r, const ltap_keras_net 
     ltap_graph *graph = r->b.graph;
     int64_t sides[2];
     size_t row = 0, n = sizeof applications / sizeof applications[0];
-    void *block;
+    const char *steps;
     while (row < n && !begins_so(net, row))
         row++;
     if (row == n || !find_sides(graph, sides))
         return LTAP_OK;
     for (int i = 0; i < 2; i++)
         sides[i] = sides[i] > 0 ? sides[i] : applications[row].side;
-    LTAP_TRY(ltap_arena_take(r->arena, 1, sizeof(ltap_property), &block, r->error));
-    ltap_property *told = block;
-    told->key = "layertap.preprocess";
-    graph->properties = told;
+    LTAP_TRY(ltap_arena_format(r->arena, &steps, r->error,
+                               "{\"resize\":[%lld,%lld],\"filter\":\"nearest\"%s}",
+                               (long long)sides[0], (long long)sides[1], applications[row].steps));
     graph->n_properties = 1;
-    return ltap_arena_format(r->arena, &told->value, r->error,
-                             "{\"resize\":[%lld,%lld],\"filter\":\"nearest\"%s}",
-                             (long long)sides[0], (long long)sides[1], applications[row].steps);
+    return ltap_property_new(r->arena, LTAP_PREPROCESS_KEY, steps, &graph->properties, r->error);
 }

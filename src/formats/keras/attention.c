@@ -64,7 +64,7 @@ static ltap_keras_tensor apply_mask(ltap_keras_call *c, ltap_keras_tensor scores
 /* A query sees no later key. Keras compares places from the beginning. */
 static ltap_keras_tensor apply_causal(ltap_keras_call *c, ltap_keras_tensor scores)
 {
-    const ltap_attr attr = LTAP_KERAS_INT("upper", 0);
+    const ltap_attr attr = LTAP_ATTR_I("upper", 0);
     ltap_keras_tensor ones = ltap_keras_binary_scalar(c->b, "Mul", scores, 0);
     ones = ltap_keras_binary_scalar(c->b, "Add", ones, 1);
     ones = ltap_keras_unary_attr(c->b, "Trilu", ones, attr);

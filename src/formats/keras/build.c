@@ -102,48 +102,10 @@ static ltap_status copy_block(ltap_keras_builder *b, const void *from, size_t co
     return LTAP_OK;
 }
 
-static ltap_status copy_attrs(ltap_keras_builder *b, const ltap_keras_node *node, ltap_node *to)
-{
-    void *block, *list;
-    LTAP_TRY(copy_block(b, node->attrs, node->n_attrs, sizeof(ltap_attr), &block));
-    ltap_attr *attrs = block;
-    for (size_t i = 0; i < node->n_attrs; i++) {
-        if (attrs[i].kind == LTAP_ATTR_INTS) {
-            LTAP_TRY(copy_block(b, attrs[i].u.ints, attrs[i].count, sizeof(int64_t), &list));
-            attrs[i].u.ints = list;
-        } else if (attrs[i].kind == LTAP_ATTR_FLOATS) {
-            LTAP_TRY(copy_block(b, attrs[i].u.floats, attrs[i].count, sizeof(float), &list));
-            attrs[i].u.floats = list;
-        } else if (attrs[i].kind == LTAP_ATTR_STRING) {
-            LTAP_TRY(ltap_arena_text(&b->graph->arena, attrs[i].u.s.data, attrs[i].u.s.bytes,
-                                     &attrs[i].u.s.data, b->error));
-        } else if (attrs[i].kind == LTAP_ATTR_STRINGS) {
-            LTAP_TRY(copy_block(b, attrs[i].u.strings, attrs[i].count, sizeof(ltap_string), &list));
-            attrs[i].u.strings = list;
-        }
-    }
-    to->attrs = attrs;
-    to->n_attrs = node->n_attrs;
-    return LTAP_OK;
-}
-
-static ltap_status set_scopes(ltap_keras_builder *b, ltap_node *node)
-{
-    void *block;
-    const char *scopes;
-    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof(ltap_property), &block, b->error));
-    LTAP_TRY(ltap_arena_text(&b->graph->arena, b->scopes.count > 0 ? b->scopes.data : "",
-                             b->scopes.count, &scopes, b->error));
-    *(ltap_property *)block = (ltap_property){"layertap.scopes", scopes};
-    node->properties = block;
-    node->n_properties = 1;
-    return LTAP_OK;
-}
-
 static ltap_status add_node(ltap_keras_builder *b, const ltap_keras_node *from, uint32_t *outputs,
                             size_t n_outputs)
 {
-    ltap_node node = {.call_path = "", .doc = "", .inputs = (uint32_t *)from->inputs};
+    ltap_node node = {.domain = from->domain, .inputs = (uint32_t *)from->inputs};
     ltap_arena *arena = &b->graph->arena;
     const char *name;
 
@@ -156,12 +118,14 @@ static ltap_status add_node(ltap_keras_builder *b, const ltap_keras_node *from, 
         LTAP_TRY(ltap_graph_value(b->graph, name, strlen(name), &outputs[i], b->error));
     }
     LTAP_TRY(ltap_arena_text(arena, from->op, strlen(from->op), &node.op_type, b->error));
-    node.domain = from->domain ? from->domain : "";
     node.n_inputs = from->n_inputs;
     node.outputs = outputs;
     node.n_outputs = n_outputs;
-    LTAP_TRY(copy_attrs(b, from, &node));
-    LTAP_TRY(set_scopes(b, &node));
+    LTAP_TRY(ltap_attrs_copy(arena, from->attrs, from->n_attrs, &node.attrs, b->error));
+    LTAP_TRY(ltap_property_new(arena, LTAP_SCOPES_KEY, b->scopes.count > 0 ? b->scopes.data : "",
+                               &node.properties, b->error));
+    node.n_attrs = from->n_attrs;
+    node.n_properties = 1;
     return ltap_graph_node_add(b->graph, &node, NULL, b->error);
 }
 

@@ -52,23 +52,6 @@ const char *ltap_keras_path(const ltap_keras_builder *b); /* "" outside */
 
 /* --- Nodes. Attributes and what they point at are copied. ------------------------------------ */
 
-#define LTAP_KERAS_INT(n, v)                                                                       \
-    {                                                                                              \
-        .name = (n), .kind = LTAP_ATTR_INT, .count = 1, .u.i = (v)                                 \
-    }
-#define LTAP_KERAS_FLOAT(n, v)                                                                     \
-    {                                                                                              \
-        .name = (n), .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)(v)                \
-    }
-#define LTAP_KERAS_TEXT(n, v)                                                                      \
-    {                                                                                              \
-        .name = (n), .kind = LTAP_ATTR_STRING, .count = 1, .u.s = {(v), strlen(v) }                \
-    }
-#define LTAP_KERAS_INTS(n, c, v)                                                                   \
-    {                                                                                              \
-        .name = (n), .kind = LTAP_ATTR_INTS, .count = (c), .u.ints = (v)                           \
-    }
-
 typedef struct ltap_keras_node {
     const char *op; /* ONNX's, or one that layertap does not have */
     const char *domain;

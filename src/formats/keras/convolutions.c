@@ -70,11 +70,11 @@ static ltap_keras_tensor convolve(ltap_keras_call *c, ltap_keras_tensor x, const
     const bool causal = ltap_keras_is(w->padding, "causal");
     const int64_t pads[2 * MAX_SPATIAL] = {causal ? extent(w, 0) - 1 : 0};
     const size_t n = (size_t)w->n;
-    ltap_attr attrs[] = {LTAP_KERAS_INTS("strides", n, w->strides),
-                         LTAP_KERAS_INTS("dilations", n, w->dilations),
-                         LTAP_KERAS_INT("group", groups), LTAP_KERAS_INTS("pads", 2 * n, pads)};
+    ltap_attr attrs[] = {LTAP_ATTR_N("strides", n, w->strides),
+                         LTAP_ATTR_N("dilations", n, w->dilations), LTAP_ATTR_I("group", groups),
+                         LTAP_ATTR_N("pads", 2 * n, pads)};
     if (ltap_keras_is(w->padding, "same"))
-        attrs[3] = (ltap_attr)LTAP_KERAS_TEXT("auto_pad", "SAME_UPPER");
+        attrs[3] = LTAP_ATTR_S("auto_pad", "SAME_UPPER");
     uint32_t inputs[3] = {x.value, kernel.value, bias};
     ltap_keras_tensor y = ltap_keras_with(
         x, ltap_keras_add(c->b, (ltap_keras_node){.op = "Conv",
@@ -230,8 +230,8 @@ static ltap_keras_tensor add_transposed(ltap_keras_call *c, ltap_keras_tensor x,
             y.dims[2 + i] = (x.dims[2 + i] - 1) * w->strides[i] + extent(w, (int)i) - over;
     }
     const ltap_attr attrs[] = {
-        LTAP_KERAS_INTS("strides", n, w->strides), LTAP_KERAS_INTS("dilations", n, w->dilations),
-        LTAP_KERAS_INTS("pads", 2 * n, pads), LTAP_KERAS_INTS("output_padding", n, behind)};
+        LTAP_ATTR_N("strides", n, w->strides), LTAP_ATTR_N("dilations", n, w->dilations),
+        LTAP_ATTR_N("pads", 2 * n, pads), LTAP_ATTR_N("output_padding", n, behind)};
     uint32_t inputs[3] = {x.value, kernel.value, bias};
     y.value = ltap_keras_add(c->b, (ltap_keras_node){.op = "ConvTranspose",
                                                      .inputs = inputs,

@@ -266,7 +266,7 @@ static ltap_status name_output(ltap_keras_reader *r, const ltap_keras_tensor *x,
         *name = v->name;
         return LTAP_OK;
     }
-    const char *scopes = ltap_node_property(ltap_graph_node(graph, v->producer), "layertap.scopes");
+    const char *scopes = ltap_node_property(ltap_graph_node(graph, v->producer), LTAP_SCOPES_KEY);
     int n = (int)(scopes != NULL ? strcspn(scopes, "\t") : 0);
     if (x->one_of > 0)
         LTAP_TRY(ltap_arena_format(r->arena, name, r->error, "%.*s/output_%d", n, scopes,

@@ -77,7 +77,7 @@ void ltap_keras_run_batch_norm(ltap_keras_call *c)
     }
     int axis = (int)axes[0];
     int64_t size = channels_of(c, names, 1, c->inputs[0].dims[axis]);
-    const ltap_attr attr = LTAP_KERAS_FLOAT("epsilon", ltap_keras_number(c, "epsilon", 1e-3));
+    const ltap_attr attr = LTAP_ATTR_F("epsilon", ltap_keras_number(c, "epsilon", 1e-3));
     ltap_keras_tensor x = to_second(c, c->inputs[0], axis);
     uint32_t inputs[5] = {x.value, vector_or(c, "gamma", size, 1.0F),
                           vector_or(c, "beta", size, 0.0F),
@@ -99,8 +99,8 @@ static ltap_keras_tensor over_last(ltap_keras_call *c, const char *op, ltap_kera
     int64_t dims[LTAP_KERAS_MAX_RANK];
     const char *scale_name = ltap_keras_has(c, NULL, "scale") ? "scale" : "gamma";
     bool is_rms = ltap_keras_is(op, "RMSNormalization");
-    const ltap_attr attrs[] = {LTAP_KERAS_INT("axis", x.rank - (int64_t)n_axes),
-                               LTAP_KERAS_FLOAT("epsilon", epsilon)};
+    const ltap_attr attrs[] = {LTAP_ATTR_I("axis", x.rank - (int64_t)n_axes),
+                               LTAP_ATTR_F("epsilon", epsilon)};
     for (size_t i = 0; i < n_axes; i++)
         dims[i] = x.dims[(size_t)x.rank - n_axes + i];
     ltap_keras_tensor scale;
@@ -190,8 +190,8 @@ void ltap_keras_run_group_norm(ltap_keras_call *c)
     if (groups < 1 || size % groups != 0)
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "%lld channels in %lld groups", (long long)size,
                          (long long)groups);
-    const ltap_attr attrs[] = {LTAP_KERAS_INT("num_groups", groups),
-                               LTAP_KERAS_FLOAT("epsilon", ltap_keras_number(c, "epsilon", 1e-3))};
+    const ltap_attr attrs[] = {LTAP_ATTR_I("num_groups", groups),
+                               LTAP_ATTR_F("epsilon", ltap_keras_number(c, "epsilon", 1e-3))};
     ltap_keras_tensor x = to_second(c, c->inputs[0], axis);
     uint32_t inputs[3] = {x.value, vector_or(c, "gamma", size, 1.0F),
                           vector_or(c, "beta", size, 0.0F)};

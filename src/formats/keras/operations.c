@@ -83,7 +83,7 @@ ltap_keras_tensor ltap_keras_transpose(ltap_keras_builder *b, ltap_keras_tensor 
                                        const int64_t *perm)
 {
     ltap_keras_tensor y = x;
-    const ltap_attr attr = LTAP_KERAS_INTS("perm", (size_t)x.rank, perm);
+    const ltap_attr attr = LTAP_ATTR_N("perm", (size_t)x.rank, perm);
     for (int i = 0; i < x.rank; i++)
         y.dims[i] = x.dims[perm[i]];
     y.value = ltap_keras_unary_attr(b, "Transpose", x, attr).value;
@@ -142,7 +142,7 @@ ltap_keras_tensor ltap_keras_reduce(ltap_keras_builder *b, const char *op, ltap_
                                     const int64_t *axes, size_t n_axes, bool keep)
 {
     ltap_keras_tensor y = x;
-    const ltap_attr attr = LTAP_KERAS_INT("keepdims", keep);
+    const ltap_attr attr = LTAP_ATTR_I("keepdims", keep);
     bool gone[LTAP_KERAS_MAX_RANK] = {false};
     for (size_t i = 0; i < n_axes; i++)
         gone[axes[i]] = true;
@@ -192,7 +192,7 @@ ltap_keras_tensor ltap_keras_squeeze(ltap_keras_builder *b, ltap_keras_tensor x,
 ltap_keras_tensor ltap_keras_concat(ltap_keras_builder *b, const ltap_keras_tensor *parts,
                                     size_t count, int axis)
 {
-    const ltap_attr attr = LTAP_KERAS_INT("axis", axis);
+    const ltap_attr attr = LTAP_ATTR_I("axis", axis);
     ltap_keras_tensor y = parts[0];
     uint32_t inputs[LTAP_KERAS_MAX_ENDS];
     for (size_t i = 0; i < count; i++) {
@@ -224,13 +224,13 @@ ltap_keras_tensor ltap_keras_matmul(ltap_keras_builder *b, ltap_keras_tensor x, 
 
 ltap_keras_tensor ltap_keras_softmax(ltap_keras_builder *b, ltap_keras_tensor x, int axis)
 {
-    const ltap_attr attr = LTAP_KERAS_INT("axis", axis);
+    const ltap_attr attr = LTAP_ATTR_I("axis", axis);
     return ltap_keras_unary_attr(b, "Softmax", x, attr);
 }
 
 ltap_keras_tensor ltap_keras_cast(ltap_keras_builder *b, ltap_keras_tensor x, ltap_dtype dtype)
 {
-    const ltap_attr attr = LTAP_KERAS_INT("to", dtype);
+    const ltap_attr attr = LTAP_ATTR_I("to", dtype);
     if (x.dtype == dtype)
         return x;
     x = ltap_keras_unary_attr(b, "Cast", x, attr);
@@ -293,7 +293,7 @@ static void einsum_dims(const char *equation, const ltap_keras_tensor *parts, si
 ltap_keras_tensor ltap_keras_einsum(ltap_keras_builder *b, const char *equation,
                                     const ltap_keras_tensor *parts, size_t count)
 {
-    const ltap_attr attr = LTAP_KERAS_TEXT("equation", equation);
+    const ltap_attr attr = LTAP_ATTR_S("equation", equation);
     ltap_keras_tensor y = parts[0];
     uint32_t inputs[LTAP_KERAS_MAX_ENDS];
     for (size_t i = 0; i < count; i++)

@@ -25,9 +25,9 @@ void ltap_keras_run_pool(ltap_keras_call *c)
     if (!same && !ltap_keras_is(padding, "valid"))
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its padding is '%.40s'; expected valid or same",
                          padding);
-    const ltap_attr attrs[] = {LTAP_KERAS_INTS("kernel_shape", (size_t)n, size),
-                               LTAP_KERAS_INTS("strides", (size_t)n, strides),
-                               LTAP_KERAS_TEXT("auto_pad", same ? "SAME_UPPER" : "VALID")};
+    const ltap_attr attrs[] = {LTAP_ATTR_N("kernel_shape", (size_t)n, size),
+                               LTAP_ATTR_N("strides", (size_t)n, strides),
+                               LTAP_ATTR_S("auto_pad", same ? "SAME_UPPER" : "VALID")};
     ltap_keras_tensor x = ltap_keras_channels_second(c), y = x;
     y.value =
         ltap_keras_add(c->b, (ltap_keras_node){.op = takes_maximum(c) ? "MaxPool" : "AveragePool",
@@ -127,7 +127,7 @@ void ltap_keras_run_adaptive_pool(ltap_keras_call *c)
         cut_axes(c, n, size);
         return;
     }
-    const ltap_attr attr = LTAP_KERAS_INTS("output_size", (size_t)n, size);
+    const ltap_attr attr = LTAP_ATTR_N("output_size", (size_t)n, size);
     ltap_keras_tensor x = ltap_keras_channels_second(c), y = x;
     y.value = ltap_keras_add(c->b, (ltap_keras_node){.op = "AdaptiveAveragePool",
                                                      .domain = "layertap",

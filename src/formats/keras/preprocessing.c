@@ -113,10 +113,10 @@ static uint32_t add_resize(ltap_keras_call *c, ltap_keras_tensor x, const interp
     int64_t axes[LTAP_KERAS_MAX_RANK];
     for (int i = 2; i < x.rank; i++)
         axes[i - 2] = i;
-    const ltap_attr attrs[] = {LTAP_KERAS_TEXT("mode", how->mode),
-                               LTAP_KERAS_TEXT("coordinate_transformation_mode", "half_pixel"),
-                               LTAP_KERAS_TEXT("nearest_mode", "round_prefer_ceil"),
-                               LTAP_KERAS_INTS("axes", (size_t)x.rank - 2, axes)};
+    const ltap_attr attrs[] = {LTAP_ATTR_S("mode", how->mode),
+                               LTAP_ATTR_S("coordinate_transformation_mode", "half_pixel"),
+                               LTAP_ATTR_S("nearest_mode", "round_prefer_ceil"),
+                               LTAP_ATTR_N("axes", (size_t)x.rank - 2, axes)};
     uint32_t inputs[4] = {x.value, LTAP_NO_VALUE, scales, sizes};
     return ltap_keras_add(c->b, (ltap_keras_node){.op = "Resize",
                                                   .inputs = inputs,

@@ -193,12 +193,12 @@ static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tenso
     bool after = k->gates == 3 &&
                  ltap_keras_bool(c, "reset_after", !c->r->weights.is_keras_2 || w.bias.rank == 2);
     const ltap_attr attrs[] = {
-        LTAP_KERAS_INT("hidden_size", w.units),
-        LTAP_KERAS_TEXT("direction", reverse ? "reverse" : "forward"),
+        LTAP_ATTR_I("hidden_size", w.units),
+        LTAP_ATTR_S("direction", reverse ? "reverse" : "forward"),
         {.name = "activations", .kind = LTAP_ATTR_STRINGS, .count = n, .u.strings = names},
         {.name = "activation_alpha", .kind = LTAP_ATTR_FLOATS, .count = n, .u.floats = alphas},
         {.name = "activation_beta", .kind = LTAP_ATTR_FLOATS, .count = n, .u.floats = betas},
-        LTAP_KERAS_INT("linear_before_reset", after)};
+        LTAP_ATTR_I("linear_before_reset", after)};
     ltap_keras_add_several(c->b,
                            (ltap_keras_node){.op = k->op,
                                              .inputs = inputs,

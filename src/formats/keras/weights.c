@@ -317,22 +317,13 @@ static ltap_status add_weight(ltap_keras_reader *r, const ltap_hdf5_data *data, 
 {
     ltap_graph *graph = r->b.graph;
     ltap_tensor tensor = data->tensor;
-    void *copy, *dims;
-    uint64_t at = r->weights.base + data->offset, unit = ltap_dtype_bits(tensor.dtype) / 8;
+    uint64_t at = r->weights.base + data->offset;
     LTAP_TRY(ltap_graph_value(graph, name, strlen(name), value, r->error));
     if (ltap_graph_at(graph, *value)->constant != NULL) /* a layer that is called again */
         return LTAP_OK;
     tensor.data = (void *)(uintptr_t)(r->weights.bytes + at);
-    LTAP_TRY(ltap_arena_take(r->arena, 1, sizeof tensor, &copy, r->error));
-    memcpy(copy, &tensor, sizeof tensor);
-    LTAP_TRY(ltap_arena_take(r->arena, (uint64_t)tensor.rank, sizeof(ltap_dim), &dims, r->error));
-    for (int i = 0; i < tensor.rank; i++)
-        ((ltap_dim *)dims)[i] = (ltap_dim){tensor.dims[i], NULL};
-    ltap_value *v = ltap_graph_at(graph, *value);
-    v->constant = copy;
-    v->unaligned = unit > 0 && (uintptr_t)tensor.data % unit != 0;
-    v->type = (ltap_type){LTAP_TYPE_TENSOR, tensor.dtype, tensor.rank, dims, NULL};
-    v->span = (ltap_span){at, data->bytes > 0 ? data->bytes : 1};
+    LTAP_TRY(ltap_graph_set_constant(graph, *value, &tensor, r->error));
+    ltap_graph_at(graph, *value)->span = (ltap_span){at, data->bytes > 0 ? data->bytes : 1};
     return LTAP_OK;
 }
 

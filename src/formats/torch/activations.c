@@ -25,8 +25,7 @@ const ltap_activation ltap_tanh = {CLASS("Tanh"), "Tanh", 0, NULL, false};
 ltap_signal ltap_build_activation(ltap_builder *b, const char *name, const ltap_activation *kind,
                                   ltap_signal x)
 {
-    ltap_attr alpha = {
-        .name = "alpha", .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)kind->alpha};
+    ltap_attr alpha = LTAP_ATTR_F("alpha", kind->alpha);
     uint32_t inputs[3] = {x.value};
     ltap_build_enter(b, kind->class_name, name);
     for (int i = 0; i < 2 && kind->limits != NULL; i++)
@@ -34,7 +33,7 @@ ltap_signal ltap_build_activation(ltap_builder *b, const char *name, const ltap_
     ltap_signal y = {ltap_build_node(b, (ltap_node){.op_type = kind->op_type,
                                                     .inputs = inputs,
                                                     .n_inputs = kind->limits ? 3 : 1,
-                                                    .attrs = ltap_build_attrs(b, &alpha, 1),
+                                                    .attrs = &alpha,
                                                     .n_attrs = kind->alpha != 0}),
                      x.channels};
     if (kind->times_input)

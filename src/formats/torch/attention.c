@@ -10,14 +10,11 @@
 
 static uint32_t einsum(ltap_builder *b, const char *equation, uint32_t x, uint32_t y)
 {
-    ltap_attr attr = {.name = "equation",
-                      .kind = LTAP_ATTR_STRING,
-                      .count = 1,
-                      .u.s = {equation, strlen(equation)}};
+    const ltap_attr attr = LTAP_ATTR_S("equation", equation);
     return ltap_build_node(b, (ltap_node){.op_type = "Einsum",
                                           .inputs = (uint32_t[]){x, y},
                                           .n_inputs = 2,
-                                          .attrs = ltap_build_attrs(b, &attr, 1),
+                                          .attrs = &attr,
                                           .n_attrs = 1});
 }
 

@@ -7,7 +7,7 @@
 bool ltap_build_is_good(const ltap_builder *b);
 void ltap_build_take(ltap_builder *b, ltap_status status);
 /* Adds a node with one output in the module that runs; its name, properties and output are given
- * here. Attributes must be of the graph's arena. */
+ * here. All else is copied. */
 uint32_t ltap_build_node(ltap_builder *b, ltap_node node);
 /* The same of values alone; with an attribute "axis"; a Transpose. */
 uint32_t ltap_build_op(ltap_builder *b, const char *op_type, size_t count, const uint32_t *inputs);
@@ -19,9 +19,6 @@ uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const 
 uint32_t ltap_build_sizes(ltap_builder *b, uint32_t value, int64_t first, int64_t end);
 uint32_t ltap_build_cast(ltap_builder *b, uint32_t value, ltap_dtype dtype);
 uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, const int64_t *perm);
-void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
-                     const int64_t *ints);
-const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count);
 /* Constants that are in no file: a number, an integer, a list of integers. */
 uint32_t ltap_build_number(ltap_builder *b, float number);
 uint32_t ltap_build_index(ltap_builder *b, int64_t index);

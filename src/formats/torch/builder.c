@@ -164,19 +164,14 @@ done:
 
 static ltap_status add_node(ltap_builder *b, ltap_node *node, uint32_t *output)
 {
-    void *block;
-    const char *scopes, *value = NULL;
+    ltap_arena *arena = &b->graph->arena;
+    const char *value = NULL;
     LTAP_TRY(name_node(b, node->op_type, &node->name, &value));
     LTAP_TRY(ltap_graph_value(b->graph, value, strlen(value), output, b->error));
-    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof(ltap_property), &block, b->error));
-    LTAP_TRY(ltap_arena_text(&b->graph->arena, b->scopes.count > 0 ? b->scopes.data : "",
-                             b->scopes.count, &scopes, b->error));
-    *(ltap_property *)block = (ltap_property){"layertap.scopes", scopes};
-    node->properties = block;
+    LTAP_TRY(ltap_attrs_copy(arena, node->attrs, node->n_attrs, &node->attrs, b->error));
+    LTAP_TRY(ltap_property_new(arena, LTAP_SCOPES_KEY, b->scopes.count > 0 ? b->scopes.data : "",
+                               &node->properties, b->error));
     node->n_properties = 1;
-    node->call_path = node->doc = "";
-    if (node->domain == NULL)
-        node->domain = "";
     node->outputs = output;
     node->n_outputs = 1;
     return ltap_graph_node_add(b->graph, node, NULL, b->error);
@@ -199,23 +194,21 @@ uint32_t ltap_build_op(ltap_builder *b, const char *op_type, size_t count, const
 uint32_t ltap_build_op_along(ltap_builder *b, const char *op_type, int64_t axis, size_t count,
                              const uint32_t *inputs)
 {
-    ltap_attr attr = {.name = "axis", .kind = LTAP_ATTR_INT, .count = 1, .u.i = axis};
+    ltap_attr attr = LTAP_ATTR_I("axis", axis);
     return ltap_build_node(b, (ltap_node){.op_type = op_type,
                                           .inputs = (uint32_t *)inputs,
                                           .n_inputs = count,
-                                          .attrs = ltap_build_attrs(b, &attr, 1),
+                                          .attrs = &attr,
                                           .n_attrs = 1});
 }
 
 uint32_t ltap_build_transpose(ltap_builder *b, uint32_t value, size_t rank, const int64_t *perm)
 {
-    ltap_attr attr;
-    ltap_build_ints(b, &attr, "perm", rank, perm);
-    return ltap_build_node(b, (ltap_node){.op_type = "Transpose",
-                                          .inputs = &value,
-                                          .n_inputs = 1,
-                                          .attrs = ltap_build_attrs(b, &attr, 1),
-                                          .n_attrs = 1});
+    ltap_attr attr = LTAP_ATTR_N("perm", rank, perm);
+    return ltap_build_node(
+        b,
+        (ltap_node){
+            .op_type = "Transpose", .inputs = &value, .n_inputs = 1, .attrs = &attr, .n_attrs = 1});
 }
 
 uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const int64_t *dims)
@@ -225,50 +218,18 @@ uint32_t ltap_build_reshape(ltap_builder *b, uint32_t value, size_t rank, const 
 
 uint32_t ltap_build_cast(ltap_builder *b, uint32_t value, ltap_dtype dtype)
 {
-    ltap_attr to = {.name = "to", .kind = LTAP_ATTR_INT, .count = 1, .u.i = dtype};
-    return ltap_build_node(b, (ltap_node){.op_type = "Cast",
-                                          .inputs = &value,
-                                          .n_inputs = 1,
-                                          .attrs = ltap_build_attrs(b, &to, 1),
-                                          .n_attrs = 1});
+    ltap_attr to = LTAP_ATTR_I("to", dtype);
+    return ltap_build_node(
+        b, (ltap_node){
+               .op_type = "Cast", .inputs = &value, .n_inputs = 1, .attrs = &to, .n_attrs = 1});
 }
 
 uint32_t ltap_build_sizes(ltap_builder *b, uint32_t value, int64_t first, int64_t end)
 {
-    ltap_attr attrs[2] = {{.name = "start", .kind = LTAP_ATTR_INT, .count = 1, .u.i = first},
-                          {.name = "end", .kind = LTAP_ATTR_INT, .count = 1, .u.i = end}};
-    return ltap_build_node(b, (ltap_node){.op_type = "Shape",
-                                          .inputs = &value,
-                                          .n_inputs = 1,
-                                          .attrs = ltap_build_attrs(b, attrs, 2),
-                                          .n_attrs = 2});
-}
-
-void ltap_build_ints(ltap_builder *b, ltap_attr *attr, const char *name, size_t count,
-                     const int64_t *ints)
-{
-    void *block;
-    *attr = (ltap_attr){.name = name, .kind = LTAP_ATTR_INTS};
-    if (ltap_build_is_good(b))
-        ltap_build_take(b,
-                        ltap_arena_take(&b->graph->arena, count, sizeof *ints, &block, b->error));
-    if (!ltap_build_is_good(b))
-        return;
-    memcpy(block, ints, count * sizeof *ints);
-    attr->u.ints = block;
-    attr->count = count;
-}
-
-/* Attributes must live as long as the graph. */
-const ltap_attr *ltap_build_attrs(ltap_builder *b, const ltap_attr *attrs, size_t count)
-{
-    void *block = NULL;
-    if (ltap_build_is_good(b))
-        ltap_build_take(b,
-                        ltap_arena_take(&b->graph->arena, count, sizeof *attrs, &block, b->error));
-    if (ltap_build_is_good(b))
-        memcpy(block, attrs, count * sizeof *attrs);
-    return block;
+    ltap_attr attrs[2] = {LTAP_ATTR_I("start", first), LTAP_ATTR_I("end", end)};
+    return ltap_build_node(
+        b, (ltap_node){
+               .op_type = "Shape", .inputs = &value, .n_inputs = 1, .attrs = attrs, .n_attrs = 2});
 }
 
 static ltap_status add_scalar(ltap_builder *b, ltap_dtype dtype, const void *number,
@@ -310,25 +271,15 @@ uint32_t ltap_build_list(ltap_builder *b, size_t count, const int64_t *ints)
 static ltap_status add_constant(ltap_builder *b, ltap_torch_tensor *tensor, uint32_t *value)
 {
     ltap_tensor data;
-    void *copy, *dims;
-    bool unaligned;
     if (ltap_graph_find(b->graph, tensor->name, value))
         return LTAP_OK;
-    LTAP_TRY(ltap_torch_data(b->checkpoint, tensor, &data, &unaligned, b->error));
+    LTAP_TRY(ltap_torch_data(b->checkpoint, tensor, &data, b->error));
     LTAP_TRY(ltap_graph_value(b->graph, tensor->name, strlen(tensor->name), value, b->error));
-    LTAP_TRY(ltap_arena_take(&b->graph->arena, 1, sizeof data, &copy, b->error));
-    LTAP_TRY(
-        ltap_arena_take(&b->graph->arena, (uint64_t)data.rank, sizeof(ltap_dim), &dims, b->error));
-    memcpy(copy, &data, sizeof data);
-    for (int i = 0; i < data.rank; i++)
-        ((ltap_dim *)dims)[i] = (ltap_dim){data.dims[i], NULL};
-    ltap_value *at = ltap_graph_at(b->graph, *value);
-    at->constant = copy;
-    at->unaligned = unaligned;
-    at->type = (ltap_type){LTAP_TYPE_TENSOR, data.dtype, data.rank, dims, NULL};
+    LTAP_TRY(ltap_graph_set_constant(b->graph, *value, &data, b->error));
     const ltap_torch_storage *storage =
         LTAP_VECTOR_AT(&b->checkpoint->storages, ltap_torch_storage, tensor->storage);
-    at->span = (ltap_span){storage->offset, storage->bytes > 0 ? storage->bytes : 1};
+    ltap_graph_at(b->graph, *value)->span =
+        (ltap_span){storage->offset, storage->bytes > 0 ? storage->bytes : 1};
     return LTAP_OK;
 }
 

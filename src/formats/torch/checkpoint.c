@@ -364,14 +364,13 @@ static void copy_strided(const ltap_torch_tensor *tensor, const uint8_t *src, si
 }
 
 ltap_status ltap_torch_data(ltap_torch_checkpoint *c, const ltap_torch_tensor *tensor,
-                            ltap_tensor *out, bool *unaligned, ltap_error *error)
+                            ltap_tensor *out, ltap_error *error)
 {
     ltap_torch_storage *storage = LTAP_VECTOR_AT(&c->storages, ltap_torch_storage, tensor->storage);
     size_t size = ltap_dtype_bits(tensor->shape.dtype) / 8;
     uint64_t count = ltap_tensor_count(&tensor->shape);
     void *block;
     *out = tensor->shape;
-    *unaligned = false;
     if (count == 0)
         return ltap_arena_take(c->arena, 1, 16, &out->data, error);
     if (storage->deflated != NULL && storage->unpacked == NULL)
@@ -380,7 +379,6 @@ ltap_status ltap_torch_data(ltap_torch_checkpoint *c, const ltap_torch_tensor *t
     data += tensor->first * size;
     if (is_dense(tensor)) {
         out->data = (void *)(uintptr_t)data;
-        *unaligned = (uintptr_t)data % (size > 8 ? 8 : size) != 0;
         return LTAP_OK;
     }
     LTAP_TRY(ltap_arena_take(c->arena, count, size, &block, error));

@@ -54,7 +54,7 @@ ltap_torch_tensor *ltap_torch_find(const ltap_torch_checkpoint *checkpoint, cons
 /* A view of the tensor's elements in row-major order: into the file where they lie so, else a copy.
  * unaligned: the data is not aligned to its type. */
 ltap_status ltap_torch_data(ltap_torch_checkpoint *checkpoint, const ltap_torch_tensor *tensor,
-                            ltap_tensor *out, bool *unaligned, ltap_error *error);
+                            ltap_tensor *out, ltap_error *error);
 
 /* The tensors of an unpickled object. Storages are as the pickle says; who calls finds their bytes.
  */

@@ -45,18 +45,21 @@ static int64_t padding_of(const ltap_conv *conv, int64_t kernel, int64_t dilatio
     return conv->padding == LTAP_SAME ? (kernel - 1) / 2 * dilation : conv->padding;
 }
 
-static const ltap_attr *window_attrs(ltap_builder *b, ltap_conv conv, int64_t groups,
-                                     const int64_t *kernel)
+static uint32_t add_conv(ltap_builder *b, const uint32_t *inputs, ltap_conv conv, int64_t groups,
+                         const int64_t *kernel)
 {
     int64_t stride = conv.stride ? conv.stride : 1, dilation = conv.dilation ? conv.dilation : 1;
     int64_t high = padding_of(&conv, kernel[0], dilation);
     int64_t wide = padding_of(&conv, kernel[1], dilation);
-    ltap_attr attrs[4];
-    ltap_build_ints(b, &attrs[0], "strides", 2, (int64_t[]){stride, stride});
-    ltap_build_ints(b, &attrs[1], "pads", 4, (int64_t[]){high, wide, high, wide});
-    ltap_build_ints(b, &attrs[2], "dilations", 2, (int64_t[]){dilation, dilation});
-    attrs[3] = (ltap_attr){.name = "group", .kind = LTAP_ATTR_INT, .count = 1, .u.i = groups};
-    return ltap_build_attrs(b, attrs, 4);
+    const ltap_attr attrs[] = {LTAP_ATTR_N("strides", 2, ((int64_t[]){stride, stride})),
+                               LTAP_ATTR_N("pads", 4, ((int64_t[]){high, wide, high, wide})),
+                               LTAP_ATTR_N("dilations", 2, ((int64_t[]){dilation, dilation})),
+                               LTAP_ATTR_I("group", groups)};
+    return ltap_build_node(b, (ltap_node){.op_type = "Conv",
+                                          .inputs = (uint32_t *)(uintptr_t)inputs,
+                                          .n_inputs = conv.bias ? 3 : 2,
+                                          .attrs = attrs,
+                                          .n_attrs = 4});
 }
 
 /* Whether the weights are of x's channels, and of the kernel and groups that are known. */
@@ -89,12 +92,7 @@ static ltap_signal conv_here(ltap_builder *b, ltap_signal x, ltap_conv conv)
     }
     if (conv.bias)
         ltap_build_vector(b, "bias", out, &inputs[2]);
-    uint32_t y = ltap_build_node(
-        b, (ltap_node){.op_type = "Conv",
-                       .inputs = inputs,
-                       .n_inputs = conv.bias ? 3 : 2,
-                       .attrs = window_attrs(b, conv, x.channels / in, &weight->shape.dims[2]),
-                       .n_attrs = 4});
+    uint32_t y = add_conv(b, inputs, conv, x.channels / in, &weight->shape.dims[2]);
     return (ltap_signal){y, out};
 }
 
@@ -109,8 +107,7 @@ ltap_signal ltap_build_conv(ltap_builder *b, const char *name, ltap_signal x, lt
 ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal x, double epsilon)
 {
     static const char *const leaves[] = {"weight", "bias", "running_mean", "running_var"};
-    ltap_attr attr = {
-        .name = "epsilon", .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)epsilon};
+    ltap_attr attr = LTAP_ATTR_F("epsilon", epsilon);
     uint32_t inputs[5] = {x.value};
     ltap_build_enter(b, CLASS("batchnorm", "BatchNorm2d"), name);
     for (int i = 0; i < 4; i++)
@@ -118,7 +115,7 @@ ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal
     uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "BatchNormalization",
                                                 .inputs = inputs,
                                                 .n_inputs = 5,
-                                                .attrs = ltap_build_attrs(b, &attr, 1),
+                                                .attrs = &attr,
                                                 .n_attrs = 1});
     ltap_build_leave(b);
     return (ltap_signal){y, x.channels};
@@ -126,7 +123,7 @@ ltap_signal ltap_build_batch_norm(ltap_builder *b, const char *name, ltap_signal
 
 ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x)
 {
-    ltap_attr attr = {.name = "transB", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 1};
+    ltap_attr attr = LTAP_ATTR_I("transB", 1);
     uint32_t inputs[3] = {x.value};
     ltap_build_enter(b, CLASS("linear", "Linear"), name);
     const ltap_torch_tensor *weight = ltap_build_need(b, "weight", 2, &inputs[1]);
@@ -134,11 +131,9 @@ ltap_signal ltap_build_linear(ltap_builder *b, const char *name, ltap_signal x)
         ltap_build_refuse(b, "'%s' is %s; its input has %lld features", weight->name,
                           ltap_tensor_text(&weight->shape).text, (long long)x.channels);
     ltap_build_vector(b, "bias", ltap_torch_dim(weight, 0), &inputs[2]);
-    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Gemm",
-                                                .inputs = inputs,
-                                                .n_inputs = 3,
-                                                .attrs = ltap_build_attrs(b, &attr, 1),
-                                                .n_attrs = 1});
+    uint32_t y = ltap_build_node(
+        b, (ltap_node){
+               .op_type = "Gemm", .inputs = inputs, .n_inputs = 3, .attrs = &attr, .n_attrs = 1});
     ltap_build_leave(b);
     return (ltap_signal){y, ltap_torch_dim(weight, 0)};
 }
@@ -180,7 +175,7 @@ ltap_signal ltap_build_flatten_module(ltap_builder *b, const char *name, ltap_si
 
 ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t count)
 {
-    ltap_attr axis = {.name = "axis", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 1};
+    ltap_attr axis = LTAP_ATTR_I("axis", 1);
     uint32_t inputs[LTAP_BUILD_MAX_PARTS];
     ltap_signal y = {0};
     if (count > LTAP_BUILD_MAX_PARTS)
@@ -193,41 +188,30 @@ ltap_signal ltap_build_concat(ltap_builder *b, const ltap_signal *parts, size_t 
     y.value = ltap_build_node(b, (ltap_node){.op_type = "Concat",
                                              .inputs = inputs,
                                              .n_inputs = count,
-                                             .attrs = ltap_build_attrs(b, &axis, 1),
+                                             .attrs = &axis,
                                              .n_attrs = 1});
     return y;
-}
-
-static ltap_attr text_attr(const char *name, const char *text)
-{
-    return (ltap_attr){.name = name,
-                       .kind = LTAP_ATTR_STRING,
-                       .count = 1,
-                       .u.s = {.data = text, .bytes = strlen(text)}};
 }
 
 /* int64[2]: height and width. */
 static uint32_t picture_size(ltap_builder *b, ltap_signal x)
 {
-    ltap_attr start = {.name = "start", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 2};
+    const ltap_attr start = LTAP_ATTR_I("start", 2);
     return ltap_build_node(b, (ltap_node){.op_type = "Shape",
                                           .inputs = (uint32_t[]){x.value},
                                           .n_inputs = 1,
-                                          .attrs = ltap_build_attrs(b, &start, 1),
+                                          .attrs = &start,
                                           .n_attrs = 1});
 }
 
 ltap_signal ltap_build_resize_like(ltap_builder *b, ltap_signal x, ltap_signal like)
 {
-    ltap_attr attrs[] = {text_attr("mode", "linear"),
-                         text_attr("coordinate_transformation_mode", "half_pixel"),
-                         {.name = NULL}};
+    const ltap_attr attrs[] = {LTAP_ATTR_S("mode", "linear"),
+                               LTAP_ATTR_S("coordinate_transformation_mode", "half_pixel"),
+                               LTAP_ATTR_N("axes", 2, ((int64_t[]){2, 3}))};
     uint32_t inputs[] = {x.value, LTAP_NO_VALUE, LTAP_NO_VALUE, picture_size(b, like)};
-    ltap_build_ints(b, &attrs[2], "axes", 2, (int64_t[]){2, 3});
-    uint32_t y = ltap_build_node(b, (ltap_node){.op_type = "Resize",
-                                                .inputs = inputs,
-                                                .n_inputs = 4,
-                                                .attrs = ltap_build_attrs(b, attrs, 3),
-                                                .n_attrs = 3});
+    uint32_t y = ltap_build_node(
+        b, (ltap_node){
+               .op_type = "Resize", .inputs = inputs, .n_inputs = 4, .attrs = attrs, .n_attrs = 3});
     return (ltap_signal){y, x.channels};
 }

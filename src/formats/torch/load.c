@@ -95,7 +95,6 @@ static ltap_status build(const ltap_architecture *row, ltap_torch_checkpoint *c,
 {
     ltap_builder b = {.checkpoint = c, .graph = graph, .error = error};
     size_t n_unused;
-    void *block;
     ltap_builder_init(&b);
     row->build(&b);
     ltap_builder_clear(&b);
@@ -104,10 +103,9 @@ static ltap_status build(const ltap_architecture *row, ltap_torch_checkpoint *c,
     if (unused != NULL)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "'%.100s' is none of its tensors",
                               unused->name);
-    LTAP_TRY(ltap_arena_take(&graph->arena, 1, sizeof(ltap_property), &block, error));
-    *(ltap_property *)block =
-        (ltap_property){"layertap.preprocess", b.preprocess ? b.preprocess : row->preprocess};
-    graph->properties = block;
+    LTAP_TRY(ltap_property_new(&graph->arena, LTAP_PREPROCESS_KEY,
+                               b.preprocess ? b.preprocess : row->preprocess, &graph->properties,
+                               error));
     graph->n_properties = 1;
     LTAP_TRY(ltap_arena_format(&graph->arena, &graph->version, error, "recognised as %s%s%s%s",
                                b.summary, c->prefix[0] ? " (names without '" : "", c->prefix,

@@ -6,20 +6,17 @@
 ltap_signal ltap_build_pool_here(ltap_builder *b, ltap_signal x, ltap_pool pool)
 {
     int64_t side = pool.padding;
-    ltap_attr attrs[5];
-    ltap_build_ints(b, &attrs[0], "kernel_shape", 2, (int64_t[]){pool.kernel, pool.kernel});
-    ltap_build_ints(b, &attrs[1], "strides", 2, (int64_t[]){pool.stride, pool.stride});
-    ltap_build_ints(b, &attrs[2], "pads", 4, (int64_t[]){side, side, side, side});
-    attrs[3] =
-        (ltap_attr){.name = "ceil_mode", .kind = LTAP_ATTR_INT, .count = 1, .u.i = pool.ceil};
-    attrs[4] =
-        (ltap_attr){.name = "count_include_pad", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 1};
+    const ltap_attr attrs[] = {
+        LTAP_ATTR_N("kernel_shape", 2, ((int64_t[]){pool.kernel, pool.kernel})),
+        LTAP_ATTR_N("strides", 2, ((int64_t[]){pool.stride, pool.stride})),
+        LTAP_ATTR_N("pads", 4, ((int64_t[]){side, side, side, side})),
+        LTAP_ATTR_I("ceil_mode", pool.ceil), LTAP_ATTR_I("count_include_pad", 1)};
     size_t n_attrs = pool.average ? 5 : 4;
     return (ltap_signal){
         ltap_build_node(b, (ltap_node){.op_type = pool.average ? "AveragePool" : "MaxPool",
                                        .inputs = &x.value,
                                        .n_inputs = 1,
-                                       .attrs = ltap_build_attrs(b, attrs, n_attrs),
+                                       .attrs = attrs,
                                        .n_attrs = n_attrs}),
         x.channels};
 }
@@ -39,25 +36,24 @@ ltap_signal ltap_build_global_pool_here(ltap_builder *b, ltap_signal x)
 
 ltap_signal ltap_build_mean_here(ltap_builder *b, ltap_signal x)
 {
-    ltap_attr attr = {.name = "keepdims", .kind = LTAP_ATTR_INT, .count = 1, .u.i = 0};
+    ltap_attr attr = LTAP_ATTR_I("keepdims", 0);
     uint32_t inputs[] = {x.value, ltap_build_list(b, 2, (int64_t[]){2, 3})};
     return (ltap_signal){ltap_build_node(b, (ltap_node){.op_type = "ReduceMean",
                                                         .inputs = inputs,
                                                         .n_inputs = 2,
-                                                        .attrs = ltap_build_attrs(b, &attr, 1),
+                                                        .attrs = &attr,
                                                         .n_attrs = 1}),
                          x.channels};
 }
 
 static ltap_signal adaptive_pool_here(ltap_builder *b, ltap_signal x, int64_t size)
 {
-    ltap_attr attr;
-    ltap_build_ints(b, &attr, "output_size", 2, (int64_t[]){size, size});
+    ltap_attr attr = LTAP_ATTR_N("output_size", 2, ((int64_t[]){size, size}));
     return (ltap_signal){ltap_build_node(b, (ltap_node){.op_type = "AdaptiveAveragePool",
                                                         .domain = "layertap",
                                                         .inputs = &x.value,
                                                         .n_inputs = 1,
-                                                        .attrs = ltap_build_attrs(b, &attr, 1),
+                                                        .attrs = &attr,
                                                         .n_attrs = 1}),
                          x.channels};
 }

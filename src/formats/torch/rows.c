@@ -7,16 +7,14 @@
 
 ltap_signal ltap_build_layer_norm_here(ltap_builder *b, ltap_signal x, double epsilon)
 {
-    ltap_attr attrs[2] = {
-        {.name = "axis", .kind = LTAP_ATTR_INT, .count = 1, .u.i = -1},
-        {.name = "epsilon", .kind = LTAP_ATTR_FLOAT, .count = 1, .u.f = (double)(float)epsilon}};
+    ltap_attr attrs[2] = {LTAP_ATTR_I("axis", -1), LTAP_ATTR_F("epsilon", epsilon)};
     uint32_t inputs[3] = {x.value};
     ltap_build_vector(b, "weight", x.channels, &inputs[1]);
     ltap_build_vector(b, "bias", x.channels, &inputs[2]);
     x.value = ltap_build_node(b, (ltap_node){.op_type = "LayerNormalization",
                                              .inputs = inputs,
                                              .n_inputs = 3,
-                                             .attrs = ltap_build_attrs(b, attrs, 2),
+                                             .attrs = attrs,
                                              .n_attrs = 2});
     return x;
 }
