@@ -2,6 +2,7 @@
 #include "formats/onnx/output.h"
 
 #include "base/error.h"
+#include "formats/onnx/put.h"
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,8 @@
 
 /* What protobuf readers take. */
 #define MAX_BYTES INT32_MAX
+
+enum { EXTERNAL_DATA = 13, DATA_LOCATION = 14 }; /* of TensorProto */
 
 /* Larger blobs begin where a page of memory can. */
 enum { PAGE = 4096, SMALL_ALIGNMENT = 64 };
@@ -37,16 +40,6 @@ ltap_status ltap_onnx_output_name(ltap_onnx_output *output, ltap_error *error)
 
 /* --- the data file --------------------------------------------------------------------------- */
 
-static ltap_status put_entry(ltap_wire_out *out, const char *key, const char *value,
-                             ltap_error *error)
-{
-    size_t place;
-    LTAP_TRY(ltap_wire_out_begin(out, 13, &place, error));
-    LTAP_TRY(ltap_wire_out_text(out, 1, key, error));
-    LTAP_TRY(ltap_wire_out_text(out, 2, value, error));
-    return ltap_wire_out_end(out, place, error);
-}
-
 ltap_status ltap_onnx_output_place(ltap_onnx_output *output, const char *location, uint64_t offset,
                                    uint64_t bytes, ltap_error *error)
 {
@@ -54,10 +47,10 @@ ltap_status ltap_onnx_output_place(ltap_onnx_output *output, const char *locatio
     const char *begin = NULL, *length = NULL;
     LTAP_TRY(ltap_arena_format(out->arena, &begin, error, "%" PRIu64, offset));
     LTAP_TRY(ltap_arena_format(out->arena, &length, error, "%" PRIu64, bytes));
-    LTAP_TRY(put_entry(out, "location", location, error));
-    LTAP_TRY(put_entry(out, "offset", begin, error));
-    LTAP_TRY(put_entry(out, "length", length, error));
-    return ltap_wire_out_int(out, 14, 1, error);
+    LTAP_TRY(ltap_onnx_put_property(out, EXTERNAL_DATA, "location", location, error));
+    LTAP_TRY(ltap_onnx_put_property(out, EXTERNAL_DATA, "offset", begin, error));
+    LTAP_TRY(ltap_onnx_put_property(out, EXTERNAL_DATA, "length", length, error));
+    return ltap_wire_out_int(out, DATA_LOCATION, 1, error);
 }
 
 ltap_status ltap_onnx_output_move(ltap_onnx_output *output, const void *data, uint64_t bytes,

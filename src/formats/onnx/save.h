@@ -10,6 +10,7 @@
 
 #include "formats/onnx/onnx.h"
 #include "formats/onnx/output.h"
+#include "formats/onnx/put.h"
 
 typedef struct ltap_onnx_import {
     const char *domain;

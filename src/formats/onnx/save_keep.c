@@ -276,10 +276,7 @@ static ltap_status check_name(const ltap_onnx_saving *saving, const ltap_saved_v
     if (strcmp(value->name, value->value) == 0 ||
         !ltap_map_get(&saving->taken, value->name, strlen(value->name), &found))
         return LTAP_OK;
-    return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                          "the name '%s' for '%s' belongs to another value of the network that is "
-                          "kept; choose another: %s=NAME",
-                          value->name, value->layer, value->layer);
+    return ltap_onnx_refuse_name(value, error);
 }
 
 static ltap_status check_names(const ltap_onnx_saving *saving, ltap_error *error)
@@ -287,16 +284,9 @@ static ltap_status check_names(const ltap_onnx_saving *saving, ltap_error *error
     const ltap_save *save = saving->save;
     for (size_t i = 0; i < save->n_outputs; i++)
         LTAP_TRY(check_name(saving, &save->outputs[i], error));
-    for (size_t i = 0; i < save->n_starts; i++) {
+    for (size_t i = 0; i < save->n_starts; i++)
         LTAP_TRY(check_name(saving, &save->starts[i], error));
-        for (size_t k = 0; k < save->n_outputs; k++)
-            if (strcmp(save->starts[i].name, save->outputs[k].name) == 0)
-                return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                                      "'%s' would be both an input and an output; give one another "
-                                      "name",
-                                      save->starts[i].name);
-    }
-    return LTAP_OK;
+    return ltap_onnx_check_ends(save, error);
 }
 
 ltap_status ltap_onnx_saving_keep(ltap_onnx_saving *saving, ltap_error *error)

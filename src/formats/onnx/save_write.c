@@ -30,32 +30,6 @@ static bool is_direct(const ltap_saved_value *value)
     return strcmp(value->name, value->value) == 0;
 }
 
-/* A name for a new node that no kept node has. */
-static ltap_status name_node(ltap_onnx_saving *saving, const char *value, const char **name,
-                             ltap_error *error)
-{
-    uint32_t found;
-    LTAP_TRY(ltap_arena_format(&saving->arena, name, error, "layertap.%s", value));
-    for (unsigned i = 1; ltap_map_get(&saving->node_names, *name, strlen(*name), &found); i++)
-        LTAP_TRY(ltap_arena_format(&saving->arena, name, error, "layertap.%s.%u", value, i));
-    return ltap_map_set(&saving->node_names, *name, strlen(*name), 1, error);
-}
-
-static ltap_status put_identity(ltap_onnx_saving *saving, const char *from, const char *to,
-                                const char *what, ltap_error *error)
-{
-    ltap_wire_out *out = &saving->to.model;
-    const char *name = NULL;
-    size_t node;
-    LTAP_TRY(name_node(saving, what, &name, error));
-    LTAP_TRY(ltap_wire_out_begin(out, GRAPH_NODE, &node, error));
-    LTAP_TRY(ltap_wire_out_text(out, 1, from, error));
-    LTAP_TRY(ltap_wire_out_text(out, 2, to, error));
-    LTAP_TRY(ltap_wire_out_text(out, 3, name, error));
-    LTAP_TRY(ltap_wire_out_text(out, 4, "Identity", error));
-    return ltap_wire_out_end(out, node, error);
-}
-
 /* --- types ----------------------------------------------------------------------------------- */
 
 /* Finds a ValueInfoProto by name in a list; proto->name.bytes is 0 where there is none. */
@@ -115,29 +89,12 @@ static ltap_status find_type(ltap_onnx_saving *saving, const char *name, ltap_wi
     return LTAP_OK;
 }
 
-static ltap_status put_dims(ltap_onnx_saving *saving, const ltap_type *type, ltap_error *error)
-{
-    ltap_wire_out *out = &saving->to.model;
-    size_t shape, dim;
-    LTAP_TRY(ltap_wire_out_begin(out, 2, &shape, error));
-    for (int i = 0; i < type->rank; i++) {
-        LTAP_TRY(ltap_wire_out_begin(out, 1, &dim, error));
-        if (type->dims[i].size >= 0)
-            LTAP_TRY(ltap_wire_out_int(out, 1, (uint64_t)type->dims[i].size, error));
-        else if (type->dims[i].symbol)
-            LTAP_TRY(ltap_wire_out_text(out, 2, type->dims[i].symbol, error));
-        LTAP_TRY(ltap_wire_out_end(out, dim, error));
-    }
-    return ltap_wire_out_end(out, shape, error);
-}
-
 static ltap_status put_type(ltap_onnx_saving *saving, const ltap_saved_value *value,
                             ltap_error *error)
 {
     ltap_wire_out *out = &saving->to.model;
     const ltap_type *type = &value->type;
     ltap_wire_span span;
-    size_t outer, tensor;
     LTAP_TRY(find_type(saving, value->value, &span, error));
     if (ltap_wire_seen(&span))
         return ltap_wire_out_field(out, 2, ltap_onnx_saving_at(saving, span), span.bytes, error);
@@ -146,12 +103,7 @@ static ltap_status put_type(ltap_onnx_saving *saving, const ltap_saved_value *va
                               "the type of '%s' is neither in the file nor can layertap tell it; "
                               "let Python's onnx.shape_inference.infer_shapes(model) write it",
                               value->layer);
-    LTAP_TRY(ltap_wire_out_begin(out, 2, &outer, error));
-    LTAP_TRY(ltap_wire_out_begin(out, 1, &tensor, error));
-    LTAP_TRY(ltap_wire_out_int(out, 1, (uint64_t)type->dtype, error));
-    LTAP_TRY(put_dims(saving, type, error));
-    LTAP_TRY(ltap_wire_out_end(out, tensor, error));
-    return ltap_wire_out_end(out, outer, error);
+    return ltap_onnx_put_type(out, 2, type, error);
 }
 
 /* A ValueInfoProto: the file's own where the value keeps its name as an output. */
@@ -239,7 +191,8 @@ static ltap_status put_nodes(ltap_onnx_saving *saving, const ltap_wire_field *fi
         if (!node->keep)
             continue;
         if (node->from)
-            LTAP_TRY(put_identity(saving, node->from, node->to, node->to, error));
+            LTAP_TRY(ltap_onnx_put_identity(&saving->to.model, &saving->node_names, node->from,
+                                            node->to, node->to, error));
         else if (node->in || makes_start(saving, node))
             LTAP_TRY(ltap_onnx_saving_put_node(saving, node->in, &inner, error));
         else
@@ -339,8 +292,9 @@ static ltap_status put_ends(ltap_onnx_saving *saving, ltap_error *error)
         LTAP_TRY(put_value(saving, GRAPH_INPUT, &save->starts[i], error));
     for (size_t i = 0; i < save->n_outputs; i++)
         if (!is_direct(&save->outputs[i]))
-            LTAP_TRY(put_identity(saving, save->outputs[i].value, save->outputs[i].name,
-                                  save->outputs[i].name, error));
+            LTAP_TRY(ltap_onnx_put_identity(&saving->to.model, &saving->node_names,
+                                            save->outputs[i].value, save->outputs[i].name,
+                                            save->outputs[i].name, error));
     for (size_t i = 0; i < save->n_outputs; i++)
         LTAP_TRY(put_value(saving, GRAPH_OUTPUT, &save->outputs[i], error));
     return LTAP_OK;
@@ -354,8 +308,9 @@ static ltap_status put_graph(ltap_onnx_saving *saving, ltap_wire_span span, ltap
     LTAP_TRY(ltap_wire_out_begin(&saving->to.model, MODEL_GRAPH, &place, error));
     for (size_t i = 0; i < save->n_starts; i++)
         if (!is_direct(&save->starts[i]))
-            LTAP_TRY(put_identity(saving, save->starts[i].name, save->starts[i].value,
-                                  save->starts[i].name, error));
+            LTAP_TRY(ltap_onnx_put_identity(&saving->to.model, &saving->node_names,
+                                            save->starts[i].name, save->starts[i].value,
+                                            save->starts[i].name, error));
     while (at < end) {
         ltap_wire_field field;
         LTAP_TRY(ltap_wire_next(&saving->load.wire, &at, end, &field, error));
@@ -402,14 +357,11 @@ ltap_status ltap_onnx_saving_import(ltap_onnx_saving *saving, const char *domain
 static ltap_status put_imports(ltap_onnx_saving *saving, ltap_error *error)
 {
     int64_t opset;
-    size_t place;
     LTAP_TRY(ltap_onnx_saving_import(saving, "", OPSET_FOR_IDENTITY, &opset, error));
     for (size_t i = 0; i < saving->imports.count; i++) {
         const ltap_onnx_import *import = LTAP_VECTOR_AT(&saving->imports, ltap_onnx_import, i);
-        LTAP_TRY(ltap_wire_out_begin(&saving->to.model, MODEL_OPSET, &place, error));
-        LTAP_TRY(ltap_wire_out_text(&saving->to.model, 1, import->domain, error));
-        LTAP_TRY(ltap_wire_out_int(&saving->to.model, 2, (uint64_t)import->version, error));
-        LTAP_TRY(ltap_wire_out_end(&saving->to.model, place, error));
+        LTAP_TRY(ltap_onnx_put_import(&saving->to.model, MODEL_OPSET, import->domain,
+                                      import->version, error));
     }
     return LTAP_OK;
 }

@@ -140,8 +140,9 @@ static ltap_status put_graph(ltap_onnx_writing *writing, ltap_error *error)
                 ltap_onnx_put_node(writing, &writing->frame, ltap_graph_node(graph, i), error));
     for (size_t i = 0; i < save->n_outputs; i++)
         if (writing->hands_on[i])
-            LTAP_TRY(ltap_onnx_put_identity(writing, writing->frame.names[writing->outputs[i]],
-                                            save->outputs[i].name, error));
+            LTAP_TRY(ltap_onnx_put_identity(out, &writing->node_names,
+                                            writing->frame.names[writing->outputs[i]],
+                                            save->outputs[i].name, save->outputs[i].name, error));
     LTAP_TRY(ltap_wire_out_text(out, GRAPH_NAME,
                                 graph->name && graph->name[0] ? graph->name : "main_graph", error));
     LTAP_TRY(put_weights(writing, error));

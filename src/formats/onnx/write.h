@@ -1,7 +1,7 @@
 /* What the files share that write a graph which was never ONNX's bytes. Internal to this folder.
  *
  * write.c chooses what is needed and puts the model together; write_names.c gives names;
- * write_nodes.c has nodes, attributes and subgraphs, write_values.c tensors and types;
+ * write_nodes.c has nodes, attributes and subgraphs, write_values.c tensors;
  * write_opset.c finds the oldest opset in which all of it means what it means here;
  * write_functions.c spells out operators of our own.
  */
@@ -10,6 +10,7 @@
 
 #include "formats/onnx/onnx.h"
 #include "formats/onnx/output.h"
+#include "formats/onnx/put.h"
 
 /* A graph that is being written. */
 typedef struct ltap_onnx_frame {
@@ -43,30 +44,14 @@ ltap_status ltap_onnx_writing_name_inner(ltap_onnx_writing *writing, ltap_onnx_f
                                          ltap_error *error);
 /* What a value is called where it is read; "" for LTAP_NO_VALUE. */
 const char *ltap_onnx_frame_name(const ltap_onnx_frame *frame, uint32_t value);
-/* base, or with a number behind it, so that no value (no node) has that name. */
-ltap_status ltap_onnx_writing_fresh(ltap_onnx_writing *writing, ltap_map *map, const char *base,
-                                    const char **name, ltap_error *error);
 
 /* write_nodes.c */
 ltap_status ltap_onnx_put_node(ltap_onnx_writing *writing, const ltap_onnx_frame *frame,
                                const ltap_node *node, ltap_error *error);
-/* An Identity from one name to another. */
-ltap_status ltap_onnx_put_identity(ltap_onnx_writing *writing, const char *from, const char *to,
-                                   ltap_error *error);
-ltap_status ltap_onnx_put_property(ltap_wire_out *out, uint32_t number, const char *key,
-                                   const char *value, ltap_error *error);
-ltap_status ltap_onnx_put_import(ltap_wire_out *out, uint32_t number, const char *domain,
-                                 int64_t version, ltap_error *error);
 
 /* write_values.c */
-/* A TypeProto as field `number`; what is not known is left out. */
-ltap_status ltap_onnx_put_type(ltap_wire_out *out, uint32_t number, const ltap_type *type,
-                               ltap_error *error);
 /* Refuses a type of an output that a checker would. */
 ltap_status ltap_onnx_check_type(const ltap_saved_value *value, ltap_error *error);
-/* A ValueInfoProto. */
-ltap_status ltap_onnx_put_value(ltap_wire_out *out, uint32_t number, const char *name,
-                                const ltap_type *type, ltap_error *error);
 /* A TensorProto; name: NULL for an attribute's. A weight may go to the data file, or stay in the
  * model file that is read. */
 ltap_status ltap_onnx_put_tensor(ltap_onnx_writing *writing, uint32_t number, const char *name,

@@ -5,16 +5,6 @@
 #include "formats/onnx/write.h"
 #include <string.h>
 
-ltap_status ltap_onnx_writing_fresh(ltap_onnx_writing *writing, ltap_map *map, const char *base,
-                                    const char **name, ltap_error *error)
-{
-    uint32_t found;
-    *name = base;
-    for (unsigned i = 1; ltap_map_get(map, *name, strlen(*name), &found); i++)
-        LTAP_TRY(ltap_arena_format(&writing->arena, name, error, "%s.%u", base, i));
-    return ltap_map_set(map, *name, strlen(*name), 1, error);
-}
-
 const char *ltap_onnx_frame_name(const ltap_onnx_frame *frame, uint32_t value)
 {
     return value != LTAP_NO_VALUE ? frame->names[value] : "";
@@ -35,10 +25,7 @@ static ltap_status name_asked(ltap_onnx_writing *writing, const ltap_saved_value
     if (*name && strcmp(*name, asked->name) == 0)
         return LTAP_OK;
     if (ltap_map_get(&writing->taken, asked->name, strlen(asked->name), &found))
-        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                              "the name '%s' for '%s' belongs to another value of the network that "
-                              "is kept; choose another: %s=NAME",
-                              asked->name, asked->layer, asked->layer);
+        return ltap_onnx_refuse_name(asked, error);
     if (!*name)
         *name = asked->name;
     return ltap_map_set(&writing->taken, asked->name, strlen(asked->name), 1, error);
@@ -67,18 +54,6 @@ static ltap_status name_outputs(ltap_onnx_writing *writing, ltap_error *error)
     return LTAP_OK;
 }
 
-static ltap_status check_ends(const ltap_save *save, ltap_error *error)
-{
-    for (size_t i = 0; i < save->n_starts; i++)
-        for (size_t k = 0; k < save->n_outputs; k++)
-            if (strcmp(save->starts[i].name, save->outputs[k].name) == 0)
-                return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                                      "'%s' would be both an input and an output; give one another "
-                                      "name",
-                                      save->starts[i].name);
-    return LTAP_OK;
-}
-
 /* "\1shape3" is "layertap.shape3". */
 static ltap_status name_own(ltap_onnx_writing *writing, const ltap_value *value, const char **name,
                             ltap_error *error)
@@ -87,7 +62,7 @@ static ltap_status name_own(ltap_onnx_writing *writing, const ltap_value *value,
     if (base[0] == '\1' || base[0] == '\0')
         LTAP_TRY(ltap_arena_format(&writing->arena, &base, error, "layertap.%s",
                                    base[0] ? base + 1 : "value"));
-    return ltap_onnx_writing_fresh(writing, &writing->taken, base, name, error);
+    return ltap_onnx_fresh_name(&writing->arena, &writing->taken, base, name, error);
 }
 
 /* Values whose names the file's user chose are named last, so that a clash is told as one. */
@@ -106,7 +81,7 @@ ltap_status ltap_onnx_writing_name(ltap_onnx_writing *writing, ltap_error *error
 {
     const ltap_save *save = writing->save;
     void *block;
-    LTAP_TRY(check_ends(save, error));
+    LTAP_TRY(ltap_onnx_check_ends(save, error));
     LTAP_TRY(ltap_arena_take(&writing->arena, save->graph->values.count + 1, 1, &block, error));
     uint8_t *renamed = block;
     for (size_t i = 0; i < save->n_starts; i++)

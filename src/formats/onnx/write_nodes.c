@@ -5,42 +5,6 @@
 
 enum { NODE = 1, GRAPH_NAME = 2, INITIALIZER = 5, INPUT = 11, OUTPUT = 12, ATTRIBUTE = 5 };
 
-ltap_status ltap_onnx_put_property(ltap_wire_out *out, uint32_t number, const char *key,
-                                   const char *value, ltap_error *error)
-{
-    size_t place;
-    LTAP_TRY(ltap_wire_out_begin(out, number, &place, error));
-    LTAP_TRY(ltap_wire_out_text(out, 1, key, error));
-    LTAP_TRY(ltap_wire_out_text(out, 2, value, error));
-    return ltap_wire_out_end(out, place, error);
-}
-
-ltap_status ltap_onnx_put_import(ltap_wire_out *out, uint32_t number, const char *domain,
-                                 int64_t version, ltap_error *error)
-{
-    size_t place;
-    LTAP_TRY(ltap_wire_out_begin(out, number, &place, error));
-    LTAP_TRY(ltap_wire_out_text(out, 1, domain, error));
-    LTAP_TRY(ltap_wire_out_int(out, 2, (uint64_t)version, error));
-    return ltap_wire_out_end(out, place, error);
-}
-
-ltap_status ltap_onnx_put_identity(ltap_onnx_writing *writing, const char *from, const char *to,
-                                   ltap_error *error)
-{
-    ltap_wire_out *out = &writing->to.model;
-    const char *name = NULL;
-    size_t place;
-    LTAP_TRY(ltap_arena_format(&writing->arena, &name, error, "layertap.%s", to));
-    LTAP_TRY(ltap_onnx_writing_fresh(writing, &writing->node_names, name, &name, error));
-    LTAP_TRY(ltap_wire_out_begin(out, NODE, &place, error));
-    LTAP_TRY(ltap_wire_out_text(out, 1, from, error));
-    LTAP_TRY(ltap_wire_out_text(out, 2, to, error));
-    LTAP_TRY(ltap_wire_out_text(out, 3, name, error));
-    LTAP_TRY(ltap_wire_out_text(out, 4, "Identity", error));
-    return ltap_wire_out_end(out, place, error);
-}
-
 /* --- subgraphs ------------------------------------------------------------------------------- */
 
 static ltap_status put_constants(ltap_onnx_writing *writing, const ltap_onnx_frame *frame,
@@ -72,8 +36,10 @@ static ltap_status put_outputs(ltap_onnx_writing *writing, const ltap_onnx_frame
             own = own && *LTAP_VECTOR_AT(&graph->outputs, uint32_t, k) != value;
         if (own)
             continue;
-        LTAP_TRY(ltap_onnx_writing_fresh(writing, &writing->taken, names[i], &names[i], error));
-        LTAP_TRY(ltap_onnx_put_identity(writing, frame->names[value], names[i], error));
+        LTAP_TRY(
+            ltap_onnx_fresh_name(&writing->arena, &writing->taken, names[i], &names[i], error));
+        LTAP_TRY(ltap_onnx_put_identity(&writing->to.model, &writing->node_names,
+                                        frame->names[value], names[i], names[i], error));
     }
     for (size_t i = 0; i < graph->outputs.count; i++) {
         uint32_t value = *LTAP_VECTOR_AT(&graph->outputs, uint32_t, i);
@@ -214,7 +180,7 @@ static ltap_status put_made(ltap_onnx_writing *writing, const ltap_onnx_frame *f
     const char *name = ltap_onnx_frame_name(frame, value);
     if (value != LTAP_NO_VALUE && frame == &writing->frame && writing->is_start[value]) {
         LTAP_TRY(ltap_arena_format(&writing->arena, &name, error, "layertap.%s", name));
-        LTAP_TRY(ltap_onnx_writing_fresh(writing, &writing->taken, name, &name, error));
+        LTAP_TRY(ltap_onnx_fresh_name(&writing->arena, &writing->taken, name, &name, error));
     }
     return ltap_wire_out_text(&writing->to.model, 2, name, error);
 }
@@ -224,7 +190,7 @@ static ltap_status put_texts(ltap_onnx_writing *writing, const ltap_node *node, 
     ltap_wire_out *out = &writing->to.model;
     const char *name = node->name;
     if (name[0]) {
-        LTAP_TRY(ltap_onnx_writing_fresh(writing, &writing->node_names, name, &name, error));
+        LTAP_TRY(ltap_onnx_fresh_name(&writing->arena, &writing->node_names, name, &name, error));
         LTAP_TRY(ltap_wire_out_text(out, 3, name, error));
     }
     LTAP_TRY(ltap_wire_out_text(out, 4, node->op_type, error));

@@ -1,54 +1,7 @@
-/* Tensors and types as messages. Field numbers are those of onnx.proto. */
+/* Tensors as messages, and types that can be declared. Field numbers are those of onnx.proto. */
 #include "base/error.h"
 #include "formats/onnx/write.h"
 #include <string.h>
-
-/* --- types ----------------------------------------------------------------------------------- */
-
-static ltap_status put_dims(ltap_wire_out *out, const ltap_type *type, ltap_error *error)
-{
-    size_t shape, dim;
-    LTAP_TRY(ltap_wire_out_begin(out, 2, &shape, error));
-    for (int i = 0; i < type->rank; i++) {
-        LTAP_TRY(ltap_wire_out_begin(out, 1, &dim, error));
-        if (type->dims[i].size >= 0)
-            LTAP_TRY(ltap_wire_out_int(out, 1, (uint64_t)type->dims[i].size, error));
-        else if (type->dims[i].symbol)
-            LTAP_TRY(ltap_wire_out_text(out, 2, type->dims[i].symbol, error));
-        LTAP_TRY(ltap_wire_out_end(out, dim, error));
-    }
-    return ltap_wire_out_end(out, shape, error);
-}
-
-/* TypeProto's field of a kind, and where in that the element's type is. */
-static const struct {
-    uint32_t field, element;
-} kinds[] = {
-    [LTAP_TYPE_TENSOR] = {1, 0}, [LTAP_TYPE_SEQUENCE] = {4, 1}, [LTAP_TYPE_MAP] = {5, 2},
-    [LTAP_TYPE_SPARSE] = {8, 0}, [LTAP_TYPE_OPTIONAL] = {9, 1},
-};
-
-ltap_status ltap_onnx_put_type(ltap_wire_out *out, uint32_t number, const ltap_type *type,
-                               ltap_error *error)
-{
-    enum { MAX_LEVELS = 2 * LTAP_ONNX_MAX_TYPE_DEPTH + 4 };
-    size_t places[MAX_LEVELS], n = 0;
-    for (; type && type->kind != LTAP_TYPE_UNKNOWN && n + 2 < MAX_LEVELS; type = type->element) {
-        LTAP_TRY(ltap_wire_out_begin(out, number, &places[n++], error));
-        LTAP_TRY(ltap_wire_out_begin(out, kinds[type->kind].field, &places[n++], error));
-        number = kinds[type->kind].element;
-        if (type->dtype != LTAP_UNDEFINED)
-            LTAP_TRY(ltap_wire_out_int(out, 1, (uint64_t)type->dtype, error));
-        if (number != 0)
-            continue;
-        if (type->rank >= 0)
-            LTAP_TRY(put_dims(out, type, error));
-        break;
-    }
-    while (n > 0)
-        LTAP_TRY(ltap_wire_out_end(out, places[--n], error));
-    return LTAP_OK;
-}
 
 ltap_status ltap_onnx_check_type(const ltap_saved_value *value, ltap_error *error)
 {
@@ -60,18 +13,6 @@ ltap_status ltap_onnx_check_type(const ltap_saved_value *value, ltap_error *erro
                           "the type of '%s' is neither in the file nor can layertap tell it",
                           value->layer);
 }
-
-ltap_status ltap_onnx_put_value(ltap_wire_out *out, uint32_t number, const char *name,
-                                const ltap_type *type, ltap_error *error)
-{
-    size_t place;
-    LTAP_TRY(ltap_wire_out_begin(out, number, &place, error));
-    LTAP_TRY(ltap_wire_out_text(out, 1, name, error));
-    LTAP_TRY(ltap_onnx_put_type(out, 2, type, error));
-    return ltap_wire_out_end(out, place, error);
-}
-
-/* --- tensors --------------------------------------------------------------------------------- */
 
 static bool is_in_source(const ltap_source *source, const void *data, uint64_t bytes)
 {
