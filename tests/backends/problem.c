@@ -477,9 +477,11 @@ void make_einsum(problem *p)
 {
     static const char *const equations[] = {
         "bhid,bhjd->bhij", "bhij,bhjd->bhid", "bhjd,bhid->bhij", "bihd,bjhd->bhij", "bid,bjd->bij",
-        "bhdi,bhdj->bhij", "bid,jd->bij",     "bij,bij->bi",     "bid,bjd->bji",    "bid,bjd->jbi"};
+        "bhdi,bhdj->bhij", "bid,jd->bij",     "bij,bij->bi",     "bid,bjd->bji",    "bid,bjd->jbi",
+        "bhid,hjd->bhij",  "bid,dj->bij",     "hbid,bjd->hbij"};
+    bool constant = problem_draw(p, 0, 2) == 0; /* the second one */
     int64_t sizes[128] = {['b'] = problem_draw(p, 1, 3), ['h'] = problem_draw(p, 1, 3)};
-    const char *equation = equations[problem_draw(p, 0, 9)], *term = equation;
+    const char *equation = equations[problem_draw(p, 0, 12)], *term = equation;
     sizes['i'] = problem_draw(p, 1, 80);
     sizes['j'] = problem_draw(p, 1, 80);
     sizes['d'] = problem_draw(p, 0, 4) ? problem_draw(p, 1, 70) : problem_draw(p, 200, 600);
@@ -491,7 +493,7 @@ void make_einsum(problem *p)
         p->batched |= *term == 'b' ? 1U << i : 0;
         for (; *term != ',' && *term != '-'; term++)
             dims[rank++] = sizes[(unsigned char)*term];
-        problem_input(p, rank, dims, false);
+        problem_input(p, rank, dims, i == 1 && constant);
     }
     add_attr(p, "equation", LTAP_ATTR_STRING)->u.s = (ltap_string){equation, strlen(equation)};
 }

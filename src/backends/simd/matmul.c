@@ -1,4 +1,4 @@
-/* MatMul and Einsum of two computed tensors: batches of products, as in attention.
+/* MatMul of a computed right side, and Einsum: batches of products, as in attention.
  *
  * A unit of work is some rows of one product; the right side's panels are laid out anew for each
  * stretch of a product that a thread does. Neither changes a bit: see product.h.
@@ -86,8 +86,9 @@ static unsigned sides_of(const ltap_einsum *e, int label)
     return (e->strides[0][label] ? 1u : 0) | (e->strides[1][label] ? 2u : 0);
 }
 
-/* The output's last axis comes from one side, which is then the right one; the one before may come
- * from the other alone; those of both are the batch. One axis of both is summed. */
+/* The output's last axis comes from one side, which is then the right one; the one before may be
+ * the rows, if it comes from the other alone; all others are the batch. One axis of both is summed.
+ */
 static bool read_einsum(const ltap_query *query, matmul *m, ltap_why *why)
 {
     ltap_einsum e;
@@ -95,16 +96,15 @@ static bool read_einsum(const ltap_query *query, matmul *m, ltap_why *why)
 
     if (query->n_inputs != 2 || read_equation(query, &e) != LTAP_OK)
         return ltap_refuse(why, "not two inputs");
-    for (int i = 0; i < e.n_output; i++) {
-        if (sides_of(&e, i) == 3 && (row >= 0 || column >= 0))
-            return ltap_refuse(why, "a batch axis is not in front");
-        if (sides_of(&e, i) == 3 || e.sizes[i] == 1)
-            continue;
-        if (column >= 0 && (row >= 0 || sides_of(&e, i) == sides_of(&e, column)))
-            return ltap_refuse(why, "an output of more than rows and columns");
-        row = column;
-        column = i;
-    }
+    for (int i = 0; i < e.n_output; i++)
+        if (e.sizes[i] > 1) {
+            row = column;
+            column = i;
+        }
+    if (column >= 0 && sides_of(&e, column) == 3)
+        return ltap_refuse(why, "the batch is its last axis");
+    if (row >= 0 && sides_of(&e, row) + sides_of(&e, column) != 3)
+        row = -1;
     for (int i = e.n_output; i < e.n_labels; i++) {
         if (e.sizes[i] == 1)
             continue;
@@ -141,9 +141,11 @@ static bool accepts(const ltap_query *query, ltap_why *why)
     matmul m;
 
     for (size_t i = 0; i < query->n_inputs; i++)
-        if (query->inputs[i].dtype != LTAP_FLOAT32 || query->inputs[i].data ||
-            ltap_tensor_count(&query->inputs[i]) == 0)
-            return ltap_refuse(why, "not two computed float32 tensors");
+        if (query->inputs[i].dtype != LTAP_FLOAT32 || ltap_tensor_count(&query->inputs[i]) == 0)
+            return ltap_refuse(why, "not float32, or empty");
+    /* Other rows pack weights that are on the right. */
+    if (strcmp(query->node->op_type, "MatMul") == 0 && query->inputs[1].data)
+        return ltap_refuse(why, "its right side is constant");
     return read_query(query, &m, why);
 }
 
