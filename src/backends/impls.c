@@ -25,6 +25,9 @@ static const ltap_impl *const rows[] = {
     &ltap_gemm_conv,
     &ltap_gemm_product,
     &ltap_gemm_matmul,
+    &ltap_gemm_rnn,
+    &ltap_gemm_gru,
+    &ltap_gemm_lstm,
 #ifdef LTAP_HAVE_DNNL
     &ltap_dnnl_conv,
     &ltap_dnnl_gemm,

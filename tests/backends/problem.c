@@ -549,3 +549,36 @@ void make_split(problem *p)
         problem_indices(p, p->node.n_outputs, parts);
     problem_int(p, "axis", problem_draw(p, 0, 1) ? axis : axis - rank);
 }
+
+/* All three kinds; states and biases that are there or not. */
+void make_recurrent(problem *p)
+{
+    static const char *const ways[] = {"forward", "reverse", "bidirectional"};
+    static const char *const ops[] = {"RNN", "GRU", "LSTM"};
+    static const int64_t gates[] = {1, 3, 4};
+    int64_t kind = problem_draw(p, 0, 2), way = problem_draw(p, 0, 2), none = 0;
+    int64_t d = way == 2 ? 2 : 1, h = problem_draw(p, 1, 70), n = problem_draw(p, 1, 5);
+    const int64_t x[] = {problem_draw(p, 1, 7), n, problem_draw(p, 1, 90)};
+    const int64_t w[] = {d, gates[kind] * h, x[2]}, r[] = {d, w[1], h}, b[] = {d, 2 * w[1]};
+    const int64_t state[] = {d, n, h};
+    p->node.op_type = ops[kind];
+    p->mixes_batch = true;
+    problem_input(p, 3, x, false);
+    problem_input(p, 3, w, true);
+    problem_input(p, 3, r, true);
+    for (size_t i = 1; i < 3; i++)
+        for (uint64_t k = 0; k < ltap_tensor_count(&p->inputs[i]); k++)
+            ((float *)p->inputs[i].data)[k] /= 8;
+    if (problem_draw(p, 0, 3))
+        problem_input(p, 2, b, true);
+    if (p->node.n_inputs == 4 && problem_draw(p, 0, 1)) {
+        problem_input(p, 1, &none, true);
+        p->inputs[4].dtype = LTAP_UNDEFINED;
+        problem_input(p, 3, state, problem_draw(p, 0, 1) == 1);
+    }
+    p->node.n_outputs = kind == 2 ? 3 : 2;
+    p->shown = (size_t)problem_draw(p, 0, (int64_t)p->node.n_outputs - 1);
+    problem_int(p, "hidden_size", h);
+    problem_int(p, "linear_before_reset", problem_draw(p, 0, 4) > 0);
+    add_attr(p, "direction", LTAP_ATTR_STRING)->u.s = (ltap_string){ways[way], strlen(ways[way])};
+}

@@ -75,5 +75,6 @@ PROBLEM_MAKER(resize);
 PROBLEM_MAKER(resize_nearest);
 PROBLEM_MAKER(slice);
 PROBLEM_MAKER(split);
+PROBLEM_MAKER(recurrent);
 
 #endif

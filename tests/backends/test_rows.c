@@ -74,6 +74,7 @@ static const row_case cases[] = {
     {"simd:max_pool", "MaxPool", make_other_max_pool, 0, 30, true, false},
     {"simd:matmul", "MatMul", make_matmul, 1e-6, 5, true, true},
     {"simd:einsum", "Einsum", make_einsum, 2e-6, 25, true, true},
+    {"gemm:recurrent", "LSTM", make_recurrent, 1e-6, 40, true, true},
     {"simd:softmax", "Softmax", make_softmax, 1e-6, 40, true, true},
     {"simd:layer_norm", "LayerNormalization", make_layer_norm, 1e-5, 40, true, true},
     {"simd:plane_norm", "GroupNormalization", make_plane_norm, 1e-5, 40, true, true},

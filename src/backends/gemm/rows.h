@@ -10,6 +10,9 @@ extern const ltap_impl ltap_gemm_conv;
 extern const ltap_impl ltap_gemm_depthwise;
 extern const ltap_impl ltap_gemm_product; /* Gemm */
 extern const ltap_impl ltap_gemm_matmul;
+extern const ltap_impl ltap_gemm_rnn;
+extern const ltap_impl ltap_gemm_gru;
+extern const ltap_impl ltap_gemm_lstm;
 /* The same of bfloat16, where that is wanted. */
 extern const ltap_impl ltap_bf16_conv;
 extern const ltap_impl ltap_bf16_product;
