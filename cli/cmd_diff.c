@@ -69,9 +69,15 @@ static ltap_status open_sides(cli_diff *diff, ltap_error *error)
     for (int side = 0; status == LTAP_OK && side < 2; side++) {
         diff->sides[side].options = options;
         diff->sides[side].model.limit = limit / 2;
+        diff->sides[side].model.may_have_network = true;
         status =
             cli_side_open(side == 0 ? diff->arguments : &diff->after, &diff->sides[side], error);
     }
+    if (status == LTAP_OK && cli_arguments_has(diff->arguments, "arch") &&
+        !diff->sides[0].model.is_named && !diff->sides[1].model.is_named)
+        return cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                             "--arch names the network of a checkpoint; neither %s nor %s is one",
+                             diff->sides[0].label, diff->sides[1].label);
     for (int side = 0; side < 2; side++) {
         if (diff->sides[!side].arrays && options.calls == LTAP_CALLS_REFUSE)
             diff->sides[side].options.calls = LTAP_CALLS_LAST;

@@ -55,6 +55,31 @@ static ltap_status check_network(const cli_model *model, ltap_error *error)
                          info->name, info->no_network, info->name);
 }
 
+static ltap_status open_by(const char *path, cli_model *model, const ltap_model_options *options,
+                           ltap_error *error)
+{
+    if (strcmp(path, "-") != 0)
+        return ltap_model_open(path, options, &model->model, error);
+    return ltap_model_open_bytes(model->bytes, model->size, "standard input", options,
+                                 &model->model, error);
+}
+
+/* A name of a network is for checkpoints only. */
+static ltap_status drop_arch(const char *path, cli_model *model, ltap_model_options *options,
+                             ltap_error *error)
+{
+    const char *arch = options->arch;
+    options->arch = NULL;
+    ltap_status status = open_by(path, model, options, error);
+    if (status == LTAP_OK && ltap_model_weights_count(model->model) > 0) {
+        options->arch = arch;
+        model->is_named = !ltap_model_info_get(model->model)->no_network[0];
+    }
+    ltap_model_close(model->model);
+    model->model = NULL;
+    return status;
+}
+
 ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, ltap_error *error)
 {
     model->model = NULL;
@@ -63,19 +88,20 @@ ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model, lta
                              "which model? layertap %s MODEL (more: layertap %s --help)",
                              arguments->command->name, arguments->command->name);
     const char *path = arguments->operands[0];
-    ltap_model_options options = {.external_dir = cli_arguments_value(arguments, "external-dir")};
+    ltap_model_options options = {.external_dir = cli_arguments_value(arguments, "external-dir"),
+                                  .arch = cli_arguments_value(arguments, "arch")};
     ltap_status status = cli_model_memory(arguments, &options.memory_limit, error);
     if (status != LTAP_OK)
         return status;
     if (model->limit > 0)
         options.memory_limit = model->limit;
-    if (strcmp(path, "-") != 0)
-        status = ltap_model_open(path, &options, &model->model, error);
-    else if (!model->bytes)
+    if (strcmp(path, "-") == 0 && !model->bytes)
         status = cli_stdin_read(&model->bytes, &model->size, error);
-    if (status == LTAP_OK && !model->model)
-        status = ltap_model_open_bytes(model->bytes, model->size, "standard input", &options,
-                                       &model->model, error);
+    if (status == LTAP_OK && options.arch && model->may_have_network)
+        status = drop_arch(path, model, &options, error);
+    if (status == LTAP_OK)
+        status = open_by(path, model, &options, error);
+    model->is_named |= status == LTAP_OK && options.arch;
     return status == LTAP_OK ? check_network(model, error) : status;
 }
 

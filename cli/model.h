@@ -10,12 +10,14 @@ typedef struct cli_model {
     ltap_model *model;
     void *bytes; /* of standard input, where it was read; NULL */
     size_t size;
-    uint64_t limit;      /* of memory; 0: that of --memory */
-    bool may_be_weights; /* a checkpoint whose network is not built is wanted, too */
+    uint64_t limit;        /* of memory; 0: that of --memory */
+    bool may_be_weights;   /* a checkpoint whose network is not built is wanted, too */
+    bool may_have_network; /* --arch is for other models on the line, too */
+    bool is_named;         /* --arch is for this one: another network than it says is an error */
 } cli_model;
 
-/* The first operand, with --memory and --external-dir. model: zeroed, or with standard input in
- * it; cleared by the caller, after an error too. */
+/* The first operand, with --memory, --external-dir and --arch. model: zeroed, or with standard
+ * input in it; cleared by the caller, after an error too. */
 LTAP_MUST_USE ltap_status cli_model_open(const cli_arguments *arguments, cli_model *model,
                                          ltap_error *error);
 void cli_model_clear(cli_model *model);

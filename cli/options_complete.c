@@ -1,6 +1,7 @@
 /* Completions for bash, zsh and fish, from the tables of options. After -r, all three offer the
  * layer names of the model that stands on the line, by asking "layertap layers --names". */
 #include "cli/options.h"
+#include <layertap/model.h>
 #include <string.h>
 
 typedef struct shell {
@@ -44,11 +45,16 @@ static const char bash_closing[] = "    esac\n"
                                    "}\n"
                                    "complete -o default -F _layertap layertap\n";
 
-/* words with spaces between, one a line in the shell's $'...' */
-static void put_lines(FILE *out, const char *words)
+/* What an option's value may be. separator: "\\n" or " ". */
+static void put_words(FILE *out, const char *complete, const char *separator)
 {
-    for (; *words; words++)
-        fputs(*words == ' ' ? "\\n" : (const char[]){*words, 0}, out);
+    const char *name;
+    if (strcmp(complete, "arch") != 0)
+        for (; *complete; complete++)
+            fputs(*complete == ' ' ? separator : (const char[]){*complete, 0}, out);
+    else
+        for (size_t i = 0; (name = ltap_model_arch_at(i)) != NULL; i++)
+            fprintf(out, "%s%s", i > 0 ? separator : "", name);
 }
 
 static void bash_value(FILE *out, const cli_command *command, const cli_option *option)
@@ -67,7 +73,7 @@ static void bash_value(FILE *out, const cli_command *command, const cli_option *
         fputs(") return ;;\n", out);
     else {
         fputs(") answers=$'", out);
-        put_lines(out, what);
+        put_words(out, what, "\\n");
         fputs("' ;;\n", out);
     }
 }
@@ -130,8 +136,11 @@ static void zsh_option(FILE *out, const cli_option *option)
             fputs(":_files", out);
         else if (strcmp(what, "folder") == 0)
             fputs(":_files -/", out);
-        else
-            fprintf(out, ":(%s)", what);
+        else {
+            fputs(":(", out);
+            put_words(out, what, " ");
+            fputc(')', out);
+        }
     }
     fputs("' \\\n", out);
 }
@@ -176,8 +185,11 @@ static void fish_option(FILE *out, const cli_command *command, const cli_option 
         fputs(" -x -a '(__layertap_layers)'", out);
     else if (strcmp(what, "file") == 0 || strcmp(what, "folder") == 0)
         fputs(" -r -F", out);
-    else if (option->argument)
-        fprintf(out, " -x -a '%s'", what);
+    else if (option->argument) {
+        fputs(" -x -a '", out);
+        put_words(out, what, " ");
+        fputc('\'', out);
+    }
     fputs(" -d '", out);
     for (const char *c = option->help; *c; c++)
         fputs(*c == '\'' ? "\\'" : (const char[]){*c, 0}, out);

@@ -1,5 +1,6 @@
 /* The man page, in plain roff, from the tables of options and the commands' own paragraphs. */
 #include "cli/options.h"
+#include <layertap/model.h>
 #include <string.h>
 
 /* Backslashes and dashes mean something to roff, and so do dots and quotes that begin a line. A
@@ -54,6 +55,24 @@ static void put_command(FILE *out, const cli_command *command)
         put_option(out, &command->options[i]);
 }
 
+static void put_networks(FILE *out)
+{
+    const char *name;
+    fputs(".SH NETWORKS\n", out);
+    put_text(out,
+             "A checkpoint (.pth, .safetensors) holds weights alone. Its network is recognised by "
+             "their names and shapes; --arch NAME says which one it must be, and with a plus what "
+             "no shape tells: googlenet+transform_input, inception_v3+transform_input, "
+             "vit+heads=6, resnet50+output_stride=8, deeplabv3_resnet50+output_stride=16"
+             "+rates=6,12,18. NAME is a family, whatever the sizes in the file, or a network:\n");
+    fputs(".PP\n", out);
+    for (size_t i = 0; (name = ltap_model_arch_at(i)) != NULL; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        fputs(name, out);
+    }
+    fputs(".\n", out);
+}
+
 void cli_man_print(FILE *out)
 {
     fprintf(out, ".TH LAYERTAP 1 \"\" \"layertap %s\" \"User commands\"\n", ltap_version());
@@ -76,6 +95,7 @@ void cli_man_print(FILE *out)
         if (!cli_commands[i].hidden)
             put_command(out, &cli_commands[i]);
     }
+    put_networks(out);
     fputs(".SH \"EXIT STATUS\"\n", out);
     put_text(
         out,

@@ -230,15 +230,26 @@ static ltap_status list_arrays(cli_side *side, ltap_error *error)
     return status == LTAP_OK ? index_layers(side, error) : status;
 }
 
-/* Zip archives and .safetensors may hold either arrays or the weights of a network. */
-static int opens_as_network(const cli_arguments *arguments, cli_side *side)
+/* Zip archives and .safetensors may hold either the weights of a network or arrays. refused: what
+ * the model reader said; where a network was named, that is what is told of a file that is neither.
+ */
+static ltap_status open_arrays(const cli_arguments *arguments, cli_side *side, ltap_error *refused)
 {
-    ltap_error ignored;
-    if (cli_model_open(arguments, &side->model, &ignored) == LTAP_OK)
-        return 1;
+    ltap_error error;
+    ltap_status status;
     ltap_model_close(side->model.model);
     side->model.model = NULL;
-    return 0;
+    if (side->model.bytes)
+        status = ltap_arrays_open_bytes(side->model.bytes, side->model.size, side->label,
+                                        &side->arrays, &error);
+    else
+        status = ltap_arrays_open(arguments->operands[0], &side->arrays, &error);
+    if (status == LTAP_OK)
+        return list_arrays(side, refused);
+    if (cli_arguments_has(arguments, "arch"))
+        return refused->code;
+    *refused = error;
+    return status;
 }
 
 ltap_status cli_side_open(const cli_arguments *arguments, cli_side *side, ltap_error *error)
@@ -262,14 +273,10 @@ ltap_status cli_side_open(const cli_arguments *arguments, cli_side *side, ltap_e
         status = cli_model_open(arguments, &side->model, error);
         return status == LTAP_OK ? list_model(side, error) : status;
     }
-    if (opens_as_network(arguments, side))
+    status = cli_model_open(arguments, &side->model, error);
+    if (status == LTAP_OK)
         return list_model(side, error);
-    if (is_stdin)
-        status = ltap_arrays_open_bytes(side->model.bytes, side->model.size, side->label,
-                                        &side->arrays, error);
-    else
-        status = ltap_arrays_open(path, &side->arrays, error);
-    return status == LTAP_OK ? list_arrays(side, error) : status;
+    return side->model.is_named ? status : open_arrays(arguments, side, error);
 }
 
 void cli_side_clear(cli_side *side)

@@ -21,7 +21,15 @@ typedef struct ltap_model_options {
     uint64_t memory_limit;           /* bytes for all that hangs on this model; 0: the default */
     const char *external_dir; /* a folder that may hold external data, beside the model's own */
     int private_copy;         /* 1: read the file into memory, so that it may change meanwhile */
+    const char *arch;         /* what the network of a checkpoint is called: a name as from
+                                 ltap_model_arch_at, and what no shape tells behind a plus:
+                                 "resnet50", "googlenet+transform_input", "vit+heads=6". The file must
+                                 be of that network. NULL: recognised by names and shapes. */
 } ltap_model_options;
+
+/* Names for ltap_model_options.arch: families ("resnet": any of them), then torchvision's. NULL
+ * behind the last. */
+LTAP_API const char *ltap_model_arch_at(size_t index);
 
 /* Opens a model file. The format is told by content. A checkpoint whose network layertap does not
  * build opens, too: without layers, info->no_network says why, and no getter can be made of it.

@@ -2,6 +2,7 @@
 #include <layertap/model.h>
 
 #include "base/error.h"
+#include "formats/torch/torch.h"
 #include "plan/shapes.h"
 
 #include <string.h>
@@ -25,6 +26,11 @@ ltap_status ltap_model_open_bytes(const void *bytes, size_t size, const char *na
                               bytes ? "model" : "bytes");
     *model = NULL;
     return ltap_model_load(NULL, bytes, size, name, options, model, error);
+}
+
+const char *ltap_model_arch_at(size_t index)
+{
+    return ltap_torch_arch_at(index);
 }
 
 void ltap_model_close(ltap_model *model)

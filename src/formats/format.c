@@ -113,6 +113,12 @@ ltap_status ltap_format_load(ltap_source *source, ltap_graph **graph, ltap_error
     }
     if (!best || (sure < 2 && (find_foreign(source) || is_text(source))))
         return refuse(source, error);
+    if (source->arch != NULL && !best->takes_arch)
+        return ltap_error_set(
+            error, LTAP_ERROR_ARGUMENT,
+            "this is %s, which holds its own network; '%.60s' can only name that of "
+            "a checkpoint",
+            best->name, source->arch);
     return best->load(source, graph, error);
 }
 

@@ -47,6 +47,7 @@ typedef struct ltap_format {
      * none. NULL: they are written as ONNX, from the graph. */
     ltap_status (*save)(const ltap_save *saves, size_t count, ltap_pruned *pruned,
                         ltap_error *error);
+    bool takes_arch; /* its files hold weights: which network they are of, the user may say */
 } ltap_format;
 
 /* NULL-terminated. */

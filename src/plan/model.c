@@ -162,6 +162,9 @@ static ltap_status new_model(const char *path, const char *name, const ltap_mode
     if (options->external_dir)
         LTAP_GO(ltap_arena_text(&made->arena, options->external_dir, strlen(options->external_dir),
                                 &made->source.external_dir, error));
+    if (options->arch)
+        LTAP_GO(ltap_arena_text(&made->arena, options->arch, strlen(options->arch),
+                                &made->source.arch, error));
 done:
     ltap_memory_unref(memory);
     if (status != LTAP_OK && block) {

@@ -43,6 +43,7 @@ if command -v bash >/dev/null; then
     complete 'layertap extract tiny.onnx --return layer1.0.relu' 'layer1.0.relu#0 layer1.0.relu#1'
     complete 'layertap extract tiny.onnx -r conv1:f' 'folded'
     complete 'layertap extract tiny.onnx --calls ' 'first last'
+    complete 'layertap layers net.pth --arch regnet_x_8' 'regnet_x_800mf regnet_x_8gf'
     bash -n "$work/bash" || complain "bash cannot read its completions"
 fi
 if command -v zsh >/dev/null; then zsh -n "$work/zsh" || complain "zsh cannot read its"; fi

@@ -230,6 +230,14 @@ static void each_tensor_matters(void **state)
     }
 }
 
+static void load_called(opened *model, const char *file, const char *arch)
+{
+    open_model(model, DATA_DIR, file);
+    unload(model);
+    model->arch = arch;
+    load(model, model->file.data, model->file.size);
+}
+
 static void the_user_says_whether_the_input_is_transformed(void **state)
 {
     (void)state;
@@ -238,16 +246,13 @@ static void the_user_says_whether_the_input_is_transformed(void **state)
         bool transformed;
     } rows[] = {
         {"inception.safetensors", NULL, false},
+        {"inception.safetensors", "inception", false},
         {"inception.safetensors", "inception_v3+transform_input", true},
-        {"inception.safetensors", "googlenet+transform_input", false},
         {"googlenet.safetensors", "googlenet+transform_input", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         opened model;
-        open_model(&model, DATA_DIR, rows[i].file);
-        unload(&model);
-        model.arch = rows[i].arch;
-        load(&model, model.file.data, model.file.size);
+        load_called(&model, rows[i].file, rows[i].arch);
         assert_int_equal(model.status, LTAP_OK);
         const char *first = ltap_graph_node(model.graph, 0)->op_type;
         assert_string_equal(first, rows[i].transformed ? "Slice" : "Cast");
@@ -255,6 +260,48 @@ static void the_user_says_whether_the_input_is_transformed(void **state)
         assert_true((strstr(preprocess, "0.485") != NULL) == rows[i].transformed);
         assert_true((strstr(model.graph->version, " with transform_input") != NULL) ==
                     rows[i].transformed);
+        close_model(&model);
+    }
+}
+
+/* What the user says, and what is answered: of a network that was built, or in one line. */
+static void names_of_networks_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *arch;
+        ltap_status status;
+        const char *says;
+    } rows[] = {
+        {"small.pth", "resnet", LTAP_OK, "a ResNet of its own sizes"},
+        {"small.pth", "resnet+output_stride=16", LTAP_OK, ", dilated"},
+        {"small.pth", "resnet50", LTAP_ERROR_UNSUPPORTED, "this is not resnet50, but a ResNet of"},
+        {"small.pth", "vgg11", LTAP_ERROR_UNSUPPORTED,
+         "'features.0.weight' and 6 more are not in the file; 'conv1.weight' and 61 more are none of "
+         "its tensors; its names are those of ResNet"},
+        {"near.pth", "resnet", LTAP_ERROR_UNSUPPORTED, "'layer1.0.se.fc.weight' is none of its"},
+        {"other.pth", "vit+heads=2", LTAP_ERROR_UNSUPPORTED, "0 tensors in common"},
+        {"small.pth", "resnet+output_stride=4", LTAP_ERROR_UNSUPPORTED, "expected 8, 16 or 32"},
+        {"small.pth", "resnet05", LTAP_ERROR_ARGUMENT, "nearest: resnet18, resnet34"},
+        {"small.pth", "", LTAP_ERROR_ARGUMENT, "no network is called ''"},
+        {"small.pth", "resnet+heads=2", LTAP_ERROR_ARGUMENT, "+output_stride=N may stand"},
+        {"small.pth", "resnet+output_stride", LTAP_ERROR_ARGUMENT, "takes no '+output_stride'"},
+        {"small.pth", "resnet+output_stride=x", LTAP_ERROR_ARGUMENT, "takes no '+output_stride=x'"},
+        {"small.pth", "resnet+output_stride=8+", LTAP_ERROR_ARGUMENT, "takes no '+'"},
+        {"deeplab.pth", "deeplabv3+rates=6,12", LTAP_ERROR_ARGUMENT, "+rates=N,N,N"},
+        {"deeplab.pth", "deeplabv3+rates=1,2,3+output_stride=16", LTAP_OK, "rates 1, 2, 3"},
+        {"deeplab.pth", "deeplabv3_resnet18", LTAP_ERROR_UNSUPPORTED, "but a DeepLabV3 on a"},
+        {"tv_vit_of_other_width.safetensors", "vit+heads=2", LTAP_OK, "of width 8, 2 heads"},
+        {"tv_vit_of_other_width.safetensors", "vit+heads=3", LTAP_ERROR_UNSUPPORTED, "3 heads"},
+        {"squeeze1.onnx", "resnet18", LTAP_ERROR_ARGUMENT, "holds its own network"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        opened model;
+        load_called(&model, rows[i].file, rows[i].arch);
+        const char *told = model.graph != NULL ? model.graph->version : model.error.message;
+        if (model.status != rows[i].status || strstr(told, rows[i].says) == NULL)
+            fail_msg("%s as '%s': status %d, '%s'", rows[i].file, rows[i].arch, (int)model.status,
+                     told);
         close_model(&model);
     }
 }
@@ -315,6 +362,7 @@ int main(void)
         cmocka_unit_test(programs_are_refused),
         cmocka_unit_test(each_tensor_matters),
         cmocka_unit_test(the_user_says_whether_the_input_is_transformed),
+        cmocka_unit_test(names_of_networks_are_checked),
         cmocka_unit_test(attacks_give_one_line),
         cmocka_unit_test(changed_bytes_never_hurt),
     };

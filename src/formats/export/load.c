@@ -234,4 +234,4 @@ static int probe(const ltap_source *source)
     return ltap_archive_probe(source) ? 2 : 0;
 }
 
-const ltap_format ltap_export_format = {"torch.export program", probe, load, NULL};
+const ltap_format ltap_export_format = {"torch.export program", probe, load, NULL, false};

@@ -366,4 +366,4 @@ static ltap_status load(ltap_source *source, ltap_graph **graph, ltap_error *err
     return status;
 }
 
-const ltap_format ltap_keras_format = {"Keras", probe, load, NULL};
+const ltap_format ltap_keras_format = {"Keras", probe, load, NULL, false};

@@ -157,4 +157,4 @@ static int probe_onnx(const ltap_source *source)
     return sure;
 }
 
-const ltap_format ltap_onnx_format = {"ONNX", probe_onnx, load_onnx, ltap_onnx_save};
+const ltap_format ltap_onnx_format = {"ONNX", probe_onnx, load_onnx, ltap_onnx_save, false};

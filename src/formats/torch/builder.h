@@ -15,8 +15,24 @@ typedef struct ltap_survey {
     char missing[128], refusal[256]; /* the first of each; "" */
 } ltap_survey;
 
+/* What shapes cannot tell, as a user adds it to a name: "+heads=6". */
+typedef struct ltap_arch_hint {
+    const char *name;
+    int n_numbers; /* behind "=", with commas between; 0: it stands alone */
+} ltap_arch_hint;
+
+struct ltap_architecture;
+/* What the user calls a network: "resnet50", "googlenet+transform_input", "vit+heads=6". */
+typedef struct ltap_arch {
+    const char *text;
+    size_t name_bytes;                   /* up to the first plus */
+    bool is_family;                      /* of any sizes, but of those that hints say */
+    const struct ltap_architecture *row; /* NULL: nothing was said, or a name that is none yet */
+} ltap_arch;
+
 typedef struct ltap_builder {
     ltap_torch_checkpoint *checkpoint;
+    const ltap_arch *arch; /* NULL: nothing was said */
     ltap_graph *graph;
     ltap_vector path;    /* char: "layer1.0", the module that runs */
     ltap_vector scopes;  /* char: a line per module that runs, outermost first: path, tab, class */
@@ -118,6 +134,10 @@ void ltap_torch_rename(ltap_builder *b, const char *part, const char *todays);
 /* Leaves tensors alone that are for training only. */
 void ltap_torch_skip(const ltap_torch_checkpoint *checkpoint, const char *prefix);
 int64_t ltap_torch_dim(const ltap_torch_tensor *tensor, int axis); /* 0: not there */
+/* Whether the user's name is this one, whatever hints follow. */
+bool ltap_build_is_called(const ltap_builder *b, const char *name);
+/* Whether the user gave a hint. numbers: as many as its row has. */
+bool ltap_build_hint(const ltap_builder *b, const char *name, int64_t *numbers);
 void ltap_build_refuse(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);
 void ltap_build_summary(ltap_builder *b, const char *format, ...) LTAP_PRINTF(2, 3);
 

@@ -130,4 +130,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", x, 2);
 }
 
-const ltap_architecture ltap_torch_convnext = {"ConvNeXt", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_convnext = {"ConvNeXt",           fits, build, LTAP_IMAGENET,
+                                               LTAP_NAMES(variants), NULL};

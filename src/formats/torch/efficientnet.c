@@ -84,11 +84,12 @@ static const variant variants[] = {
 typedef struct found {
     int n_stages, blocks[MAX_STAGES];
     const ltap_torch_tensor *head, *classifier;
-    const variant *variant; /* NULL: of depths that none has */
+    const variant *variant; /* of these depths, or as the user says; NULL */
 } found;
 
-static found read_found(const ltap_torch_checkpoint *c)
+static found read_found(const ltap_builder *b)
 {
+    const ltap_torch_checkpoint *c = b->checkpoint;
     found f = {.n_stages = ltap_torch_count(c, "features.") - 2};
     for (int i = 0; i < f.n_stages && i < MAX_STAGES; i++) {
         char stage[32];
@@ -103,6 +104,10 @@ static found read_found(const ltap_torch_checkpoint *c)
         if (alike && (f.variant == NULL || v->head == ltap_torch_dim(f.head, 0)))
             f.variant = v;
     }
+    bool few = f.n_stages >= 1 && f.n_stages <= MAX_STAGES;
+    for (size_t i = 0; few && f.variant == NULL && i < sizeof variants / sizeof *variants; i++)
+        if (ltap_build_is_called(b, variants[i].name))
+            f.variant = &variants[i];
     return f;
 }
 
@@ -189,17 +194,19 @@ static bool fits(const ltap_torch_checkpoint *c)
 static void build(ltap_builder *b)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
-    found f = read_found(c);
+    found f = read_found(b);
     if (f.variant == NULL) {
         ltap_build_refuse(b,
                           "it has %d stages of depths that no variant has, so that the epsilon "
-                          "of its BatchNorms cannot be told",
+                          "of its BatchNorms cannot be told (say which has it: --arch "
+                          "efficientnet_b0 for 1e-5, efficientnet_v2_s for 1e-3)",
                           f.n_stages);
         return;
     }
-    bool whole = f.variant->head == ltap_torch_dim(f.head, 0);
+    bool whole = f.variant->head == ltap_torch_dim(f.head, 0) &&
+                 memcmp(f.variant->blocks, f.blocks, sizeof f.blocks) == 0;
     ltap_build_summary(b, "%s%s, %lld channels before %lld classes", f.variant->name,
-                       whole ? "" : " of its own widths", (long long)ltap_torch_dim(f.head, 0),
+                       whole ? "" : " of its own sizes", (long long)ltap_torch_dim(f.head, 0),
                        (long long)ltap_torch_dim(f.classifier, 0));
     b->preprocess = f.variant->preprocess;
     ltap_signal x =
@@ -210,4 +217,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", x, 2);
 }
 
-const ltap_architecture ltap_torch_efficientnet = {"EfficientNet", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_efficientnet = {"EfficientNet",       fits, build, LTAP_IMAGENET,
+                                                   LTAP_NAMES(variants), NULL};

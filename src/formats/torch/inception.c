@@ -11,13 +11,9 @@
 #include "formats/torch/blocks.h"
 #include "formats/torch/build.h"
 
-#include <string.h>
-
-#define GOOGLENET      "torchvision.models.googlenet."
-#define INCEPTION      "torchvision.models.inception."
-#define GOOGLENET_ARCH "googlenet+transform_input"
-#define INCEPTION_ARCH "inception_v3+transform_input"
-#define HALVES         "\"mean\":0.5,\"std\":0.5,\"scale\":255"
+#define GOOGLENET "torchvision.models.googlenet."
+#define INCEPTION "torchvision.models.inception."
+#define HALVES    "\"mean\":0.5,\"std\":0.5,\"scale\":255"
 
 static const ltap_pool halve = {.kernel = 3, .stride = 2};
 static const ltap_pool around = {.kernel = 3, .stride = 1, .padding = 1, .average = true};
@@ -105,23 +101,24 @@ static ltap_signal transform(ltap_builder *b, ltap_signal x)
     return ltap_build_concat(b, parts, 3);
 }
 
-/* What the first convolution gets. arch: what asks for a transformed one. */
-static ltap_signal input(ltap_builder *b, const char *weight, const char *arch)
+static const char transform_input[] = "transform_input";
+static const ltap_arch_hint hints[] = {{transform_input, 0}, {NULL, 0}};
+
+/* What the first convolution gets. preprocess: for a transformed one. */
+static ltap_signal input(ltap_builder *b, const char *name, const char *weight,
+                         const char *preprocess)
 {
-    const char *asked = b->checkpoint->source->arch;
     int64_t channels = ltap_torch_dim(ltap_torch_findf(b->checkpoint, "%s", weight), 1);
     ltap_signal x = ltap_build_input(b, "x", channels);
-    bool transformed = asked != NULL && strcmp(asked, arch) == 0;
-    ltap_build_summary(b, "%.*s with%s transform_input, %lld classes", (int)strcspn(arch, "+"),
-                       arch, transformed ? "" : "out", classes(b));
+    bool transformed = ltap_build_hint(b, transform_input, NULL);
+    ltap_build_summary(b, "%s with%s transform_input, %lld classes", name, transformed ? "" : "out",
+                       classes(b));
     if (!transformed)
         return x;
     if (channels != 3)
         ltap_build_refuse(b, "'%s' has %lld channels; transform_input is for 3", weight,
                           (long long)channels);
-    b->preprocess = strcmp(arch, INCEPTION_ARCH) == 0
-                        ? LTAP_PREPROCESS(342, 299, LTAP_IMAGENET_COLOURS)
-                        : LTAP_IMAGENET;
+    b->preprocess = preprocess;
     return transform(b, x);
 }
 
@@ -140,7 +137,7 @@ static void build_googlenet(ltap_builder *b)
     const ltap_pool small = {.kernel = 2, .stride = 2, .ceil = true};
     ltap_torch_skip(b->checkpoint, "aux1.");
     ltap_torch_skip(b->checkpoint, "aux2.");
-    ltap_signal x = input(b, "conv1.conv.weight", GOOGLENET_ARCH);
+    ltap_signal x = input(b, "googlenet", "conv1.conv.weight", LTAP_IMAGENET);
     x = google_conv(b, "conv1", x, 7, 2);
     x = ltap_build_pool(b, "maxpool1", x, pool);
     x = google_conv(b, "conv2", x, 1, 1);
@@ -264,7 +261,8 @@ static void build_inception(ltap_builder *b)
                   {"Mixed_6d", &block_c}, {"Mixed_6e", &block_c}, {"Mixed_7a", &block_d},
                   {"Mixed_7b", &block_e}, {"Mixed_7c", &block_e}};
     ltap_torch_skip(b->checkpoint, "AuxLogits.");
-    ltap_signal x = input(b, "Conv2d_1a_3x3.conv.weight", INCEPTION_ARCH);
+    ltap_signal x = input(b, "inception_v3", "Conv2d_1a_3x3.conv.weight",
+                          LTAP_PREPROCESS(342, 299, LTAP_IMAGENET_COLOURS));
     x = stem_conv(b, "Conv2d_1a_3x3", x, (ltap_conv){.stride = 2, .kernel = 3});
     x = stem_conv(b, "Conv2d_2a_3x3", x, (ltap_conv){.kernel = 3});
     x = stem_conv(b, "Conv2d_2b_3x3", x, (ltap_conv){.padding = 1, .kernel = 3});
@@ -277,7 +275,15 @@ static void build_inception(ltap_builder *b)
     classify(b, x, false);
 }
 
-const ltap_architecture ltap_torch_googlenet = {"GoogLeNet", fits_googlenet, build_googlenet,
-                                                LTAP_PREPROCESS(256, 224, HALVES)};
-const ltap_architecture ltap_torch_inception = {"Inception v3", fits_inception, build_inception,
-                                                LTAP_PREPROCESS(342, 299, HALVES)};
+static const char *const googlenets[] = {"googlenet", "googlenet+transform_input"};
+static const char *const inceptions[] = {"inception_v3", "inception_v3+transform_input"};
+
+const ltap_architecture ltap_torch_googlenet = {"GoogLeNet",
+                                                fits_googlenet,
+                                                build_googlenet,
+                                                LTAP_PREPROCESS(256, 224, HALVES),
+                                                LTAP_NAMES(googlenets),
+                                                hints};
+const ltap_architecture ltap_torch_inception = {
+    "Inception v3",         fits_inception, build_inception, LTAP_PREPROCESS(342, 299, HALVES),
+    LTAP_NAMES(inceptions), hints};

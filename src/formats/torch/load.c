@@ -9,29 +9,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LTAP_ARCHITECTURE(name) &ltap_torch_##name,
-static const ltap_architecture *const architectures[] = {
-#include "formats/torch/architectures.def"
-};
-#undef LTAP_ARCHITECTURE
-
 static const ltap_architecture *recognise(const ltap_torch_checkpoint *c)
 {
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
-        if (architectures[i]->fits(c))
-            return architectures[i];
+    const ltap_architecture *row;
+    for (size_t i = 0; (row = ltap_torch_row(i)) != NULL; i++)
+        if (row->fits(c))
+            return row;
     return NULL;
 }
 
 /* "ResNet, VGG" */
 static void list_names(char *text, size_t size)
 {
-    for (size_t i = 0, at = 0; i < sizeof architectures / sizeof *architectures && at < size; i++)
-        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "",
-                               architectures[i]->name);
+    const ltap_architecture *row;
+    for (size_t i = 0, at = 0; (row = ltap_torch_row(i)) != NULL && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "", row->name);
 }
-
-#define N_ROWS (sizeof architectures / sizeof *architectures)
 
 /* What the file holds, for whoever wants to see it. */
 static ltap_status store(const ltap_torch_checkpoint *c, ltap_graph *graph, ltap_error *error)
@@ -67,7 +60,7 @@ static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, 
     ltap_nearest nearest;
     ltap_error told;
     char names[512];
-    LTAP_TRY(ltap_torch_nearest(c, architectures, N_ROWS, &nearest, error));
+    LTAP_TRY(ltap_torch_nearest(c, &nearest, error));
     if (nearest.name == NULL && begun->name != NULL)
         nearest = (ltap_nearest){begun->name, begun->why};
     list_names(names, sizeof names);
@@ -89,14 +82,30 @@ static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, 
     return keep_line(graph, &graph->no_network, error, &told);
 }
 
-/* LTAP_ERROR_UNSUPPORTED where its tensors are not those of the file. */
-static ltap_status build(const ltap_architecture *row, ltap_torch_checkpoint *c, ltap_graph *graph,
+/* The user's name stands, or says what it is instead. */
+static ltap_status check_name(const ltap_arch *arch, const char *summary, ltap_error *error)
+{
+    char name[64];
+    if (arch->is_family)
+        return LTAP_OK;
+    ltap_torch_name(summary, "", name);
+    if (strlen(name) == arch->name_bytes && strncmp(name, arch->text, arch->name_bytes) == 0)
+        return LTAP_OK;
+    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "this is not %.*s, but %s",
+                          (int)arch->name_bytes, arch->text, summary);
+}
+
+/* LTAP_ERROR_UNSUPPORTED where its tensors are not those of the file. arch: NULL: nothing was said
+ * of it. */
+static ltap_status build(const ltap_architecture *row, const ltap_arch *arch,
+                         ltap_torch_checkpoint *c, ltap_graph *graph, const char **summary,
                          ltap_error *error)
 {
-    ltap_builder b = {.checkpoint = c, .graph = graph, .error = error};
+    ltap_builder b = {.checkpoint = c, .arch = arch, .graph = graph, .error = error};
     size_t n_unused;
     ltap_builder_init(&b);
     row->build(&b);
+    *summary = b.summary;
     ltap_builder_clear(&b);
     LTAP_TRY(b.status);
     const ltap_torch_tensor *unused = ltap_torch_unused(c, &n_unused);
@@ -113,6 +122,24 @@ static ltap_status build(const ltap_architecture *row, ltap_torch_checkpoint *c,
     return ltap_graph_link(graph, error);
 }
 
+/* As the user calls it, or what differs from that. */
+static ltap_status build_called(const ltap_arch *arch, ltap_torch_checkpoint *c, ltap_graph *graph,
+                                ltap_error *error)
+{
+    const char *differs, *summary;
+    ltap_status status = build(arch->row, arch, c, graph, &summary, error);
+    if (status == LTAP_OK)
+        return check_name(arch, summary, error);
+    if (status != LTAP_ERROR_UNSUPPORTED)
+        return status;
+    LTAP_TRY(ltap_torch_differs(c, arch, &differs, error));
+    const ltap_architecture *row = recognise(c);
+    bool is_other = row != NULL && row != arch->row;
+    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "this is not %s: %s%s%s", arch->text,
+                          differs, is_other ? "; its names are those of " : "",
+                          is_other ? row->name : "");
+}
+
 static ltap_status new_graph(ltap_source *source, ltap_graph **graph, ltap_error *error)
 {
     LTAP_TRY(ltap_graph_new(source->memory, graph, error));
@@ -122,47 +149,63 @@ static ltap_status new_graph(ltap_source *source, ltap_graph **graph, ltap_error
     return LTAP_OK;
 }
 
-/* begun: NULL: the row that fits is built, and what that was is told in *row. */
-static ltap_status read(ltap_source *source, ltap_graph *graph, const refusal *begun,
-                        const ltap_architecture **row, ltap_error *error)
+/* What is to be built: what the user calls it; what was begun and refused is only told; else the
+ * row that fits. */
+typedef struct request {
+    const ltap_arch *arch;        /* NULL */
+    const refusal *begun;         /* NULL */
+    const ltap_architecture *row; /* out: that fits */
+} request;
+
+static ltap_status make_network(ltap_torch_checkpoint *c, request *r, ltap_graph *graph,
+                                ltap_error *error)
 {
     static const refusal none = {.name = NULL};
-    ltap_torch_checkpoint c = {.source = source, .arena = &graph->arena};
+    const char *summary;
+    if (r->arch != NULL)
+        return build_called(r->arch, c, graph, error);
+    r->row = r->begun == NULL ? recognise(c) : NULL;
+    if (r->row != NULL)
+        return build(r->row, NULL, c, graph, &summary, error);
+    return tell_unknown(c, r->begun ? r->begun : &none, graph, error);
+}
+
+static ltap_status read(ltap_source *source, request *r, ltap_graph **graph, ltap_error *error)
+{
+    LTAP_TRY(new_graph(source, graph, error));
+    ltap_torch_checkpoint c = {.source = source, .arena = &(*graph)->arena};
     ltap_status status = ltap_torch_read(&c, error);
-    *row = status == LTAP_OK && begun == NULL ? recognise(&c) : NULL;
-    graph->format = c.layout;
+    (*graph)->format = c.layout;
     if (status == LTAP_OK)
-        status = store(&c, graph, error);
-    if (status == LTAP_OK && *row != NULL)
-        status = build(*row, &c, graph, error);
-    else if (status == LTAP_OK)
-        status = tell_unknown(&c, begun ? begun : &none, graph, error);
+        status = store(&c, *graph, error);
+    if (status == LTAP_OK)
+        status = make_network(&c, r, *graph, error);
     ltap_torch_clear(&c);
+    if (status != LTAP_OK) {
+        ltap_graph_free(*graph);
+        *graph = NULL;
+    }
     return status;
 }
 
 static ltap_status load(ltap_source *source, ltap_graph **graph, ltap_error *error)
 {
-    const ltap_architecture *row;
-    ltap_graph *made;
     ltap_error told = {.message = ""};
-    LTAP_TRY(new_graph(source, &made, error));
-    ltap_status status = read(source, made, NULL, &row, &told);
-    if (status == LTAP_ERROR_UNSUPPORTED && row != NULL) {
-        refusal begun = {.name = row->name};
+    ltap_arch arch;
+    request wanted = {.arch = NULL};
+    if (source->arch != NULL) {
+        LTAP_TRY(ltap_arch_read(source->arch, &arch, error));
+        wanted.arch = &arch;
+    }
+    ltap_status status = read(source, &wanted, graph, &told);
+    if (status == LTAP_ERROR_UNSUPPORTED && wanted.row != NULL) {
+        refusal begun = {.name = wanted.row->name};
         snprintf(begun.why, sizeof begun.why, "%.255s", told.message);
-        ltap_graph_free(made);
-        LTAP_TRY(new_graph(source, &made, error));
-        status = read(source, made, &begun, &row, &told);
+        status = read(source, &(request){.begun = &begun}, graph, &told);
     }
-    if (status == LTAP_OK) {
-        *graph = made;
-        return LTAP_OK;
-    }
-    ltap_graph_free(made);
-    if (error != NULL)
+    if (status != LTAP_OK && error != NULL)
         *error = told;
     return status;
 }
 
-const ltap_format ltap_torch_format = {"PyTorch checkpoint", ltap_torch_probe, load, NULL};
+const ltap_format ltap_torch_format = {"PyTorch checkpoint", ltap_torch_probe, load, NULL, true};

@@ -61,24 +61,16 @@ static bool fits(const ltap_torch_checkpoint *c)
 }
 
 /* The width is that of the last stack: a file of torchvision 0.3 begins with fixed ones. */
-static const char *name_of(int64_t width)
-{
-    static const struct {
-        int64_t width;
-        const char *name;
-    } rows[] = {
-        {160, "mnasnet0_5"}, {240, "mnasnet0_75"}, {320, "mnasnet1_0"}, {416, "mnasnet1_3"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].width == width)
-            return rows[i].name;
-    return "an MNASNet of its own widths";
-}
+static const ltap_width mnasnets[] = {
+    {"mnasnet0_5", 160}, {"mnasnet0_75", 240}, {"mnasnet1_0", 320}, {"mnasnet1_3", 416}};
 
 static void build(ltap_builder *b)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
     int64_t width = ltap_torch_dim(ltap_torch_findf(c, "layers.14.weight"), 1);
-    ltap_build_summary(b, "%s by %lld channels of its last stack, %lld classes", name_of(width),
+    ltap_build_summary(b, "%s by %lld channels of its last stack, %lld classes",
+                       ltap_width_name(mnasnets, sizeof mnasnets / sizeof *mnasnets, width,
+                                       "an MNASNet of its own widths"),
                        (long long)width,
                        (long long)ltap_torch_dim(ltap_torch_findf(c, "classifier.1.weight"), 0));
     ltap_signal x =
@@ -87,4 +79,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", ltap_build_classifier(b, x), 2);
 }
 
-const ltap_architecture ltap_torch_mnasnet = {"MNASNet", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_mnasnet = {
+    "MNASNet", fits, build, LTAP_IMAGENET, LTAP_NAMES(mnasnets), NULL};

@@ -63,4 +63,7 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", ltap_build_classifier(b, x), 2);
 }
 
-const ltap_architecture ltap_torch_mobilenet_v2 = {"MobileNet v2", fits, build, LTAP_IMAGENET};
+static const char *const names[] = {"mobilenet_v2"};
+
+const ltap_architecture ltap_torch_mobilenet_v2 = {"MobileNet v2",    fits, build, LTAP_IMAGENET,
+                                                   LTAP_NAMES(names), NULL};

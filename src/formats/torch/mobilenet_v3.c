@@ -86,8 +86,8 @@ static ltap_signal inverted_residual(ltap_builder *b, ltap_signal x, const block
     return y;
 }
 
-ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, bool dilated, ltap_signal x,
-                                   ltap_signal *low)
+ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, int64_t output_stride,
+                                   ltap_signal x, ltap_signal *low)
 {
     const ltap_conv_norm first = {.conv = {.stride = 2, .kernel = 3, .groups = 1},
                                   .epsilon = EPSILON,
@@ -101,9 +101,13 @@ ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, bool dil
                           ltap_torch_count(b->checkpoint, prefix));
         return x;
     }
+    if (output_stride != 32 && output_stride != 16)
+        ltap_build_refuse(b, "its output_stride is %lld; expected 16 or 32",
+                          (long long)output_stride);
     x = ltap_build_conv_norm(b, LTAP_NEXT, x, &first);
     for (int i = 0; i < v->n_blocks; i++) {
-        x = inverted_residual(b, x, &v->blocks[i], dilated && i >= v->dilated_from ? 2 : 1);
+        x = inverted_residual(b, x, &v->blocks[i],
+                              output_stride == 16 && i >= v->dilated_from ? 2 : 1);
         if (i == v->low)
             *low = x;
     }
@@ -135,13 +139,15 @@ static void build(ltap_builder *b)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
     ltap_signal low;
-    ltap_build_summary(b, "%s by %d blocks, %lld classes", ltap_mobilenet_v3_name(c, "features."),
-                       ltap_torch_count(c, "features.") - 2,
+    int64_t output_stride = 32;
+    bool dilated = ltap_build_hint(b, ltap_output_stride[0].name, &output_stride);
+    ltap_build_summary(b, "%s by %d blocks%s, %lld classes", ltap_mobilenet_v3_name(c, "features."),
+                       ltap_torch_count(c, "features.") - 2, dilated ? ", dilated" : "",
                        (long long)ltap_torch_dim(ltap_torch_findf(c, "classifier.3.weight"), 0));
     ltap_signal x =
         ltap_build_input(b, "x", ltap_torch_dim(ltap_torch_findf(c, "features.0.0.weight"), 1));
     ltap_build_enter(b, LTAP_SEQUENTIAL, "features");
-    x = ltap_mobilenet_v3_body(b, "features.", false, x, &low);
+    x = ltap_mobilenet_v3_body(b, "features.", output_stride, x, &low);
     ltap_build_leave(b);
     x = ltap_build_adaptive_pool(b, "avgpool", x, 1);
     x = ltap_build_flatten(b, x);
@@ -154,4 +160,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", x, 2);
 }
 
-const ltap_architecture ltap_torch_mobilenet_v3 = {"MobileNet v3", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_mobilenet_v3 = {
+    "MobileNet v3", fits, build, LTAP_IMAGENET, LTAP_NAMES(variants), ltap_output_stride};

@@ -9,10 +9,10 @@
 bool ltap_mobilenet_v3_fits(const ltap_torch_checkpoint *checkpoint, const char *prefix);
 /* "mobilenet_v3_large". */
 const char *ltap_mobilenet_v3_name(const ltap_torch_checkpoint *checkpoint, const char *prefix);
-/* All features, in the module that runs. dilated: the last blocks keep their size, for
- * segmentation. low: set to what the block hands out that halves the size for the third time (of
- * mobilenet_v3_large features.4, which has an eighth of the input's size). */
-ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, bool dilated, ltap_signal x,
-                                   ltap_signal *low);
+/* All features, in the module that runs. output_stride: 32; 16 where the last blocks keep
+ * their size, as for segmentation. low: set to what the block hands out that halves the size for
+ * the third time (of mobilenet_v3_large features.4, which has an eighth of the input's size). */
+ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, int64_t output_stride,
+                                   ltap_signal x, ltap_signal *low);
 
 #endif

@@ -35,8 +35,7 @@ typedef struct trial {
     char name[64]; /* as the architecture calls what it found */
 } trial;
 
-/* The first word of a summary, where it is a name: "resnet50 by ...". */
-static void take_name(const char *summary, const char *family, char name[64])
+void ltap_torch_name(const char *summary, const char *family, char name[64])
 {
     size_t bytes = strcspn(summary, " ");
     if (bytes < 3)
@@ -45,18 +44,24 @@ static void take_name(const char *summary, const char *family, char name[64])
         snprintf(name, 64, "%.*s", (int)(bytes < 63 ? bytes : 63), summary);
 }
 
-static ltap_status try_row(ltap_torch_checkpoint *c, const ltap_architecture *row, trial *t,
+/* arch: its row is tried, as the user calls it or, without a text, as it is. */
+static ltap_status try_row(ltap_torch_checkpoint *c, const ltap_arch *arch, trial *t,
                            ltap_error *error)
 {
+    const ltap_architecture *row = arch->row;
     ltap_graph *scratch;
     LTAP_TRY(ltap_graph_new(c->source->memory, &scratch, error));
     *t = (trial){{0}, NULL, 0, ""};
     for (size_t i = 0; i < c->tensors.count; i++)
         LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i)->used = false;
-    ltap_builder b = {.checkpoint = c, .graph = scratch, .survey = &t->survey, .error = error};
+    ltap_builder b = {.checkpoint = c,
+                      .arch = arch->text ? arch : NULL,
+                      .graph = scratch,
+                      .survey = &t->survey,
+                      .error = error};
     ltap_builder_init(&b);
     row->build(&b);
-    take_name(b.summary, row->name, t->name);
+    ltap_torch_name(b.summary, row->name, t->name);
     ltap_status status = b.status;
     ltap_builder_clear(&b);
     ltap_graph_free(scratch);
@@ -72,7 +77,7 @@ static bool is_nearer(const trial *t, const trial *u)
     return t->survey.n_found * u_all > u->survey.n_found * t_all;
 }
 
-static ltap_status tell(ltap_torch_checkpoint *c, const trial *t, ltap_nearest *nearest,
+static ltap_status tell(ltap_torch_checkpoint *c, const trial *t, const char **differs,
                         ltap_error *error)
 {
     char missing[192] = "", left[192] = "";
@@ -89,25 +94,33 @@ static ltap_status tell(ltap_torch_checkpoint *c, const trial *t, ltap_nearest *
                  t->n_left - 1);
     else if (t->n_left == 1)
         snprintf(left, sizeof left, "'%.100s' is none of its tensors", t->left->name);
-    LTAP_TRY(ltap_arena_text(c->arena, t->name, strlen(t->name), &nearest->name, error));
-    return ltap_arena_format(c->arena, &nearest->differs, error, "%zu tensors in common; %s%s%s",
-                             s->n_found, missing, missing[0] && left[0] ? "; " : "", left);
+    return ltap_arena_format(c->arena, differs, error, "%zu tensors in common; %s%s%s", s->n_found,
+                             missing, missing[0] && left[0] ? "; " : "", left);
 }
 
-ltap_status ltap_torch_nearest(ltap_torch_checkpoint *c, const ltap_architecture *const *rows,
-                               size_t n_rows, ltap_nearest *nearest, ltap_error *error)
+ltap_status ltap_torch_nearest(ltap_torch_checkpoint *c, ltap_nearest *nearest, ltap_error *error)
 {
     trial best = {{0}, NULL, 1, ""};
+    ltap_arch arch = {.text = NULL};
     *nearest = (ltap_nearest){NULL, ""};
-    for (size_t i = 0; i < n_rows; i++) {
+    for (size_t i = 0; (arch.row = ltap_torch_row(i)) != NULL; i++) {
         trial t;
-        LTAP_TRY(try_row(c, rows[i], &t, error));
+        LTAP_TRY(try_row(c, &arch, &t, error));
         if (is_nearer(&t, &best))
             best = t;
     }
     uint64_t all = best.survey.n_found + best.survey.n_missing + best.n_left;
     enum { LEAST = 4 }; /* a quarter in common */
-    return best.survey.n_found * LEAST >= all && best.survey.n_found > 0
-               ? tell(c, &best, nearest, error)
-               : LTAP_OK;
+    if (best.survey.n_found * LEAST < all || best.survey.n_found == 0)
+        return LTAP_OK;
+    LTAP_TRY(ltap_arena_text(c->arena, best.name, strlen(best.name), &nearest->name, error));
+    return tell(c, &best, &nearest->differs, error);
+}
+
+ltap_status ltap_torch_differs(ltap_torch_checkpoint *c, const ltap_arch *arch,
+                               const char **differs, ltap_error *error)
+{
+    trial t;
+    LTAP_TRY(try_row(c, arch, &t, error));
+    return tell(c, &t, differs, error);
 }

@@ -115,20 +115,32 @@ static ltap_signal stage(ltap_builder *b, const variant *v, int number, ltap_sig
     return x;
 }
 
-ltap_signal ltap_resnet_body(ltap_builder *b, const char *prefix, bool dilated, ltap_signal x,
-                             ltap_signal *layer3)
+/* Of the stages' first blocks, and of the others. */
+static const struct {
+    int64_t output_stride;
+    placing stages[4][2];
+} layouts[] = {
+    {32, {{{1, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{2, 1}, {1, 1}}}},
+    {16, {{{1, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{1, 1}, {1, 2}}}},
+    {8, {{{1, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{1, 1}, {1, 2}}, {{1, 2}, {1, 4}}}},
+};
+
+ltap_signal ltap_resnet_body(ltap_builder *b, const char *prefix, int64_t output_stride,
+                             ltap_signal x, ltap_signal *layer3)
 {
-    static const placing plain[4][2] = {
-        {{1, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{2, 1}, {1, 1}}};
-    static const placing wide[4][2] = {
-        {{1, 1}, {1, 1}}, {{2, 1}, {1, 1}}, {{1, 1}, {1, 2}}, {{1, 2}, {1, 4}}};
+    size_t row = 0;
+    while (row < 2 && layouts[row].output_stride != output_stride)
+        row++;
+    if (layouts[row].output_stride != output_stride)
+        ltap_build_refuse(b, "its output_stride is %lld; expected 8, 16 or 32",
+                          (long long)output_stride);
     variant v = read_variant(b->checkpoint, prefix);
     x = ltap_build_conv(b, "conv1", x, (ltap_conv){.stride = 2, .padding = 3});
     x = ltap_build_batch_norm(b, "bn1", x, 1e-5);
     x = ltap_build_relu(b, "relu", x);
     x = ltap_build_pool(b, "maxpool", x, (ltap_pool){.kernel = 3, .stride = 2, .padding = 1});
     for (int i = 0; i < 4; i++) {
-        x = stage(b, &v, i + 1, x, dilated ? wide[i] : plain[i]);
+        x = stage(b, &v, i + 1, x, layouts[row].stages[i]);
         if (i == 2)
             *layer3 = x;
     }
@@ -159,18 +171,21 @@ static void build(ltap_builder *b)
     const ltap_torch_checkpoint *c = b->checkpoint;
     variant v = read_variant(c, "");
     ltap_signal layer3;
+    int64_t output_stride = 32;
+    bool dilated = ltap_build_hint(b, ltap_output_stride[0].name, &output_stride);
     ltap_build_summary(b,
-                       "%s by %s blocks %d, %d, %d, %d, %lld group%s of width %lld, %lld classes",
+                       "%s by %s blocks %d, %d, %d, %d, %lld group%s of width %lld%s, %lld classes",
                        v.name, v.bottleneck ? "bottleneck" : "basic", v.blocks[0], v.blocks[1],
                        v.blocks[2], v.blocks[3], (long long)v.groups, v.groups == 1 ? "" : "s",
-                       (long long)(v.groups ? v.width / v.groups : 0),
+                       (long long)(v.groups ? v.width / v.groups : 0), dilated ? ", dilated" : "",
                        (long long)ltap_torch_dim(ltap_torch_findf(c, "fc.weight"), 0));
     ltap_signal x =
         ltap_build_input(b, "x", ltap_torch_dim(ltap_torch_findf(c, "conv1.weight"), 1));
-    x = ltap_resnet_body(b, "", false, x, &layer3);
+    x = ltap_resnet_body(b, "", output_stride, x, &layer3);
     x = ltap_build_adaptive_pool(b, "avgpool", x, 1);
     x = ltap_build_flatten(b, x);
     ltap_build_output(b, "output", ltap_build_linear(b, "fc", x), 2);
 }
 
-const ltap_architecture ltap_torch_resnet = {"ResNet", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_resnet = {
+    "ResNet", fits, build, LTAP_IMAGENET, LTAP_NAMES(variants), ltap_output_stride};

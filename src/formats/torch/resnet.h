@@ -8,9 +8,9 @@
 bool ltap_resnet_fits(const ltap_torch_checkpoint *checkpoint, const char *prefix);
 /* "resnet50". */
 const char *ltap_resnet_name(const ltap_torch_checkpoint *checkpoint, const char *prefix);
-/* Up to layer4, in the module that runs. dilated: layer3 and layer4 keep their size, for
- * segmentation. layer3: set to what that stage hands out. */
-ltap_signal ltap_resnet_body(ltap_builder *b, const char *prefix, bool dilated, ltap_signal x,
-                             ltap_signal *layer3);
+/* Up to layer4, in the module that runs. output_stride: 32; 16 or 8 where layer4, or layer3 as
+ * well, keep their size, as for segmentation. layer3: set to what that stage hands out. */
+ltap_signal ltap_resnet_body(ltap_builder *b, const char *prefix, int64_t output_stride,
+                             ltap_signal x, ltap_signal *layer3);
 
 #endif

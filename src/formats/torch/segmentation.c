@@ -40,7 +40,8 @@ static ltap_signal aspp_pooling(ltap_builder *b, ltap_signal x)
 
 static ltap_signal aspp(ltap_builder *b, ltap_signal x)
 {
-    static const int64_t rates[] = {0, 12, 24, 36};
+    int64_t rates[] = {0, 12, 24, 36};
+    (void)ltap_build_hint(b, "rates", &rates[1]);
     ltap_signal parts[BRANCHES];
     ltap_build_enter(b, DEEPLAB "ASPP", "0");
     for (int i = 0; i < 4; i++) {
@@ -94,15 +95,16 @@ static void output(ltap_builder *b, const char *name, ltap_signal x, ltap_signal
 typedef struct backbone {
     bool (*fits)(const ltap_torch_checkpoint *checkpoint, const char *prefix);
     const char *(*name)(const ltap_torch_checkpoint *checkpoint, const char *prefix);
-    ltap_signal (*body)(ltap_builder *b, const char *prefix, bool dilated, ltap_signal x,
+    ltap_signal (*body)(ltap_builder *b, const char *prefix, int64_t output_stride, ltap_signal x,
                         ltap_signal *low);
-    const char *stem; /* name of the first convolution's weights */
+    const char *stem;      /* name of the first convolution's weights */
+    int64_t output_stride; /* unless the user says another */
 } backbone;
 
 static const backbone backbones[] = {
-    {ltap_resnet_fits, ltap_resnet_name, ltap_resnet_body, "backbone.conv1.weight"},
-    {ltap_mobilenet_v3_fits, ltap_mobilenet_v3_name, ltap_mobilenet_v3_body,
-     "backbone.0.0.weight"}};
+    {ltap_resnet_fits, ltap_resnet_name, ltap_resnet_body, "backbone.conv1.weight", 8},
+    {ltap_mobilenet_v3_fits, ltap_mobilenet_v3_name, ltap_mobilenet_v3_body, "backbone.0.0.weight",
+     16}};
 
 static const backbone *find_backbone(const ltap_torch_checkpoint *c)
 {
@@ -115,8 +117,11 @@ static const backbone *find_backbone(const ltap_torch_checkpoint *c)
 static ltap_signal build_backbone(ltap_builder *b, ltap_signal x, ltap_signal *low)
 {
     const backbone *found = find_backbone(b->checkpoint);
+    found = found ? found : &backbones[0];
+    int64_t output_stride = found->output_stride;
+    (void)ltap_build_hint(b, ltap_output_stride[0].name, &output_stride);
     ltap_build_enter(b, "torchvision.models._utils.IntermediateLayerGetter", "backbone");
-    x = (found ? found : &backbones[0])->body(b, "backbone.", true, x, low);
+    x = found->body(b, "backbone.", output_stride, x, low);
     ltap_build_leave(b);
     return x;
 }
@@ -152,7 +157,12 @@ static bool fits_deeplab(const ltap_torch_checkpoint *c)
 static void build_deeplab(ltap_builder *b)
 {
     ltap_signal aux, x = input(b);
-    summarise(b, "deeplabv3", "a DeepLabV3", "pyramid rates 12, 24, 36");
+    int64_t rates[3] = {12, 24, 36};
+    char head[96];
+    (void)ltap_build_hint(b, "rates", rates);
+    snprintf(head, sizeof head, "pyramid rates %lld, %lld, %lld", (long long)rates[0],
+             (long long)rates[1], (long long)rates[2]);
+    summarise(b, "deeplabv3", "a DeepLabV3", head);
     ltap_signal y = build_backbone(b, x, &aux);
     output(b, "out", deeplab_head(b, y), x);
     if (has_aux(b->checkpoint))
@@ -210,8 +220,17 @@ static void build_lraspp(ltap_builder *b)
     output(b, "out", lraspp_head(b, low, high), x);
 }
 
-const ltap_architecture ltap_torch_deeplab = {"DeepLabV3", fits_deeplab, build_deeplab,
-                                              LTAP_SEGMENTATION};
-const ltap_architecture ltap_torch_fcn = {"FCN", fits_fcn, build_fcn, LTAP_SEGMENTATION};
-const ltap_architecture ltap_torch_lraspp = {"LR-ASPP", fits_lraspp, build_lraspp,
-                                             LTAP_SEGMENTATION};
+static const char *const deeplabs[] = {"deeplabv3_resnet50", "deeplabv3_resnet101",
+                                       "deeplabv3_mobilenet_v3_large"};
+static const char *const fcns[] = {"fcn_resnet50", "fcn_resnet101"};
+static const char *const lraspps[] = {"lraspp_mobilenet_v3_large"};
+static const ltap_arch_hint deeplab_hints[] = {{"output_stride", 1}, {"rates", 3}, {NULL, 0}};
+
+const ltap_architecture ltap_torch_deeplabv3 = {"DeepLabV3",          fits_deeplab,
+                                                build_deeplab,        LTAP_SEGMENTATION,
+                                                LTAP_NAMES(deeplabs), deeplab_hints};
+const ltap_architecture ltap_torch_fcn = {
+    "FCN", fits_fcn, build_fcn, LTAP_SEGMENTATION, LTAP_NAMES(fcns), ltap_output_stride};
+const ltap_architecture ltap_torch_lraspp = {"LR-ASPP",           fits_lraspp,
+                                             build_lraspp,        LTAP_SEGMENTATION,
+                                             LTAP_NAMES(lraspps), ltap_output_stride};

@@ -78,20 +78,10 @@ static ltap_signal stage(ltap_builder *b, int number, ltap_signal x)
     return x;
 }
 
-static const char *name_of(int64_t width)
-{
-    static const struct {
-        int64_t width;
-        const char *name;
-    } rows[] = {{48, "shufflenet_v2_x0_5"},
-                {116, "shufflenet_v2_x1_0"},
-                {176, "shufflenet_v2_x1_5"},
-                {244, "shufflenet_v2_x2_0"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].width == width)
-            return rows[i].name;
-    return "a ShuffleNet v2 of its own widths";
-}
+static const ltap_width shufflenets[] = {{"shufflenet_v2_x0_5", 48},
+                                         {"shufflenet_v2_x1_0", 116},
+                                         {"shufflenet_v2_x1_5", 176},
+                                         {"shufflenet_v2_x2_0", 244}};
 
 static bool fits(const ltap_torch_checkpoint *c)
 {
@@ -108,7 +98,9 @@ static void build(ltap_builder *b)
                                  .conv = {.kernel = 1, .groups = 1},
                                  .activation = &ltap_relu};
     int64_t width = 2 * ltap_torch_dim(ltap_torch_findf(c, "stage2.0.branch2.5.weight"), 0);
-    ltap_build_summary(b, "%s by %lld channels of stage2, %lld classes", name_of(width),
+    ltap_build_summary(b, "%s by %lld channels of stage2, %lld classes",
+                       ltap_width_name(shufflenets, sizeof shufflenets / sizeof *shufflenets, width,
+                                       "a ShuffleNet v2 of its own widths"),
                        (long long)width,
                        (long long)ltap_torch_dim(ltap_torch_findf(c, "fc.weight"), 0));
     ltap_signal x =
@@ -122,4 +114,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", ltap_build_linear(b, "fc", x), 2);
 }
 
-const ltap_architecture ltap_torch_shufflenet = {"ShuffleNet v2", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_shufflenet = {
+    "ShuffleNet v2", fits, build, LTAP_IMAGENET, LTAP_NAMES(shufflenets), NULL};

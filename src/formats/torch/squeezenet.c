@@ -85,4 +85,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", ltap_build_flatten(b, x), 2);
 }
 
-const ltap_architecture ltap_torch_squeezenet = {"SqueezeNet", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_squeezenet = {"SqueezeNet",         fits, build, LTAP_IMAGENET,
+                                                 LTAP_NAMES(variants), NULL};

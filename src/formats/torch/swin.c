@@ -123,4 +123,5 @@ static void build(ltap_builder *b)
     ltap_build_output(b, "output", ltap_build_linear(b, "head", x), 2);
 }
 
-const ltap_architecture ltap_torch_swin = {"Swin Transformer", fits, build, LTAP_IMAGENET};
+const ltap_architecture ltap_torch_swin = {"Swin Transformer",   fits, build, LTAP_IMAGENET,
+                                           LTAP_NAMES(variants), NULL};

@@ -6,4 +6,7 @@
 
 extern const ltap_format ltap_torch_format;
 
+/* Names that ltap_source.arch may begin with; NULL behind the last. */
+const char *ltap_torch_arch_at(size_t index);
+
 #endif

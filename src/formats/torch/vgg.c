@@ -134,6 +134,11 @@ static void build_alexnet(ltap_builder *b)
     ltap_build_output(b, "output", x, 2);
 }
 
-const ltap_architecture ltap_torch_vgg = {"VGG", fits_vgg, build_vgg, LTAP_IMAGENET};
-const ltap_architecture ltap_torch_alexnet = {"AlexNet", fits_alexnet, build_alexnet,
-                                              LTAP_IMAGENET};
+static const char *const vggs[] = {"vgg11",    "vgg13",    "vgg16",    "vgg19",
+                                   "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"};
+static const char *const alexnets[] = {"alexnet"};
+
+const ltap_architecture ltap_torch_vgg = {"VGG",         fits_vgg,         build_vgg,
+                                          LTAP_IMAGENET, LTAP_NAMES(vggs), NULL};
+const ltap_architecture ltap_torch_alexnet = {"AlexNet",     fits_alexnet,         build_alexnet,
+                                              LTAP_IMAGENET, LTAP_NAMES(alexnets), NULL};

@@ -32,6 +32,7 @@ typedef struct found {
     int blocks;
     int64_t width, patch, side; /* side: of the image; 0: not square */
     const variant *variant;     /* of that width and depth, at best of that patch; NULL */
+    int64_t heads;              /* as the user says, or the variant's; 0: not known */
 } found;
 
 static int64_t side_of(int64_t positions)
@@ -42,8 +43,9 @@ static int64_t side_of(int64_t positions)
     return side * side == positions ? side : 0;
 }
 
-static found read_found(const ltap_torch_checkpoint *c)
+static found read_found(const ltap_builder *b)
 {
+    const ltap_torch_checkpoint *c = b->checkpoint;
     found f = {.patches = ltap_torch_findf(c, "conv_proj.weight"),
                .positions = ltap_torch_findf(c, "encoder.pos_embedding"),
                .head = ltap_torch_findf(c, "heads.head.weight"),
@@ -57,6 +59,8 @@ static found read_found(const ltap_torch_checkpoint *c)
         if (alike && (f.variant == NULL || v->patch == f.patch))
             f.variant = v;
     }
+    f.heads = f.variant != NULL ? f.variant->heads : 0;
+    (void)ltap_build_hint(b, "heads", &f.heads);
     return f;
 }
 
@@ -103,7 +107,7 @@ static ltap_signal encoder(ltap_builder *b, const found *f, ltap_signal x)
     x = ltap_build_dropout(b, "dropout", x);
     ltap_build_enter(b, LTAP_SEQUENTIAL, "layers");
     for (int i = 0; i < f->blocks; i++)
-        x = block(b, i, f->variant->heads, x);
+        x = block(b, i, f->heads, x);
     ltap_build_leave(b);
     x = ltap_build_layer_norm(b, "ln", x, 1e-6);
     ltap_build_leave(b);
@@ -133,7 +137,7 @@ static bool fits(const ltap_torch_checkpoint *c)
 /* Images of other sizes are those of the weights that were trained on them whole. */
 static void set_preprocess(ltap_builder *b, const found *f)
 {
-    b->preprocess = f->variant->preprocess;
+    b->preprocess = f->variant != NULL ? f->variant->preprocess : NULL;
     if (f->side != 224)
         ltap_build_take(b, ltap_arena_format(
                                &b->graph->arena, &b->preprocess, b->error,
@@ -154,30 +158,36 @@ static bool is_whole(ltap_builder *b, const found *f)
     else if (f->side == 0)
         ltap_build_refuse(b, "'%s' is %s; expected rows for a square of patches and a class token",
                           f->positions->name, ltap_tensor_text(&f->positions->shape).text);
-    else if (f->variant == NULL)
-        ltap_build_refuse(b, "it has %d blocks of width %lld, whose number of heads cannot be told",
+    else if (f->heads == 0)
+        ltap_build_refuse(b,
+                          "it has %d blocks of width %lld, whose number of heads cannot be told "
+                          "(say it: --arch vit+heads=N)",
                           f->blocks, (long long)f->width);
-    return f->variant != NULL && f->side != 0;
+    return f->heads != 0 && f->side != 0;
 }
 
 static void build(ltap_builder *b)
 {
     ltap_torch_rename(b, ".mlp.linear_1.", ".mlp.0."); /* before torchvision 0.14 */
     ltap_torch_rename(b, ".mlp.linear_2.", ".mlp.3.");
-    found f = read_found(b->checkpoint);
+    found f = read_found(b);
     if (!is_whole(b, &f))
         return;
-    bool own = f.variant->patch == f.patch;
+    bool own = f.variant != NULL && f.variant->patch == f.patch;
     ltap_build_summary(b,
                        "%s%s by %d blocks of width %lld, %lld heads, for images of %lldx%lld, "
                        "%lld classes",
-                       f.variant->name, own ? "" : " with other patches", f.blocks,
-                       (long long)f.width, (long long)f.variant->heads, (long long)f.side,
-                       (long long)f.side, (long long)ltap_torch_dim(f.head, 0));
+                       f.variant ? f.variant->name : "a Vision Transformer of its own sizes",
+                       own || !f.variant ? "" : " with other patches", f.blocks, (long long)f.width,
+                       (long long)f.heads, (long long)f.side, (long long)f.side,
+                       (long long)ltap_torch_dim(f.head, 0));
     set_preprocess(b, &f);
     ltap_signal x = ltap_build_square_input(b, "x", ltap_torch_dim(f.patches, 1), f.side);
     x = encoder(b, &f, embed(b, x, f.patch));
     ltap_build_output(b, "output", head(b, x), 2);
 }
 
-const ltap_architecture ltap_torch_vit = {"Vision Transformer", fits, build, LTAP_IMAGENET};
+static const ltap_arch_hint hints[] = {{"heads", 1}, {NULL, 0}};
+
+const ltap_architecture ltap_torch_vit = {"Vision Transformer", fits, build, LTAP_IMAGENET,
+                                          LTAP_NAMES(variants), hints};
