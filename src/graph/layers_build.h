@@ -180,6 +180,8 @@ uint64_t ltap_tree_mix(uint64_t hash, uint64_t more);
 bool ltap_node_is_recurrent(const ltap_node *node);
 /* Calls that cannot be told apart, once all are cut. */
 ltap_status ltap_tree_doubts(ltap_tree *tree, ltap_error *error);
+/* Modules that may be another parent's, under its name for them. */
+ltap_status ltap_tree_tied(ltap_tree *tree, ltap_error *error);
 /* Numbered children as of a Sequential, and then others: the end of one module, and another one. */
 bool ltap_tree_looks_torn(const ltap_tree *tree, const ltap_tree_call *piece);
 ltap_status ltap_doubt_two(ltap_layers *layers, ltap_module *module, ltap_error *error);

@@ -1,6 +1,10 @@
 /* Chains from the metadata that torch.onnx.export(dynamo=True) leaves at each node: the Python repr
  * of a list of qualified names, outermost first, and one of class names. The first name is the root
  * "", the last is the operation; what is between are the modules that were running.
+ *
+ * An operation that the exporter takes apart may get the names of the module that reads it. The
+ * stack trace beside them is older, and has a line for each module that ran: with fewer lines than
+ * modules, the names are not the operation's own.
  */
 #include "graph/layers_build.h"
 
@@ -9,6 +13,7 @@
 
 static const char scopes_key[] = "pkg.torch.onnx.name_scopes";
 static const char classes_key[] = "pkg.torch.onnx.class_hierarchy";
+static const char trace_key[] = "pkg.torch.onnx.stack_trace";
 
 typedef struct names {
     const char *items[LTAP_MAX_STEP + 2];
@@ -126,11 +131,48 @@ static ltap_status fill_chain(ltap_scopes *scopes, const names *paths, const nam
     return LTAP_OK;
 }
 
+static size_t count_frames(const ltap_node *node)
+{
+    static const char frame[] = "File \"";
+    size_t count = 0;
+    const char *at = ltap_node_property(node, trace_key);
+    for (; at != NULL && (at = strstr(at, frame)) != NULL; at += strlen(frame))
+        count++;
+    return count;
+}
+
+/* Forgets the scopes of operations whose stack trace is shorter than they are, where others of the
+ * same scope show that traces are written in full. */
+static ltap_status forget_lent(const ltap_graph *graph, ltap_scopes *scopes, const size_t *n_names,
+                               ltap_error *error)
+{
+    void *block;
+    LTAP_TRY(ltap_arena_take(scopes->arena, scopes->scopes.count + 1, 1, &block, error));
+    uint8_t *full = block; /* per scope */
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t n = 0; n < graph->nodes.count; n++) {
+            ltap_chain *chain = &scopes->chains[n];
+            if (chain->n_steps == 0)
+                continue;
+            uint8_t *seen = &full[chain->steps[chain->n_steps - 1].scope];
+            size_t frames = count_frames(ltap_graph_node(graph, n));
+            if (round == 0)
+                *seen |= frames >= n_names[n];
+            else if (*seen && frames > 0 && frames < n_names[n])
+                *chain = (ltap_chain){0};
+        }
+    }
+    return LTAP_OK;
+}
+
 ltap_status ltap_scopes_dynamo(const ltap_layers *layers, ltap_scopes *scopes, bool *used,
                                ltap_error *error)
 {
     const ltap_graph *graph = layers->graph;
+    void *block;
     *used = false;
+    LTAP_TRY(ltap_arena_take(scopes->arena, graph->nodes.count + 1, sizeof(size_t), &block, error));
+    size_t *n_names = block; /* per node: modules that it says it ran in, the root among them */
     for (uint32_t n = 0; n < graph->nodes.count; n++) {
         const ltap_node *node = ltap_graph_node(graph, n);
         names paths, classes;
@@ -142,7 +184,8 @@ ltap_status ltap_scopes_dynamo(const ltap_layers *layers, ltap_scopes *scopes, b
         if (!also)
             classes.count = 0;
         LTAP_TRY(fill_chain(scopes, &paths, &classes, &scopes->chains[n], error));
+        n_names[n] = paths.count - 1;
         *used = true;
     }
-    return LTAP_OK;
+    return *used ? forget_lent(graph, scopes, n_names, error) : LTAP_OK;
 }

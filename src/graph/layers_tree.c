@@ -388,5 +388,6 @@ ltap_status ltap_tree_grow(ltap_tree *tree, ltap_error *error)
     for (size_t i = 0; i < n; i++)
         tree->call_of[i] = LTAP_NO_CALL;
     LTAP_TRY(walk(tree, 0, (uint32_t)tree->flow->n_order, 0, LTAP_NO_CALL, error));
-    return ltap_tree_doubts(tree, error);
+    LTAP_TRY(ltap_tree_doubts(tree, error));
+    return ltap_tree_tied(tree, error);
 }

@@ -1,6 +1,6 @@
 /* Graphs in a few words, for tests of names: a line a node,
  *
- *     name | Op | inputs | outputs | name_scopes | classes | rule | fx_node
+ *     name | Op | inputs | outputs | name_scopes | classes | rule | fx_node | stack_trace
  *
  * words apart by spaces, parts at the end may be missing. A value that nothing makes is a weight of
  * four elements, "#2" and the like an int64 constant. "scopes" and "classes" are Python
@@ -56,13 +56,15 @@ static ltap_status sketch_values(ltap_graph *graph, const char *words, size_t by
 static ltap_status sketch_properties(ltap_graph *graph, const char *line, ltap_node *node,
                                      ltap_error *error)
 {
-    static const char *const keys[] = {
-        "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy",
-        "pkg.onnxscript.rewriter.rule_name", "pkg.torch.onnx.fx_node"};
+    static const char *const keys[] = {"pkg.torch.onnx.name_scopes",
+                                       "pkg.torch.onnx.class_hierarchy",
+                                       "pkg.onnxscript.rewriter.rule_name",
+                                       "pkg.torch.onnx.fx_node", "pkg.torch.onnx.stack_trace"};
+    enum { N_KEYS = sizeof keys / sizeof *keys };
     void *block;
-    LTAP_TRY(ltap_arena_take(&graph->arena, 4, sizeof(ltap_property), &block, error));
+    LTAP_TRY(ltap_arena_take(&graph->arena, N_KEYS, sizeof(ltap_property), &block, error));
     ltap_property *properties = block;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < N_KEYS; i++) {
         size_t bytes;
         const char *text = sketch_part(line, 4 + i, &bytes);
         if (bytes == 0)
