@@ -145,6 +145,9 @@ bool ltap_name_renamed(const char *name);
 /* How the TorchScript exporter cuts a qualified name: offset of the last part that is not all
  * digits; 0 where there is none. */
 size_t ltap_name_cut(const char *name, size_t bytes);
+/* Splits "relu_12" into "relu", its first `base` bytes, and 12; false where there is no such
+ * suffix. */
+bool ltap_name_turn(const char *component, size_t *base, uint32_t *turn);
 
 /* Whether a path is a module's or lies inside it. */
 bool ltap_path_is_inside(const char *path, const char *module);

@@ -122,13 +122,13 @@ static bool find_base(const ltap_layers *layers, const char *path, uint32_t *bas
                       const char **suffix)
 {
     char text[LTAP_MAX_SCOPE_NAME];
-    const char *end = strrchr(path, '_');
-    if (end == NULL || end == path || (size_t)(end - path) >= sizeof text || end[1] == '\0' ||
-        strspn(end + 1, "0123456789") != strlen(end + 1) || strlen(end) > 8 || end[1] == '0')
+    size_t bytes;
+    uint32_t turn;
+    if (!ltap_name_turn(path, &bytes, &turn) || bytes >= sizeof text)
         return false;
-    memcpy(text, path, (size_t)(end - path));
-    text[end - path] = '\0';
-    *suffix = end;
+    memcpy(text, path, bytes);
+    text[bytes] = '\0';
+    *suffix = path + bytes;
     return ltap_layers_find(layers, text, base);
 }
 

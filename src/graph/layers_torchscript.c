@@ -129,8 +129,7 @@ static ltap_status intern_all(reader *namer, ltap_error *error)
     return LTAP_OK;
 }
 
-/* Splits "relu_12" into "relu" and 12; false where there is no such suffix. */
-static bool split_turn(const char *component, size_t *base, uint32_t *turn)
+bool ltap_name_turn(const char *component, size_t *base, uint32_t *turn)
 {
     size_t bytes = strlen(component), start = bytes;
     while (start > 0 && component[start - 1] >= '0' && component[start - 1] <= '9')
@@ -174,7 +173,7 @@ static void look_at_weights(reader *namer, const ltap_node *node, const ltap_sco
     const ltap_graph *graph = namer->layers->graph;
     size_t base = 0;
     uint32_t turn;
-    bool suffixed = split_turn(scope->component, &base, &turn);
+    bool suffixed = ltap_name_turn(scope->component, &base, &turn);
     for (size_t i = 0; i < node->n_inputs; i++) {
         uint32_t weight = ltap_flow_weight(graph, node, i);
         const char *name = weight_or_statistic(graph, node, i);
@@ -301,7 +300,7 @@ static void judge_all(reader *namer)
             if (round > 0 && parent_repeated(namer, s))
                 namer->direct[s].repeated = true;
             if (namer->direct[s].n_nodes == 0 || namer->direct[s].base != s ||
-                !split_turn(ltap_scopes_at(namer->scopes, s)->component, &base, &turn) ||
+                !ltap_name_turn(ltap_scopes_at(namer->scopes, s)->component, &base, &turn) ||
                 !sibling(namer, s, base, 0, &first))
                 continue;
             verdict found = judge(namer, s, first, base, turn);
