@@ -83,22 +83,6 @@ static ltap_status write_data(const ltap_onnx_output *output, ltap_outfile *file
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
-bool ltap_onnx_output_is_large(const ltap_onnx_output *output)
-{
-    return output->model.bytes > MAX_BYTES;
-}
-
-ltap_status ltap_onnx_output_refuse_size(const ltap_onnx_output *output, ltap_error *error)
-{
-    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                          "%s would have %llu bytes, more than the 2 GB that a protobuf file can "
-                          "have%s",
-                          output->save->path, (unsigned long long)output->model.bytes,
-                          output->repack ? ", and its weights are not in raw_data, from where they "
-                                           "could be moved to a data file"
-                                         : "; copy its weights to a data file (--external repack)");
-}
-
 bool ltap_onnx_is_same_file(const char *a, const char *b)
 {
     struct stat one, two;
@@ -128,14 +112,6 @@ ltap_status ltap_onnx_output_check(const ltap_onnx_output *output, ltap_error *e
     if (model && output->data_bytes > 0 && ltap_onnx_is_same_file(model, output->data_path))
         return ltap_onnx_refuse_own(output->data_path, "the model", error);
     return LTAP_OK;
-}
-
-ltap_status ltap_onnx_check_paths(const ltap_save *saves, size_t count, ltap_error *error)
-{
-    if (count < 2 || strcmp(saves[0].path, saves[1].path) != 0)
-        return LTAP_OK;
-    return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
-                          "both halves are to be %s; give one another name", saves[0].path);
 }
 
 /* --- the files ------------------------------------------------------------------------------- */
@@ -179,8 +155,7 @@ static ltap_status commit(pending *out, ltap_error *error)
     return LTAP_OK;
 }
 
-ltap_status ltap_onnx_outputs_write(const ltap_onnx_output *const *outputs, size_t count,
-                                    ltap_error *error)
+static ltap_status write_files(ltap_onnx_output *const *outputs, size_t count, ltap_error *error)
 {
     pending_files all = {0};
     pending *each = all.data;
@@ -198,6 +173,74 @@ done:
         if (status != LTAP_OK && each[i].is_there && each[i].is_new)
             unlink(each[i].path);
         ltap_outfile_close(&each[i].file);
+    }
+    return status;
+}
+
+/* --- from saves to files --------------------------------------------------------------------- */
+
+static bool is_large(const ltap_onnx_output *output)
+{
+    return output->model.bytes > MAX_BYTES;
+}
+
+static ltap_status refuse_size(const ltap_onnx_output *output, ltap_error *error)
+{
+    return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                          "%s would have %llu bytes, more than the 2 GB that a protobuf file can "
+                          "have%s",
+                          output->save->path, (unsigned long long)output->model.bytes,
+                          output->repack ? ", and its weights are not in raw_data, from where they "
+                                           "could be moved to a data file"
+                                         : "; copy its weights to a data file (--external repack)");
+}
+
+/* work: to be cleared, after an error too. */
+static ltap_status prepare(const ltap_onnx_writer *writer, void *work, const ltap_save *save,
+                           ltap_error *error)
+{
+    const ltap_onnx_output *output = work;
+    ltap_external external = save->options->external;
+    writer->init(work, save, external == LTAP_EXTERNAL_REPACK);
+    LTAP_TRY(writer->put_together(work, error));
+    if (is_large(output) && external == LTAP_EXTERNAL_AUTO) {
+        writer->clear(work);
+        writer->init(work, save, true);
+        LTAP_TRY(writer->put_together(work, error));
+    }
+    return is_large(output) ? refuse_size(output, error) : LTAP_OK;
+}
+
+static ltap_status check_paths(const ltap_save *saves, size_t count, ltap_error *error)
+{
+    if (count < 2 || strcmp(saves[0].path, saves[1].path) != 0)
+        return LTAP_OK;
+    return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                          "both halves are to be %s; give one another name", saves[0].path);
+}
+
+ltap_status ltap_onnx_outputs_write(const ltap_onnx_writer *writer, void *works,
+                                    const ltap_save *saves, size_t count, ltap_pruned *pruned,
+                                    ltap_error *error)
+{
+    ltap_onnx_output *outputs[LTAP_ONNX_MAX_OUTPUTS] = {NULL};
+    ltap_status status = LTAP_OK;
+    size_t n = 0;
+    LTAP_TRY(check_paths(saves, count, error));
+    while (n < count && n < LTAP_ONNX_MAX_OUTPUTS && status == LTAP_OK) {
+        outputs[n] = (void *)((char *)works + n * writer->of_bytes);
+        status = prepare(writer, outputs[n], &saves[n], error);
+        n++;
+    }
+    if (status == LTAP_OK)
+        status = write_files(outputs, n, error);
+    for (size_t i = 0; i < n; i++) {
+        if (status == LTAP_OK)
+            pruned[i] = (ltap_pruned){.n_nodes = outputs[i]->n_nodes,
+                                      .n_nodes_before = outputs[i]->n_nodes_before,
+                                      .bytes = outputs[i]->model.bytes,
+                                      .data_bytes = outputs[i]->data_bytes};
+        writer->clear(outputs[i]);
     }
     return status;
 }

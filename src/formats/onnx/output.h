@@ -21,6 +21,7 @@ typedef struct ltap_onnx_output {
     const char *data_path, *data_name; /* of that; its name as the model has it */
     ltap_vector blobs;                 /* ltap_onnx_blob */
     uint64_t data_bytes;
+    uint64_t n_nodes, n_nodes_before; /* that are written, and that there were */
 } ltap_onnx_output;
 
 enum { LTAP_ONNX_MIN_BLOB = 1024 }; /* smaller tensors stay in the model */
@@ -39,9 +40,6 @@ ltap_status ltap_onnx_output_move(ltap_onnx_output *output, const void *data, ui
 ltap_status ltap_onnx_output_place(ltap_onnx_output *output, const char *location, uint64_t offset,
                                    uint64_t bytes, ltap_error *error);
 
-/* Whether the model is larger than protobuf's readers take. */
-bool ltap_onnx_output_is_large(const ltap_onnx_output *output);
-ltap_status ltap_onnx_output_refuse_size(const ltap_onnx_output *output, ltap_error *error);
 /* Whether two paths are one file. */
 bool ltap_onnx_is_same_file(const char *a, const char *b);
 /* "folder/location", folder being that of `path` (a folder itself where it is_folder). */
@@ -52,10 +50,21 @@ ltap_status ltap_onnx_output_check(const ltap_onnx_output *output, ltap_error *e
 ltap_status ltap_onnx_refuse_own(const char *path, const char *what, ltap_error *error);
 
 enum { LTAP_ONNX_MAX_OUTPUTS = 2 };
-/* Writes the files of up to two models: all of them, or none. */
-ltap_status ltap_onnx_outputs_write(const ltap_onnx_output *const *outputs, size_t count,
+
+/* A writer: how it puts a model together. What it works with is a struct of its own (`of_bytes`
+ * large) that begins with a ltap_onnx_output. */
+typedef struct ltap_onnx_writer {
+    size_t of_bytes;
+    /* repack: large tensors go to the data file. */
+    void (*init)(void *work, const ltap_save *save, bool repack);
+    ltap_status (*put_together)(void *work, ltap_error *error);
+    void (*clear)(void *work);
+} ltap_onnx_writer;
+
+/* Puts up to two models together and writes their files: all of them, or none. works: `count`
+ * of them. Weights go to a data file where the user wants that, or where the model is too large. */
+ltap_status ltap_onnx_outputs_write(const ltap_onnx_writer *writer, void *works,
+                                    const ltap_save *saves, size_t count, ltap_pruned *pruned,
                                     ltap_error *error);
-/* Two models to one path are refused. */
-ltap_status ltap_onnx_check_paths(const ltap_save *saves, size_t count, ltap_error *error);
 
 #endif

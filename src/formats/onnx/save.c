@@ -18,8 +18,9 @@ static void list_maps(ltap_onnx_saving *saving, ltap_map *maps[N_MAPS])
     memcpy(maps, all, sizeof(all));
 }
 
-static void init(ltap_onnx_saving *saving, const ltap_save *save, bool repack)
+static void init(void *work, const ltap_save *save, bool repack)
 {
+    ltap_onnx_saving *saving = work;
     ltap_memory *memory = save->source->memory;
     ltap_map *maps[N_MAPS];
     memset(saving, 0, sizeof(*saving));
@@ -43,8 +44,9 @@ static void init(ltap_onnx_saving *saving, const ltap_save *save, bool repack)
     ltap_onnx_output_init(&saving->to, save, &saving->source, repack, &saving->arena);
 }
 
-static void clear(ltap_onnx_saving *saving)
+static void clear(void *work)
 {
+    ltap_onnx_saving *saving = work;
     ltap_map *maps[N_MAPS];
     ltap_onnx_output_clear(&saving->to);
     for (size_t i = 0; i < saving->opened.count; i++)
@@ -67,51 +69,20 @@ static void clear(ltap_onnx_saving *saving)
 
 /* --- the models ------------------------------------------------------------------------------ */
 
-static ltap_status put_together(ltap_onnx_saving *saving, ltap_error *error)
+static ltap_status put_together(void *work, ltap_error *error)
 {
+    ltap_onnx_saving *saving = work;
     LTAP_TRY(ltap_onnx_output_name(&saving->to, error));
     LTAP_TRY(ltap_onnx_saving_keep(saving, error));
     LTAP_TRY(ltap_onnx_saving_write(saving, error));
+    saving->to.n_nodes_before = saving->nodes.count;
     return ltap_onnx_saving_check(saving, error);
-}
-
-/* saving: initialised, to be cleared, after an error too. */
-static ltap_status prepare(ltap_onnx_saving *saving, const ltap_save *save, ltap_error *error)
-{
-    ltap_external external = save->options->external;
-    init(saving, save, external == LTAP_EXTERNAL_REPACK);
-    LTAP_TRY(put_together(saving, error));
-    if (ltap_onnx_output_is_large(&saving->to) && external == LTAP_EXTERNAL_AUTO) {
-        clear(saving);
-        init(saving, save, true);
-        LTAP_TRY(put_together(saving, error));
-    }
-    return ltap_onnx_output_is_large(&saving->to) ? ltap_onnx_output_refuse_size(&saving->to, error)
-                                                  : LTAP_OK;
 }
 
 ltap_status ltap_onnx_save(const ltap_save *saves, size_t count, ltap_pruned *pruned,
                            ltap_error *error)
 {
-    ltap_onnx_saving savings[LTAP_ONNX_MAX_OUTPUTS] = {{0}};
-    const ltap_onnx_output *outputs[LTAP_ONNX_MAX_OUTPUTS];
-    ltap_status status = LTAP_OK;
-    size_t n = 0;
-    LTAP_TRY(ltap_onnx_check_paths(saves, count, error));
-    while (n < count && n < LTAP_ONNX_MAX_OUTPUTS && status == LTAP_OK) {
-        status = prepare(&savings[n], &saves[n], error);
-        outputs[n] = &savings[n].to;
-        n++;
-    }
-    if (status == LTAP_OK)
-        status = ltap_onnx_outputs_write(outputs, n, error);
-    for (size_t i = 0; i < n; i++) {
-        if (status == LTAP_OK)
-            pruned[i] = (ltap_pruned){.n_nodes = savings[i].n_kept,
-                                      .n_nodes_before = savings[i].nodes.count,
-                                      .bytes = savings[i].to.model.bytes,
-                                      .data_bytes = savings[i].to.data_bytes};
-        clear(&savings[i]);
-    }
-    return status;
+    static const ltap_onnx_writer writer = {sizeof(ltap_onnx_saving), init, put_together, clear};
+    ltap_onnx_saving works[LTAP_ONNX_MAX_OUTPUTS];
+    return ltap_onnx_outputs_write(&writer, works, saves, count, pruned, error);
 }

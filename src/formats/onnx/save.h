@@ -38,6 +38,7 @@ typedef struct ltap_onnx_saved_node {
 } ltap_onnx_saved_node;
 
 typedef struct ltap_onnx_saving {
+    ltap_onnx_output to; /* first: see ltap_onnx_writer */
     const ltap_save *save;
     ltap_source source; /* a copy: files that we open are ours */
     ltap_onnx load;     /* wire, scratch, functions */
@@ -56,8 +57,6 @@ typedef struct ltap_onnx_saving {
     ltap_map node_names;
     ltap_vector open;      /* uint32_t: kept nodes that were not looked into */
     ltap_vector locations; /* const char *: of external data that is kept */
-    ltap_onnx_output to;
-    uint64_t n_kept;
 } ltap_onnx_saving;
 
 static inline ltap_onnx_saved_node *ltap_onnx_saving_node(const ltap_onnx_saving *saving,

@@ -30,7 +30,7 @@ static ltap_status need(ltap_onnx_saving *saving, const char *name, size_t bytes
         ltap_onnx_saving_node(saving, node)->keep)
         return LTAP_OK;
     ltap_onnx_saving_node(saving, node)->keep = true;
-    saving->n_kept++;
+    saving->to.n_nodes++;
     return ltap_vector_push(&saving->open, &node, error);
 }
 
@@ -205,11 +205,11 @@ static ltap_status need_annotated(ltap_onnx_saving *saving, ltap_error *error)
 {
     uint64_t before;
     do {
-        before = saving->n_kept;
+        before = saving->to.n_nodes;
         for (size_t i = 0; i < saving->graph.annotations.count; i++)
             LTAP_TRY(need_parameters(saving, saving->graph.annotations.items[i], error));
         LTAP_TRY(walk(saving, error));
-    } while (saving->n_kept > before);
+    } while (saving->to.n_nodes > before);
     return LTAP_OK;
 }
 

@@ -68,7 +68,7 @@ static ltap_status keep_producer(ltap_onnx_writing *writing, uint32_t value, lta
     if (producer == LTAP_NO_NODE || writing->is_start[value] || writing->keep[producer])
         return LTAP_OK;
     writing->keep[producer] = 1;
-    writing->n_kept++;
+    writing->to.n_nodes++;
     const ltap_node *node = ltap_graph_node(graph, producer);
     for (size_t i = 0; i < node->n_inputs; i++)
         LTAP_TRY(need(writing, node->inputs[i], open, error));
@@ -185,8 +185,9 @@ static ltap_status put_model(ltap_onnx_writing *writing, ltap_error *error)
 
 /* --- all together ---------------------------------------------------------------------------- */
 
-static void init(ltap_onnx_writing *writing, const ltap_save *save, bool repack)
+static void init(void *work, const ltap_save *save, bool repack)
 {
+    ltap_onnx_writing *writing = work;
     ltap_memory *memory = save->source->memory;
     *writing = (ltap_onnx_writing){.save = save, .frame.graph = save->graph};
     ltap_arena_init(&writing->arena, memory);
@@ -196,8 +197,9 @@ static void init(ltap_onnx_writing *writing, const ltap_save *save, bool repack)
     ltap_vector_init(&writing->calls, memory, sizeof(const ltap_onnx_body *));
 }
 
-static void clear(ltap_onnx_writing *writing)
+static void clear(void *work)
 {
+    ltap_onnx_writing *writing = work;
     ltap_vector_clear(&writing->calls);
     ltap_map_clear(&writing->node_names);
     ltap_map_clear(&writing->taken);
@@ -230,8 +232,9 @@ static ltap_status take_arrays(ltap_onnx_writing *writing, ltap_error *error)
     return LTAP_OK;
 }
 
-static ltap_status put_together(ltap_onnx_writing *writing, ltap_error *error)
+static ltap_status put_together(void *work, ltap_error *error)
 {
+    ltap_onnx_writing *writing = work;
     LTAP_TRY(ltap_onnx_output_name(&writing->to, error));
     LTAP_TRY(ltap_onnx_check_beside(writing, error));
     LTAP_TRY(take_arrays(writing, error));
@@ -241,47 +244,14 @@ static ltap_status put_together(ltap_onnx_writing *writing, ltap_error *error)
     LTAP_TRY(check_types(writing->save, error));
     LTAP_TRY(ltap_onnx_writing_name(writing, error));
     LTAP_TRY(put_model(writing, error));
+    writing->to.n_nodes_before = writing->save->graph->nodes.count;
     return ltap_onnx_output_check(&writing->to, error);
-}
-
-/* writing: initialised, to be cleared, after an error too. */
-static ltap_status prepare(ltap_onnx_writing *writing, const ltap_save *save, ltap_error *error)
-{
-    ltap_external external = save->options->external;
-    init(writing, save, external == LTAP_EXTERNAL_REPACK);
-    LTAP_TRY(put_together(writing, error));
-    if (ltap_onnx_output_is_large(&writing->to) && external == LTAP_EXTERNAL_AUTO) {
-        clear(writing);
-        init(writing, save, true);
-        LTAP_TRY(put_together(writing, error));
-    }
-    return ltap_onnx_output_is_large(&writing->to)
-               ? ltap_onnx_output_refuse_size(&writing->to, error)
-               : LTAP_OK;
 }
 
 ltap_status ltap_onnx_write(const ltap_save *saves, size_t count, ltap_pruned *pruned,
                             ltap_error *error)
 {
-    ltap_onnx_writing writings[LTAP_ONNX_MAX_OUTPUTS] = {{0}};
-    const ltap_onnx_output *outputs[LTAP_ONNX_MAX_OUTPUTS];
-    ltap_status status = LTAP_OK;
-    size_t n = 0;
-    LTAP_TRY(ltap_onnx_check_paths(saves, count, error));
-    while (n < count && n < LTAP_ONNX_MAX_OUTPUTS && status == LTAP_OK) {
-        status = prepare(&writings[n], &saves[n], error);
-        outputs[n] = &writings[n].to;
-        n++;
-    }
-    if (status == LTAP_OK)
-        status = ltap_onnx_outputs_write(outputs, n, error);
-    for (size_t i = 0; i < n; i++) {
-        if (status == LTAP_OK)
-            pruned[i] = (ltap_pruned){.n_nodes = writings[i].n_kept,
-                                      .n_nodes_before = saves[i].graph->nodes.count,
-                                      .bytes = writings[i].to.model.bytes,
-                                      .data_bytes = writings[i].to.data_bytes};
-        clear(&writings[i]);
-    }
-    return status;
+    static const ltap_onnx_writer writer = {sizeof(ltap_onnx_writing), init, put_together, clear};
+    ltap_onnx_writing works[LTAP_ONNX_MAX_OUTPUTS];
+    return ltap_onnx_outputs_write(&writer, works, saves, count, pruned, error);
 }

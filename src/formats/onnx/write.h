@@ -20,9 +20,9 @@ typedef struct ltap_onnx_frame {
 } ltap_onnx_frame;
 
 typedef struct ltap_onnx_writing {
+    ltap_onnx_output to; /* first: see ltap_onnx_writer */
     const ltap_save *save;
     ltap_arena arena;
-    ltap_onnx_output to;
     ltap_onnx_frame frame; /* the main graph */
     uint8_t *keep;         /* a flag a node of it */
     uint8_t *needed;       /* a flag a value of it: what is kept reads it, or it is asked for */
@@ -34,7 +34,6 @@ typedef struct ltap_onnx_writing {
     ltap_map node_names;
     ltap_vector calls; /* const ltap_onnx_body *: that the model must define */
     int64_t opset;
-    uint64_t n_kept;
 } ltap_onnx_writing;
 
 /* write_names.c */
