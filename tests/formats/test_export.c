@@ -8,14 +8,10 @@
 #include <cmocka.h>
 
 #include "codec/zip.h"
+#include "opened.h"
 #include <layertap/layertap.h>
 
-#include <dirent.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const struct expected {
     const char *layer;
@@ -24,7 +20,7 @@ static const struct expected {
 #include "programs.inc"
 };
 
-static ltap_model *open_model(const char *name)
+static ltap_model *open_program(const char *name)
 {
     char path[512];
     ltap_model *model = NULL;
@@ -76,7 +72,7 @@ static void all_layouts_give_pytorchs_numbers(void **state)
     static const char *const files[] = {"program.pt2", "program_decomposed.pt2",
                                         "program_flat.pt2"};
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
-        ltap_model *model = open_model(files[f]);
+        ltap_model *model = open_program(files[f]);
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
             float first[4];
             run(model, numbers[i].layer, first);
@@ -95,7 +91,7 @@ static void a_layer_before_an_overwriting_one_keeps_its_value(void **state)
 {
     (void)state;
     float before[4], after[4];
-    ltap_model *model = open_model("program.pt2");
+    ltap_model *model = open_program("program.pt2");
     run(model, "add_1", before); /* y before its first column is set */
     run(model, "scores.0", after);
     assert_true(before[0] != 0.5F && after[0] == 0.5F);
@@ -113,7 +109,7 @@ static void what_is_not_known_is_named_and_the_rest_works(void **state)
     ltap_run *made = NULL;
     ltap_features *features = NULL;
     ltap_error error = {0};
-    ltap_model *model = open_model("program_odd.pt2");
+    ltap_model *model = open_program("program_odd.pt2");
     assert_int_equal(ltap_getter_new(model, &before, 1, NULL, &getter, &error), LTAP_OK);
     assert_int_equal(ltap_run_new(getter, &made, &error), LTAP_OK);
     assert_int_equal(ltap_run_forward(made, &input, 1, &features, &error), LTAP_OK);
@@ -136,7 +132,7 @@ static void what_is_put_back_into_a_view_is_not_the_modules(void **state)
     ltap_run *made = NULL;
     ltap_features *features = NULL;
     ltap_error error = {0};
-    ltap_model *model = open_model("program_overwriting.pt2");
+    ltap_model *model = open_program("program_overwriting.pt2");
     assert_int_equal(ltap_getter_new(model, &wanted, 1, NULL, &getter, &error), LTAP_OK);
     assert_int_equal(ltap_run_new(getter, &made, &error), LTAP_OK);
     assert_int_equal(ltap_run_forward(made, &input, 1, &features, &error), LTAP_OK);
@@ -148,49 +144,10 @@ static void what_is_put_back_into_a_view_is_not_the_modules(void **state)
     ltap_model_close(model);
 }
 
-static uint8_t *read_file(const char *folder, const char *name, size_t *size)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *data = malloc(*size);
-    assert_non_null(data);
-    assert_int_equal(fread(data, 1, *size, file), *size);
-    fclose(file);
-    return data;
-}
-
-static bool is_program(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".pt2") == 0;
-}
-
 static void attacks_give_one_line(void **state)
 {
     (void)state;
-    size_t count = 0, size;
-    DIR *folder = opendir(ATTACKS_DIR);
-    assert_non_null(folder);
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        ltap_model *model = NULL;
-        ltap_error error = {0};
-        if (!is_program(entry->d_name))
-            continue;
-        uint8_t *data = read_file(ATTACKS_DIR, entry->d_name, &size);
-        ltap_status status = ltap_model_open_bytes(data, size, "m", NULL, &model, &error);
-        if (status != LTAP_ERROR_FORMAT && status != LTAP_ERROR_UNSUPPORTED)
-            fail_msg("%s: status %d", entry->d_name, (int)status);
-        assert_true(error.message[0] != '\0' && strchr(error.message, '\n') == NULL);
-        free(data);
-        count++;
-    }
-    closedir(folder);
-    assert_true(count >= 30);
+    refuse_attacks(".pt2", 30);
 }
 
 /* The central header of the program's record, which holds its CRC, and the bytes that it is of. */
@@ -216,24 +173,6 @@ static void put_crc(uint8_t *data, const ltap_zip_entry *entry)
         data[entry->central_offset + 16 + (size_t)i] = (uint8_t)(crc >> 8 * i);
 }
 
-static void open_changed(uint8_t *data, size_t size, size_t at, uint8_t change,
-                         const ltap_zip_entry *program)
-{
-    ltap_model *model = NULL;
-    ltap_error error = {0};
-    data[at] ^= change;
-    if (program != NULL)
-        put_crc(data, program);
-    ltap_status status = ltap_model_open_bytes(data, size, "m", NULL, &model, &error);
-    assert_true((status == LTAP_OK) == (model != NULL));
-    assert_true(status == LTAP_OK || error.message[0] != '\0');
-    if (model != NULL)
-        ltap_model_close(model);
-    data[at] ^= change;
-    if (program != NULL)
-        put_crc(data, program);
-}
-
 /* Bytes all over the archive, made others; and then those of the program, with a CRC that agrees.
  */
 static void changed_bytes_never_hurt(void **state)
@@ -241,15 +180,22 @@ static void changed_bytes_never_hurt(void **state)
     (void)state;
     static const uint8_t changes[] = {1, 4, 0x41};
     ltap_zip_entry program = {0};
-    size_t size;
-    uint8_t *data = read_file(DATA_DIR, "program_odd.pt2", &size);
-    for (size_t at = 0; at < size; at += size / 3000 + 1)
-        open_changed(data, size, at, 0x41, NULL);
-    find_program(data, size, &program);
+    opened model;
+    change_bytes("program_odd.pt2", 3000, 0x41);
+    open_model(&model, DATA_DIR, "program_odd.pt2");
+    unload(&model);
+    uint8_t *copy = copy_bytes(&model, 0);
+    find_program(copy, model.file.size, &program);
     assert_true(program.bytes > 1000);
-    for (size_t i = 0; i < program.bytes; i++)
-        open_changed(data, size, (size_t)program.data_offset + i, changes[i % 3], &program);
-    free(data);
+    for (size_t i = 0; i < program.bytes; i++) {
+        copy[program.data_offset + i] ^= changes[i % 3];
+        put_crc(copy, &program);
+        load(&model, copy, model.file.size);
+        unload(&model);
+        copy[program.data_offset + i] ^= changes[i % 3];
+    }
+    close_model(&model);
+    free(copy);
 }
 
 int main(void)
