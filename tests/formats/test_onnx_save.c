@@ -1,62 +1,22 @@
 /* Pruned models: what survives, what is left out, and that each layer gives the same bits. Through
  * the public headers; models are saved.onnx and saved_calls.onnx of make_models.py, in which
  * everything that can be said of a thing has a text to be found by. */
-#include <layertap/layertap.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "written.h"
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST = 12 };
 
-typedef struct place {
-    char folder[64], model[512], out[128], data[128], head[128];
-} place;
-
-static int make_place(void **state)
-{
-    place *at = calloc(1, sizeof(*at));
-    assert_non_null(at);
-    strcpy(at->folder, "/tmp/ltap-save-XXXXXX");
-    assert_non_null(mkdtemp(at->folder));
-    snprintf(at->out, sizeof(at->out), "%s/out.onnx", at->folder);
-    snprintf(at->data, sizeof(at->data), "%s/out.onnx.data", at->folder);
-    snprintf(at->head, sizeof(at->head), "%s/head.onnx", at->folder);
-    *state = at;
-    return 0;
-}
-
-static int remove_place(void **state)
-{
-    place *at = *state;
-    unlink(at->out);
-    unlink(at->data);
-    unlink(at->head);
-    int left = rmdir(at->folder);
-    free(at);
-    return left;
-}
-
-static ltap_model *open_model(const char *path)
-{
-    ltap_error error;
-    ltap_model *model;
-    if (ltap_model_open(path, NULL, &model, &error) != LTAP_OK)
-        fail_msg("%s", error.message);
-    return model;
-}
-
 static ltap_model *open_data(place *at, const char *name)
 {
-    snprintf(at->model, sizeof(at->model), "%s/%s.onnx", DATA_DIR, name);
-    return open_model(at->model);
+    char file[64];
+    snprintf(file, sizeof(file), "%s.onnx", name);
+    return open_model(data_path(at, file));
 }
 
 static ltap_status prune(const place *at, const ltap_model *model, const ltap_return_layer *layers,
@@ -255,14 +215,6 @@ static ltap_features *run_model(const ltap_model *model, const ltap_return_layer
     return features;
 }
 
-static void assert_same(const ltap_features *a, const ltap_features *b, const char *what)
-{
-    const ltap_tensor *x = &ltap_features_at(a, 0)->tensor, *y = &ltap_features_at(b, 0)->tensor;
-    if (ltap_tensor_bytes(x) != ltap_tensor_bytes(y) ||
-        memcmp(x->data, y->data, ltap_tensor_bytes(x)) != 0)
-        fail_msg("'%s' is not the same after pruning", what);
-}
-
 static void check_layer(const place *at, const ltap_model *model, const char *name, size_t *n_same)
 {
     const ltap_return_layer layers[MOST] = {{name, "o"}}, none[MOST] = {{0}};
@@ -276,7 +228,7 @@ static void check_layer(const place *at, const ltap_model *model, const char *na
     ltap_model *pruned = open_model(at->out);
     ltap_features *part = run_model(pruned, &output, NULL);
     assert_non_null(part);
-    assert_same(whole, part, name);
+    assert_same_bits(whole, 0, part, 0, name);
     ltap_features_free(part);
     ltap_features_free(whole);
     ltap_model_close(pruned);
@@ -323,7 +275,7 @@ static void halves_chained_give_the_same_bits(void **state)
         assert_non_null(inner);
         if (ltap_model_inputs_count(head) == 1) {
             ltap_features *end = run_model(head, &wanted, &ltap_features_at(inner, 0)->tensor);
-            assert_same(whole, end, cuts[i]);
+            assert_same_bits(whole, 0, end, 0, cuts[i]);
             ltap_features_free(end);
         }
         ltap_features_free(inner);

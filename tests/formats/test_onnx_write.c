@@ -1,7 +1,5 @@
 /* Networks written as ONNX that were not: each layer keeps its name and its bits, whatever holds
  * the weights; and models that were ONNX written anew, from their graphs. */
-#include <layertap/layertap.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,63 +8,20 @@
 
 #include "formats/onnx/write.h"
 #include "ops/op.h"
+#include "written.h"
 #include <dirent.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST_INPUTS = 8, MOST_NUMBERS = 1 << 16 };
 
-typedef struct place {
-    char folder[64], model[512], out[128], data[128], head[128], copy[128];
-} place;
-
 static float numbers[MOST_NUMBERS];
 
-static int make_place(void **state)
+static int fill_numbers(void **state)
 {
-    place *at = calloc(1, sizeof *at);
-    assert_non_null(at);
-    strcpy(at->folder, "/tmp/ltap-write-XXXXXX");
-    assert_non_null(mkdtemp(at->folder));
-    snprintf(at->out, sizeof at->out, "%s/out.onnx", at->folder);
-    snprintf(at->data, sizeof at->data, "%s/out.onnx.data", at->folder);
-    snprintf(at->head, sizeof at->head, "%s/head.onnx", at->folder);
-    snprintf(at->copy, sizeof at->copy, "%s/small.pth", at->folder);
+    (void)state;
     for (size_t i = 0; i < MOST_NUMBERS; i++)
         numbers[i] = (float)(i * 37 % 101) / 25 - 2;
-    *state = at;
     return 0;
-}
-
-static int remove_place(void **state)
-{
-    place *at = *state;
-    unlink(at->out);
-    unlink(at->data);
-    unlink(at->head);
-    unlink(at->copy);
-    int left = rmdir(at->folder);
-    free(at);
-    return left;
-}
-
-static ltap_model *open_model(const char *path)
-{
-    ltap_error error;
-    ltap_model *model;
-    if (ltap_model_open(path, NULL, &model, &error) != LTAP_OK)
-        fail_msg("%s", error.message);
-    return model;
-}
-
-static const char *data_path(place *at, const char *name)
-{
-    snprintf(at->model, sizeof at->model, "%s/%s", DATA_DIR, name);
-    return at->model;
 }
 
 /* --- running --------------------------------------------------------------------------------- */
@@ -109,15 +64,6 @@ static ltap_features *run_layers(const ltap_model *model, const ltap_return_laye
     }
     ltap_getter_free(getter);
     return features;
-}
-
-static void assert_same_bits(const ltap_features *a, size_t i, const ltap_features *b, size_t k,
-                             const char *what)
-{
-    const ltap_tensor *x = &ltap_features_at(a, i)->tensor, *y = &ltap_features_at(b, k)->tensor;
-    if (ltap_tensor_bytes(x) != ltap_tensor_bytes(y) ||
-        memcmp(x->data, y->data, ltap_tensor_bytes(x)) != 0)
-        fail_msg("%s: '%s' is not the same", what, ltap_features_at(a, i)->name);
 }
 
 static ltap_status write_outputs(const ltap_model *model, const char *path,
@@ -434,5 +380,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_spelled_out_adaptive_pool_is_what_it_says, make_place,
                                         remove_place),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fill_numbers, NULL);
 }
