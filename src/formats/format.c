@@ -7,6 +7,21 @@
 #include "formats/torch/torch.h"
 #include <string.h>
 
+void ltap_source_init(ltap_source *source, const void *data, size_t size, ltap_memory *memory)
+{
+    *source = (ltap_source){.data = data, .size = size, .memory = memory};
+    ltap_vector_init(&source->files, memory, sizeof(ltap_file));
+}
+
+void ltap_source_clear(ltap_source *source)
+{
+    if (source->files.memory == NULL)
+        return;
+    for (size_t i = 0; i < source->files.count; i++)
+        ltap_file_close(LTAP_VECTOR_AT(&source->files, ltap_file, i));
+    ltap_vector_clear(&source->files);
+}
+
 static const ltap_format *const formats[] = {&ltap_onnx_format, &ltap_export_format,
                                              &ltap_torch_format, &ltap_keras_format, NULL};
 

@@ -19,6 +19,11 @@ typedef struct ltap_source {
     ltap_vector files; /* ltap_file */
 } ltap_source;
 
+/* Bytes (borrowed) without a path; what else is known is set behind that. */
+void ltap_source_init(ltap_source *source, const void *data, size_t size, ltap_memory *memory);
+/* Closes the files that loaders opened. A source of zeros has none. */
+void ltap_source_clear(ltap_source *source);
+
 /* A value of the file that becomes an output or an input of a pruned model. */
 typedef struct ltap_saved_value {
     const char *name;  /* that it gets */

@@ -152,8 +152,7 @@ static ltap_status new_model(const char *path, const char *name, const ltap_mode
     atomic_init(&made->references, 1);
     ltap_arena_init(&made->arena, made->memory);
     ltap_vector_init(&made->listed, made->memory, sizeof(ltap_listed));
-    ltap_vector_init(&made->source.files, made->memory, sizeof(ltap_file));
-    made->source.memory = made->memory;
+    ltap_source_init(&made->source, NULL, 0, made->memory);
     made->source.private_copy = options->private_copy != 0;
     *model = made;
     LTAP_GO(ltap_arena_text(&made->arena, name, strlen(name), &made->info.name, error));
@@ -237,9 +236,7 @@ void ltap_model_unref(ltap_model *model)
     ltap_layers_free(model->layers);
     ltap_graph_free(model->rewritten);
     ltap_graph_free(model->graph);
-    for (size_t i = 0; i < model->source.files.count; i++)
-        ltap_file_close(LTAP_VECTOR_AT(&model->source.files, ltap_file, i));
-    ltap_vector_clear(&model->source.files);
+    ltap_source_clear(&model->source);
     ltap_vector_clear(&model->listed);
     ltap_file_close(&model->file);
     ltap_arena_clear(&model->arena);

@@ -23,9 +23,7 @@ typedef struct loaded {
 static inline void loaded_close(loaded *model)
 {
     ltap_graph_free(model->graph);
-    for (size_t i = 0; i < model->source.files.count; i++)
-        ltap_file_close(LTAP_VECTOR_AT(&model->source.files, ltap_file, i));
-    ltap_vector_clear(&model->source.files);
+    ltap_source_clear(&model->source);
     ltap_file_close(&model->file);
     ltap_memory_unref(model->memory);
 }
@@ -40,9 +38,8 @@ static inline ltap_status load_bytes(loaded *model, const void *data, size_t byt
         ltap_memory_new(allocator, UINT64_C(1) << 28, &model->memory, &model->error);
     if (status != LTAP_OK)
         return status;
-    model->source =
-        (ltap_source){.data = data, .size = bytes, .path = path, .memory = model->memory};
-    ltap_vector_init(&model->source.files, model->memory, sizeof(ltap_file));
+    ltap_source_init(&model->source, data, bytes, model->memory);
+    model->source.path = path;
     return ltap_format_load(&model->source, &model->graph, &model->error);
 }
 

@@ -33,11 +33,10 @@ static inline void build_layers(const ltap_graph *graph)
 /* Any bytes, on the memory of an opened model that was unloaded. */
 static inline void load(opened *model, const uint8_t *data, size_t size)
 {
-    model->source =
-        (ltap_source){.data = data, .size = size, .arch = model->arch, .memory = model->memory};
+    ltap_source_init(&model->source, data, size, model->memory);
+    model->source.arch = model->arch;
     model->graph = NULL;
     memset(&model->error, 0, sizeof model->error);
-    ltap_vector_init(&model->source.files, model->memory, sizeof(ltap_file));
     model->status = ltap_format_load(&model->source, &model->graph, &model->error);
     assert_true((model->status == LTAP_OK) == (model->graph != NULL));
     assert_true(model->status == LTAP_OK || model->error.message[0] != '\0');
@@ -50,9 +49,7 @@ static inline void unload(opened *model)
 {
     ltap_graph_free(model->graph);
     model->graph = NULL;
-    for (size_t i = 0; i < model->source.files.count; i++)
-        ltap_file_close(LTAP_VECTOR_AT(&model->source.files, ltap_file, i));
-    ltap_vector_clear(&model->source.files);
+    ltap_source_clear(&model->source);
 }
 
 static inline void open_limited(opened *model, const char *folder, const char *name, uint64_t limit)

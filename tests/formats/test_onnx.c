@@ -134,9 +134,8 @@ static void external_weights_of_a_model_in_memory_need_a_folder(void **state)
 
     memset(&model, 0, sizeof(model));
     assert_int_equal(ltap_memory_new(NULL, 0, &model.memory, NULL), LTAP_OK);
-    model.source = (ltap_source){
-        .data = data, .size = bytes, .external_dir = DATA_DIR, .memory = model.memory};
-    ltap_vector_init(&model.source.files, model.memory, sizeof(ltap_file));
+    ltap_source_init(&model.source, data, bytes, model.memory);
+    model.source.external_dir = DATA_DIR;
     assert_int_equal(ltap_format_load(&model.source, &model.graph, &model.error), LTAP_OK);
     assert_null(value_of(&model, "a")->missing);
     loaded_close(&model);

@@ -67,12 +67,9 @@ static void load(const place *at, const char *external_dir, const char *name, ch
     uint32_t value;
     memset(&model, 0, sizeof(model));
     assert_int_equal(ltap_memory_new(NULL, 0, &model.memory, NULL), LTAP_OK);
-    model.source = (ltap_source){.data = at->data,
-                                 .size = at->bytes,
-                                 .path = at->model,
-                                 .external_dir = external_dir,
-                                 .memory = model.memory};
-    ltap_vector_init(&model.source.files, model.memory, sizeof(ltap_file));
+    ltap_source_init(&model.source, at->data, at->bytes, model.memory);
+    model.source.path = at->model;
+    model.source.external_dir = external_dir;
     assert_int_equal(ltap_format_load(&model.source, &model.graph, &model.error), LTAP_OK);
     assert_true(ltap_graph_find(model.graph, name, &value));
     const ltap_value *found = ltap_graph_at(model.graph, value);

@@ -71,9 +71,8 @@ static ltap_status load(folder *f, ltap_error *error)
     char path[4096];
     snprintf(path, sizeof(path), "%s/model.onnx", f->path);
     LTAP_TRY(ltap_file_open(path, false, f->memory, &f->file, error));
-    f->source = (ltap_source){
-        .data = f->file.data, .size = f->file.size, .path = path, .memory = f->memory};
-    ltap_vector_init(&f->source.files, f->memory, sizeof(ltap_file));
+    ltap_source_init(&f->source, f->file.data, f->file.size, f->memory);
+    f->source.path = path;
     LTAP_TRY(ltap_format_load(&f->source, &f->graph, error));
     f->source.path = NULL;
     ltap_ops_bind(f->graph);
@@ -317,10 +316,7 @@ static ltap_status run_folder(const char *path, ltap_error *error)
     ltap_arena_init(&f.scratch, f.memory);
     status = run_sets(&f, error);
     ltap_graph_free(f.graph);
-    for (size_t i = 0; i < f.source.files.count; i++)
-        ltap_file_close(LTAP_VECTOR_AT(&f.source.files, ltap_file, i));
-    if (f.source.files.memory)
-        ltap_vector_clear(&f.source.files);
+    ltap_source_clear(&f.source);
     ltap_file_close(&f.file);
     ltap_arena_clear(&f.scratch);
     ltap_arena_clear(&f.arena);

@@ -97,17 +97,16 @@ int main(int argc, char **argv)
         return 2;
     if (ltap_file_open(argv[1], false, memory, &file, &error) != LTAP_OK)
         return printf("refused\t%s\n", error.message), 1;
-    ltap_source source = {.data = file.data, .size = file.size, .path = argv[1], .memory = memory};
-    ltap_vector_init(&source.files, memory, sizeof(ltap_file));
+    ltap_source source;
+    ltap_source_init(&source, file.data, file.size, memory);
+    source.path = argv[1];
     ltap_status status = ltap_format_load(&source, &graph, &error);
     if (status == LTAP_OK)
         run(graph, argc, argv);
     else
         printf("refused\t%s\n", error.message);
     ltap_graph_free(graph);
-    for (size_t i = 0; i < source.files.count; i++)
-        ltap_file_close(LTAP_VECTOR_AT(&source.files, ltap_file, i));
-    ltap_vector_clear(&source.files);
+    ltap_source_clear(&source);
     ltap_file_close(&file);
     ltap_memory_unref(memory);
     return status != LTAP_OK;

@@ -60,9 +60,7 @@ static void clear(void *work)
     for (size_t i = 0; i < N_MAPS; i++)
         ltap_map_clear(maps[i]);
     ltap_vector_clear(&saving->load.externals);
-    for (size_t i = 0; i < saving->source.files.count; i++)
-        ltap_file_close(LTAP_VECTOR_AT(&saving->source.files, ltap_file, i));
-    ltap_vector_clear(&saving->source.files);
+    ltap_source_clear(&saving->source);
     ltap_arena_clear(&saving->load.scratch);
     ltap_arena_clear(&saving->arena);
 }
