@@ -88,6 +88,8 @@ static void tell_unsupported(const cli_extraction *x)
 static ltap_status make_getter(cli_extraction *x, ltap_error *error)
 {
     ltap_status status = cli_request_options(x->arguments, &x->options, error);
+    if (status == LTAP_OK)
+        status = cli_request_layout(x->arguments, &x->options, error);
     x->options.from = x->request.from;
     x->options.n_from = x->request.n_from;
     if (status == LTAP_OK)
@@ -239,7 +241,7 @@ static ltap_status keep(cli_extraction *x, cli_output *output, const ltap_featur
     if (status == LTAP_OK)
         status = prepare(x, output, shapes, batch, error);
     for (size_t i = 0; status == LTAP_OK && i < n; i++)
-        status = cli_output_append(output, i, &shapes[i], batch, error);
+        status = cli_output_append(output, i, ltap_features_at(features, i), batch, error);
     if (status == LTAP_OK && x->pictures.folder)
         status = cli_pictures_add(&x->pictures, features, batch, error);
     free(shapes);
@@ -274,7 +276,7 @@ static ltap_status take_feature(void *user, size_t index, const ltap_feature *fe
     double began = cli_seconds();
     ltap_status status = LTAP_OK;
     if (!cli_interrupt_seen())
-        status = cli_output_append(s->output, index, &feature->tensor, s->batch, error);
+        status = cli_output_append(s->output, index, feature, s->batch, error);
     s->x->write_seconds += cli_seconds() - began;
     return status;
 }

@@ -67,7 +67,10 @@ static const cli_option extract_options[] = {
     {"set", 0, "LAYER=WHAT", "change LAYER: zero, mean[:AXIS], scale:X, noise:X[:SEED], x.npy",
      "layer", "LAYER=zero, mean, scale:X, noise:X, x.npy; LAYER=INPUT"},
     {"patch", 0, "LAYER=INPUT", "give LAYER the value that it has for another input", "layer", ""},
-    {"batch", 0, "N", "inputs that go through the network together (8)", NULL, NULL},
+    {"batch", 0, "N", "inputs that go through the network together (8)", NULL,
+     "inputs that go together (8); channels of features first: nchw"},
+    {"layout", 0, "LAYOUT", "where features have their channels: nchw, nhwc, given",
+     "nchw nhwc given", ""},
     {"stream", 0, NULL, "write each feature as it is made, and keep none (--all does)", NULL,
      "keep no feature; tell std, zeros, dead channels, histogram"},
     {"stats", 0, NULL, "tell deviation, zeros, NaN, dead channels and a histogram of each layer",
@@ -242,7 +245,7 @@ static const char *const extract_details[] = {
     "feature; for more, repeat. LAYER may end with a part, as numpy writes it: layer3[:,17], "
     "layer3[:,:,0:7,-1]; a module that is called several times is changed at each call, a pattern "
     "at each of its layers. zero; mean: each channel's mean over its positions, by itself for each "
-    "input, channels along AXIS (1, of three axes the last); scale:X: times X; noise:X: plus X times "
+    "input, channels along AXIS (the last of a Keras model; else 1, of three axes the last); scale:X: times X; noise:X: plus X times "
     "standard normal numbers, the same for each input, from SEED (0) and the layer's name; a file "
     "with one array: of the part's shape or the layer's, its first axis 1 for all inputs alike. "
     "--patch runs the network on INPUT (as for --input: a picture, x.npy, random:7) and gives LAYER "
@@ -250,14 +253,19 @@ static const char *const extract_details[] = {
     "typed; what is in the body of an If, Loop or Scan (layers --inside), each time that it runs. A "
     "file called zero is ./zero.",
 
+    "--layout nchw hands features out with their channels behind the batch, where the model has them "
+    "last (Keras: [N,H,W,C]) and they have three to five axes; a model that has them second stays as "
+    "it is. nhwc is what such a model gives by itself, and refused for others. What is given, to an "
+    "input, --from, --set or as a part [:,17], has the model's own axes.",
+
     "--stream takes the memory of one forward and the largest feature, however many layers there are: "
     "each is written as it is made. --all and --stats do so by themselves, unless --png wants whole "
     "features. So does a request whose features do not fit in --memory together; what does not fit "
     "then is refused before anything runs.",
 
     "--stats tells of each layer, over all inputs and in one pass: standard deviation; share of "
-    "zeros; NaN and Inf; dead channels, which were 0 wherever they were looked at (channels are axis "
-    "1, of three axes the last), with the number of places; and a histogram of bins as wide as a "
+    "zeros; NaN and Inf; dead channels, which were 0 wherever they were looked at (channels are the "
+    "last axis of a Keras model's features, else axis 1, of three axes the last), with the number of places; and a histogram of bins as wide as a "
     "power of two. Without -o, layers may be of any sizes.",
 
     "--png writes DIR/cat.input.png, the picture as the network sees it; DIR/cat.NAME.png, the "

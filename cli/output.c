@@ -124,17 +124,19 @@ ltap_status cli_output_summarise(cli_output *output, ltap_error *error)
 }
 
 /* Only the rows that belong to inputs count, without those that fill up a fixed batch. */
-ltap_status cli_output_append(cli_output *output, size_t index, const ltap_tensor *tensor,
+ltap_status cli_output_append(cli_output *output, size_t index, const ltap_feature *feature,
                               const cli_batch *batch, ltap_error *error)
 {
     cli_result *result = &output->results[index];
-    ltap_tensor rows = *tensor;
+    ltap_tensor rows = feature->tensor;
     if (batch->filled > 0)
         rows.dims[0] -= batch->filled;
     ltap_stats stats;
     ltap_status status = ltap_tensor_stats(&rows, &stats, error);
     if (status == LTAP_OK)
         merge(&result->stats, &stats);
+    if (result->summary)
+        ltap_summary_channels(result->summary, feature->channels);
     if (status == LTAP_OK && result->summary)
         status = ltap_summary_add(result->summary, &rows, error);
     if (status != LTAP_OK && status != LTAP_ERROR_UNSUPPORTED)

@@ -41,7 +41,7 @@ LTAP_MUST_USE ltap_status cli_output_prepare(cli_output *output, const ltap_tens
                                              ltap_error *error);
 /* What a forward gave for one result. */
 LTAP_MUST_USE ltap_status cli_output_append(cli_output *output, size_t index,
-                                            const ltap_tensor *tensor, const cli_batch *batch,
+                                            const ltap_feature *feature, const cli_batch *batch,
                                             ltap_error *error);
 LTAP_MUST_USE ltap_status cli_output_commit(cli_output *output, ltap_error *error);
 

@@ -10,7 +10,8 @@ typedef struct drawn_row {
     const cli_pictures *pictures;
     int64_t row;
     char stem[320];
-    const ltap_tensor *input; /* f32[N,3,H,W], or NULL */
+    const ltap_tensor *input; /* f32[N,3,H,W] or f32[N,H,W,3], or NULL */
+    int at;                   /* where its height is */
     const ltap_image *seen;   /* it, as pixels, or NULL */
 } drawn_row;
 
@@ -37,15 +38,18 @@ static ltap_status draw_grid(const drawn_row *shot, const ltap_feature *feature,
 static int suits_labels(const ltap_feature *feature)
 {
     const ltap_tensor *tensor = &feature->tensor;
-    return suits_grid(feature) && tensor->rank == 4 && tensor->dims[1] >= 2 &&
-           tensor->dims[2] > 1 && tensor->dims[3] > 1 && strcmp(feature->kind, "output") == 0;
+    const int at = feature->channels == 3 ? 1 : 2;
+    return suits_grid(feature) && tensor->rank == 4 && tensor->dims[feature->channels] >= 2 &&
+           tensor->dims[at] > 1 && tensor->dims[at + 1] > 1 && strcmp(feature->kind, "output") == 0;
 }
 
 static ltap_status draw_labels(const drawn_row *shot, const ltap_feature *feature, const char *path,
                                const ltap_picture_options *options, ltap_error *error)
 {
     const ltap_tensor *labels = &feature->tensor, *input = shot->input;
-    int alike = input && labels->dims[2] * input->dims[3] == labels->dims[3] * input->dims[2];
+    const int at = feature->channels == 3 ? 1 : 2;
+    int alike = input && labels->dims[at] * input->dims[shot->at + 1] ==
+                             labels->dims[at + 1] * input->dims[shot->at];
     return ltap_picture_labels(labels, shot->row, alike ? shot->seen : NULL, path, options, error);
 }
 
@@ -53,36 +57,6 @@ static const drawing drawings[] = {
     {"", suits_grid, draw_grid},
     {".labels", suits_labels, draw_labels},
 };
-
-/* Back from what the network gets to pixels: rounded, and cut to 0..255. */
-static uint8_t pixel(const ltap_preprocess *preprocess, int channel, float value)
-{
-    float x = preprocess->std[channel] != 0
-                  ? value * preprocess->std[channel] + preprocess->mean[channel]
-                  : value;
-    x *= preprocess->scale != 0 ? preprocess->scale : 1;
-    return x <= 0 ? 0 : x >= 255 ? 255 : (uint8_t)(x + 0.5f);
-}
-
-static ltap_status make_seen(const drawn_row *shot, const ltap_preprocess *preprocess,
-                             ltap_image **image, ltap_error *error)
-{
-    const ltap_tensor *input = shot->input;
-    size_t height = (size_t)input->dims[2], width = (size_t)input->dims[3], area = height * width;
-    const float *planes = (const float *)input->data + (size_t)shot->row * 3 * area;
-    uint8_t *pixels = malloc(area * 3);
-    if (!pixels)
-        return cli_error_memory(error);
-    for (size_t i = 0; i < area; i++) {
-        for (int c = 0; c < 3; c++) {
-            int plane = preprocess->bgr ? 2 - c : c;
-            pixels[i * 3 + (size_t)c] = pixel(preprocess, plane, planes[(size_t)plane * area + i]);
-        }
-    }
-    ltap_status status = ltap_image_open_pixels(pixels, (int)width, (int)height, image, error);
-    free(pixels);
-    return status;
-}
 
 /* DIR/STEM.NAME.png, with what a file name cannot hold as %XX. */
 static ltap_status make_path(const drawn_row *shot, const char *name, const char *suffix,
@@ -120,10 +94,12 @@ static ltap_status draw_input(const drawn_row *shot, const ltap_picture_options 
 }
 
 static ltap_status draw_feature(cli_pictures *pictures, const drawn_row *shot,
-                                const ltap_feature *feature, const ltap_picture_options *options,
+                                const ltap_feature *feature, const ltap_picture_options *given,
                                 ltap_error *error)
 {
+    ltap_picture_options options = *given;
     ltap_status status = LTAP_OK;
+    options.channels = feature->channels;
     int has_row = feature->tensor.rank > 0 && shot->row < feature->tensor.dims[0];
     for (size_t i = 0; i < sizeof(drawings) / sizeof(drawings[0]); i++) {
         if (status != LTAP_OK || !has_row || !drawings[i].suits(feature))
@@ -131,7 +107,7 @@ static ltap_status draw_feature(cli_pictures *pictures, const drawn_row *shot,
         char *path = NULL;
         status = make_path(shot, feature->name, drawings[i].suffix, &path, error);
         if (status == LTAP_OK)
-            status = drawings[i].draw(shot, feature, path, options, error);
+            status = drawings[i].draw(shot, feature, path, &options, error);
         pictures->n_written += status == LTAP_OK;
         free(path);
     }
@@ -148,7 +124,8 @@ static ltap_status draw_row(cli_pictures *pictures, const ltap_features *feature
         status = draw_input(shot, &options, error);
         pictures->n_written += status == LTAP_OK;
         if (status == LTAP_OK)
-            status = make_seen(shot, pictures->preprocess, &seen, error);
+            status =
+                ltap_image_open_tensor(shot->input, shot->row, pictures->preprocess, &seen, error);
     }
     shot->seen = seen;
     for (size_t i = 0; status == LTAP_OK && i < ltap_features_count(features); i++)
@@ -161,7 +138,8 @@ static const ltap_tensor *picture_input(const cli_pictures *pictures, const cli_
 {
     for (size_t i = 0; pictures->preprocess && i < batch->n_inputs; i++) {
         const ltap_tensor *tensor = &batch->tensors[i];
-        if (tensor->dtype == LTAP_FLOAT32 && tensor->rank == 4 && tensor->dims[1] == 3)
+        const int axis = pictures->preprocess->channels_last ? 3 : 1;
+        if (tensor->dtype == LTAP_FLOAT32 && tensor->rank == 4 && tensor->dims[axis] == 3)
             return tensor;
     }
     return NULL;
@@ -178,8 +156,11 @@ ltap_status cli_pictures_add(cli_pictures *pictures, const ltap_features *featur
         const cli_item *item = pictures->lead ? &pictures->lead->items[origin->item] : NULL;
         int alone = !item || item->kind == CLI_PICTURE || item->tensor.rank == 0 ||
                     item->tensor.dims[0] == 1;
-        drawn_row view = {
-            .pictures = pictures, .row = row, .input = picture_input(pictures, batch)};
+        drawn_row view = {.pictures = pictures,
+                          .row = row,
+                          .input = picture_input(pictures, batch),
+                          .at =
+                              pictures->preprocess && pictures->preprocess->channels_last ? 1 : 2};
         const char *stem = cli_stems_at(pictures->stems, origin->item);
         if (alone)
             snprintf(view.stem, sizeof(view.stem), "%s", stem);

@@ -240,6 +240,21 @@ static ltap_status take_precision(const cli_arguments *arguments, ltap_getter_op
     return LTAP_OK;
 }
 
+ltap_status cli_request_layout(const cli_arguments *arguments, ltap_getter_options *options,
+                               ltap_error *error)
+{
+    static const char *const names[] = {"given", "nchw", "nhwc"}; /* as ltap_channels has them */
+    const char *text = cli_arguments_value(arguments, "layout");
+    for (size_t i = 0; text && i < sizeof(names) / sizeof(names[0]); i++) {
+        options->channels = (ltap_channels)i;
+        if (strcmp(text, names[i]) == 0)
+            return LTAP_OK;
+    }
+    return text ? cli_error_set(error, LTAP_ERROR_ARGUMENT,
+                                "--layout is '%s'; it wants nchw, nhwc or given", text)
+                : LTAP_OK;
+}
+
 ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_options *options,
                                 ltap_error *error)
 {

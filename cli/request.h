@@ -32,6 +32,9 @@ LTAP_MUST_USE ltap_status cli_request_calls(const cli_arguments *arguments, ltap
 /* --calls, --threads, --exact, --precision, --backend. options: zeroed by the caller. */
 LTAP_MUST_USE ltap_status cli_request_options(const cli_arguments *arguments,
                                               ltap_getter_options *options, ltap_error *error);
+/* --layout alone. */
+LTAP_MUST_USE ltap_status cli_request_layout(const cli_arguments *arguments,
+                                             ltap_getter_options *options, ltap_error *error);
 void cli_request_clear(cli_request *request);
 
 #endif

@@ -12,13 +12,13 @@
  *
  * Reductions stand behind the name, "feat@gap@l2", and are done from left to right before the
  * feature is stored, so that a large map is never kept. With [N,C,...] for the axes, as PyTorch has
- * them:
+ * them; of a model that has channels last (Keras), C is the last of three to five axes:
  *
- *     @gap      mean over all axes from 2 on: [N,C]
- *     @max      largest over all axes from 2 on: [N,C] (amax)
+ *     @gap      mean over all axes but batch and channels: [N,C]
+ *     @max      largest over all axes but batch and channels: [N,C] (amax)
  *     @flatten  all axes from 1 on become one: [N,C*H*W] (flatten(1))
  *     @cls      the first of tokens [N,T,D]: [N,D]
- *     @l2       divided by the length along axis 1, at least 1e-12 (normalize)
+ *     @l2       divided by the length along the channels, at least 1e-12 (normalize)
  *     @topk:N   the N largest along the last axis, the largest first, NaN before all, of equals the
  *               first; and a feature "NAME.indices" with their places, int64, behind the others of
  *               its layer (@topk-indices:N gives the places alone)
@@ -62,6 +62,16 @@ typedef enum ltap_precision {
     LTAP_PRECISION_BFLOAT16 = 1
 } ltap_precision;
 
+/* Where features have their channels. Inputs, values to start at, hooks and interventions keep the
+ * model's own axes. */
+typedef enum ltap_channels {
+    LTAP_CHANNELS_GIVEN = 0, /* where the model has them: last in Keras, [N,H,W,C], else second */
+    LTAP_CHANNELS_FIRST = 1, /* behind the batch, [N,C,H,W]: features of three to five axes are
+                                turned where the model has channels last; a model that has them
+                                second stays as it is */
+    LTAP_CHANNELS_LAST = 2   /* only of a model that has them last: as given */
+} ltap_channels;
+
 /* Zero-initialise for defaults. */
 typedef struct ltap_getter_options {
     ltap_calls calls;
@@ -73,6 +83,7 @@ typedef struct ltap_getter_options {
                                       inputs under these names (NULL: the selector); copied */
     size_t n_from;
     ltap_precision precision; /* bfloat16 excludes exact and the reference backend */
+    ltap_channels channels;
 } ltap_getter_options;
 
 /* Resolves the names, prunes the network to what they need.

@@ -34,8 +34,9 @@ typedef struct ltap_intervention {
     ltap_intervention_kind kind;
     double amount; /* of SCALE, NOISE */
     uint64_t seed; /* of NOISE */
-    int channels;  /* of MEAN: the axis of the channels, 1 or more; negative: from the end; 0: axis
-                      1,  of three axes the last */
+    int channels;  /* of MEAN: the axis of the channels, 1 or more; negative: from the end; 0: the
+                      last where the model has them so (Keras), else axis 1, of three axes the last
+                    */
     /* Of VALUE: of the part's shape, where a single index is no axis; or of the layer's, whose part
      * is taken then. Any type of real numbers, converted; copied. */
     const ltap_tensor *value;

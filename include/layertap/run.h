@@ -64,6 +64,7 @@ typedef struct ltap_feature {
     int folded;         /* 1: after what the exporter folded in */
     ltap_tensor tensor; /* plain row-major, in the user's layout */
     int missing;        /* 1: a hook stopped the forward before it; data is NULL */
+    int channels;       /* the axis that holds channels; 0: none does */
 } ltap_feature;
 
 /* In request order. */

@@ -13,6 +13,11 @@ ltap_status ltap_summary_new(const ltap_allocator *allocator, ltap_summary **sum
     return ltap_summary_make(allocator, summary, error);
 }
 
+void ltap_summary_channels(ltap_summary *summary, int axis)
+{
+    ltap_summary_set_channels(summary, axis);
+}
+
 ltap_status ltap_summary_add(ltap_summary *summary, const ltap_tensor *tensor, ltap_error *error)
 {
     if (!summary || !tensor)

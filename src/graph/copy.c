@@ -58,6 +58,8 @@ ltap_status ltap_graph_copy(const ltap_graph *graph, const uint8_t *keep_nodes, 
     made->n_made_up = graph->n_made_up;
     made->captured = graph->captured;
     made->channels_last = graph->channels_last;
+    made->features_last = graph->features_last;
+    made->features_mixed = graph->features_mixed;
     LTAP_GO(copy_list(&graph->inputs, &made->inputs, error));
     LTAP_GO(copy_list(&graph->outputs, &made->outputs, error));
     LTAP_GO(copy_list(&graph->output_names, &made->output_names, error));

@@ -184,8 +184,10 @@ struct ltap_graph {
     ltap_span span;                /* of the graph in the file */
     const ltap_span *other_fields; /* of graph and model, that no loader reads; each with its tag */
     size_t n_other_fields;
-    bool channels_last;     /* what layers hand out has channels last: passes carry them second */
-    bool is_built;          /* not read from a file's nodes: these say themselves where they ran */
+    bool channels_last;  /* what layers hand out may have channels last: passes carry them second */
+    bool features_last;  /* it has, where it has three axes or more */
+    bool features_mixed; /* of some layers only */
+    bool is_built;       /* not read from a file's nodes: these say themselves where they ran */
     const char *built_from; /* what told that; NULL: the architecture */
     bool linked, captured;  /* captured: nodes list what their subgraphs read */
     /* Of a file of weights alone: */

@@ -29,6 +29,15 @@ typedef struct ltap_canvas {
 ltap_status ltap_canvas_write(const ltap_canvas *canvas, const char *path, bool force,
                               ltap_memory *memory, ltap_error *error);
 
+/* One item of a tensor of four axes as planes: element (c, i) is data[c * c_step + i * p_step]. */
+typedef struct ltap_planes {
+    const float *data;
+    int64_t count, height, width, c_step, p_step;
+} ltap_planes;
+
+/* channels: 3 where they are last. The tensor has four axes. */
+ltap_planes ltap_planes_of(const ltap_tensor *tensor, int64_t item, int channels);
+
 /* Checks arguments all pictures have: a float32 tensor with elements, an item within it, a path. */
 ltap_status ltap_picture_check(const ltap_tensor *tensor, int64_t item, const char *path,
                                ltap_error *error);

@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "image/picture.h"
+#include "tensor/tensor.h"
 #include <math.h>
 
 #define TILE_PIXELS  64  /* at least, of a tile's longer side where enlarge is 0 */
@@ -18,35 +19,35 @@ typedef struct range {
 } range;
 
 typedef struct grid {
-    const float *data; /* f32[count,height,width] */
-    int64_t count, height, width;
+    ltap_planes planes; /* height and width of a tile; count: how many are drawn */
     int64_t columns, rows;
     int64_t across, down; /* pixels per element */
     range *ranges;        /* of each channel */
 } grid;
 
-static range range_of(const float *data, int64_t count)
+static range range_of(const float *data, int64_t count, int64_t step)
 {
     range r = {INFINITY, -INFINITY};
     for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(data[i]))
+        float value = data[i * step];
+        if (!isfinite(value))
             continue;
-        r.min = data[i] < r.min ? data[i] : r.min;
-        r.max = data[i] > r.max ? data[i] : r.max;
+        r.min = value < r.min ? value : r.min;
+        r.max = value > r.max ? value : r.max;
     }
     return r;
 }
 
 static void fill_ranges(grid *g, ltap_scaling scaling)
 {
-    int64_t size = g->height * g->width;
+    const ltap_planes *p = &g->planes;
     range all = {INFINITY, -INFINITY};
-    for (int64_t c = 0; c < g->count; c++) {
-        g->ranges[c] = range_of(g->data + c * size, size);
+    for (int64_t c = 0; c < g->planes.count; c++) {
+        g->ranges[c] = range_of(p->data + c * p->c_step, p->height * p->width, p->p_step);
         all.min = fmin(all.min, g->ranges[c].min);
         all.max = fmax(all.max, g->ranges[c].max);
     }
-    for (int64_t c = 0; scaling == LTAP_SCALE_LAYER && c < g->count; c++)
+    for (int64_t c = 0; scaling == LTAP_SCALE_LAYER && c < g->planes.count; c++)
         g->ranges[c] = all;
 }
 
@@ -72,19 +73,20 @@ static uint8_t *put(uint8_t *rgb, ltap_colour colour, int64_t count)
 static void draw_row(const void *context, int y, uint8_t *rgb)
 {
     const grid *g = context;
-    int64_t tile_height = g->height * g->down, tile_width = g->width * g->across;
+    const ltap_planes *p = &g->planes;
+    int64_t tile_height = g->planes.height * g->down, tile_width = g->planes.width * g->across;
     int64_t row = y / (tile_height + GAP), line = y % (tile_height + GAP);
     for (int64_t column = 0; column < g->columns; column++) {
         int64_t c = row * g->columns + column;
         if (column > 0)
             rgb = put(rgb, ltap_colour_background, GAP);
-        if (line >= tile_height || c >= g->count) {
+        if (line >= tile_height || c >= g->planes.count) {
             rgb = put(rgb, ltap_colour_background, tile_width);
             continue;
         }
-        const float *src = g->data + (c * g->height + line / g->down) * g->width;
-        for (int64_t x = 0; x < g->width; x++)
-            rgb = put(rgb, colour_of(src[x], &g->ranges[c]), g->across);
+        const float *src = p->data + c * p->c_step + line / g->down * p->width * p->p_step;
+        for (int64_t x = 0; x < p->width; x++)
+            rgb = put(rgb, colour_of(src[x * p->p_step], &g->ranges[c]), g->across);
     }
 }
 
@@ -96,17 +98,18 @@ static int64_t larger(int64_t a, int64_t b)
 static void lay_out_strip(grid *g, const ltap_picture_options *options)
 {
     g->columns = g->rows = 1;
-    g->across =
-        options->enlarge ? options->enlarge : larger(1, STRIP_PIXELS / larger(g->width, g->height));
-    g->down = g->height == 1 ? STRIP_HEIGHT : g->across;
+    g->across = options->enlarge
+                    ? options->enlarge
+                    : larger(1, STRIP_PIXELS / larger(g->planes.width, g->planes.height));
+    g->down = g->planes.height == 1 ? STRIP_HEIGHT : g->across;
 }
 
 static void lay_out_tiles(grid *g, const ltap_picture_options *options)
 {
-    g->columns = options->columns ? options->columns : (int64_t)ceil(sqrt((double)g->count));
-    g->columns = g->columns > g->count ? g->count : g->columns;
-    g->rows = (g->count + g->columns - 1) / g->columns;
-    int64_t longer = larger(g->width, g->height);
+    g->columns = options->columns ? options->columns : (int64_t)ceil(sqrt((double)g->planes.count));
+    g->columns = g->columns > g->planes.count ? g->planes.count : g->columns;
+    g->rows = (g->planes.count + g->columns - 1) / g->columns;
+    int64_t longer = larger(g->planes.width, g->planes.height);
     g->across = options->enlarge ? options->enlarge : (TILE_PIXELS + longer - 1) / longer;
     g->down = g->across;
 }
@@ -123,12 +126,16 @@ static ltap_status lay_out(grid *g, const ltap_tensor *tensor, int64_t item,
     if (options->columns < 0 || options->max_channels < 0 || options->enlarge < 0)
         return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
                               "columns, channels and pixels of a grid must not be negative");
-    g->width = dims[tensor->rank == 4 ? 3 : tensor->rank - 1];
-    g->height = tensor->rank == 4 ? dims[2] : tensor->rank == 3 ? dims[1] : 1;
-    g->count = tensor->rank == 4 ? dims[1] : 1;
-    g->data = (const float *)tensor->data + item * g->count * g->height * g->width;
-    if (options->max_channels && g->count > options->max_channels)
-        g->count = options->max_channels;
+    ltap_tensor strip = *tensor; /* one tile of a picture's four axes */
+    if (tensor->rank < 4) {
+        int64_t height = tensor->rank == 3 ? dims[1] : 1;
+        strip = ltap_tensor_make(LTAP_FLOAT32, 4,
+                                 (const int64_t[]){dims[0], 1, height, dims[tensor->rank - 1]},
+                                 tensor->data);
+    }
+    g->planes = ltap_planes_of(&strip, item, tensor->rank == 4 ? options->channels : 1);
+    if (options->max_channels && g->planes.count > options->max_channels)
+        g->planes.count = options->max_channels;
     if (tensor->rank == 4)
         lay_out_tiles(g, options);
     else
@@ -155,12 +162,12 @@ ltap_status ltap_picture_grid(const ltap_tensor *tensor, int64_t item, const cha
     LTAP_TRY(ltap_picture_check(tensor, item, path, error));
     LTAP_TRY(lay_out(&g, tensor, item, options, error));
     LTAP_GO(ltap_memory_new(NULL, 0, &memory, error));
-    LTAP_GO(ltap_memory_take_zeroed(memory, (uint64_t)g.count, sizeof(range), "a picture's ranges",
-                                    &ranges, error));
+    LTAP_GO(ltap_memory_take_zeroed(memory, (uint64_t)g.planes.count, sizeof(range),
+                                    "a picture's ranges", &ranges, error));
     g.ranges = ranges;
     fill_ranges(&g, options->scaling);
-    ltap_canvas canvas = {pixels_along(g.columns, g.width, g.across),
-                          pixels_along(g.rows, g.height, g.down), draw_row, &g};
+    ltap_canvas canvas = {pixels_along(g.columns, g.planes.width, g.across),
+                          pixels_along(g.rows, g.planes.height, g.down), draw_row, &g};
     LTAP_GO(ltap_canvas_write(&canvas, path, options->force, memory, error));
 done:
     if (memory)

@@ -29,6 +29,18 @@ ltap_status ltap_picture_check(const ltap_tensor *tensor, int64_t item, const ch
     return LTAP_OK;
 }
 
+ltap_planes ltap_planes_of(const ltap_tensor *tensor, int64_t item, int channels)
+{
+    const int64_t *dims = tensor->dims;
+    bool last = channels == 3;
+    ltap_planes p = {
+        .count = dims[last ? 3 : 1], .height = dims[last ? 1 : 2], .width = dims[last ? 2 : 3]};
+    p.c_step = last ? 1 : p.height * p.width;
+    p.p_step = last ? p.count : 1;
+    p.data = (const float *)tensor->data + item * p.count * p.height * p.width;
+    return p;
+}
+
 static uint8_t to_level(const ltap_preprocess *p, int c, float value)
 {
     double x = value;
@@ -40,10 +52,10 @@ static uint8_t to_level(const ltap_preprocess *p, int c, float value)
     return (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
 }
 
-static void fill_pixel(const ltap_preprocess *p, const float *src, size_t size, uint8_t *rgb)
+static void fill_pixel(const ltap_preprocess *p, const float *src, int64_t step, uint8_t *rgb)
 {
     for (int c = 0; c < 3; c++) {
-        float value = src[(size_t)c * size];
+        float value = src[c * step];
         if (!isfinite(value)) {
             memcpy(rgb, &ltap_colour_special, 3);
             return;
@@ -65,18 +77,20 @@ ltap_status ltap_image_open_tensor(const ltap_tensor *tensor, int64_t item,
                               "bringing a picture back needs settings and a place");
     *image = NULL;
     LTAP_TRY(ltap_preprocess_check(preprocess, error));
-    if (tensor->rank != 4 || tensor->dims[1] != 3)
+    const int axis = preprocess->channels_last ? 3 : 1;
+    if (tensor->rank != 4 || tensor->dims[axis] != 3)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                              "a picture comes back from a tensor of shape Nx3xHxW, this is %s",
-                              ltap_shape_text(tensor).text);
+                              "a picture comes back from a tensor of shape %s, this is %s",
+                              axis == 3 ? "NxHxWx3" : "Nx3xHxW", ltap_shape_text(tensor).text);
+    const ltap_planes planes = ltap_planes_of(tensor, item, axis);
     LTAP_GO(ltap_memory_new(NULL, 0, &memory, error));
     LTAP_GO(ltap_image_new(memory, &made, error));
-    LTAP_GO(ltap_image_take_pixels(made, (uint64_t)tensor->dims[3], (uint64_t)tensor->dims[2],
+    LTAP_GO(ltap_image_take_pixels(made, (uint64_t)planes.width, (uint64_t)planes.height,
                                    LTAP_IMAGE_MAX_PIXELS, error));
     size_t size = (size_t)made->width * (size_t)made->height;
-    const float *src = (const float *)tensor->data + (size_t)item * 3 * size;
     for (size_t i = 0; i < size; i++)
-        fill_pixel(preprocess, src + i, size, made->pixels + 3 * i);
+        fill_pixel(preprocess, planes.data + (int64_t)i * planes.p_step, planes.c_step,
+                   made->pixels + 3 * i);
     *image = made;
     made = NULL;
 done:

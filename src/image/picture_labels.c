@@ -20,21 +20,17 @@ typedef struct label_map {
     uint8_t *under; /* u8[height*enlarge,width*enlarge,3], or NULL */
 } label_map;
 
-static void find_labels(const float *data, int64_t n_classes, int64_t size, int32_t *labels)
+static int32_t find_label(const ltap_planes *p, int64_t i)
 {
-    for (int64_t i = 0; i < size; i++)
-        labels[i] = isnan(data[i]) ? NO_CLASS : 0;
-    for (int64_t c = 1; c < n_classes; c++) {
-        const float *channel = data + c * size;
-        for (int64_t i = 0; i < size; i++) {
-            if (labels[i] == NO_CLASS)
-                continue;
-            if (isnan(channel[i]))
-                labels[i] = NO_CLASS;
-            else if (channel[i] > data[labels[i] * size + i])
-                labels[i] = (int32_t)c;
-        }
+    const float *data = p->data + i * p->p_step;
+    int32_t label = 0;
+    for (int64_t c = 0; c < p->count; c++) {
+        if (isnan(data[c * p->c_step]))
+            return NO_CLASS;
+        if (data[c * p->c_step] > data[label * p->c_step])
+            label = (int32_t)c;
     }
+    return label;
 }
 
 static uint8_t blended(uint8_t colour, const uint8_t *under, size_t at)
@@ -83,15 +79,18 @@ static ltap_status fit_under(label_map *m, const ltap_image *under, ltap_memory 
     return ltap_image_resize(under, &resize, block, error);
 }
 
-static ltap_status lay_out(label_map *m, const ltap_tensor *tensor, int enlarge, ltap_error *error)
+static ltap_status lay_out(label_map *m, const ltap_tensor *tensor,
+                           const ltap_picture_options *options, ltap_error *error)
 {
-    if (tensor->rank != 4 || tensor->dims[1] < 2)
+    const int last = options && options->channels == 3;
+    const int enlarge = options ? options->enlarge : 0;
+    if (tensor->rank != 4 || tensor->dims[last ? 3 : 1] < 2)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
                               "labels need a tensor of shape NxCxHxW with 2 classes or more, this "
                               "is %s",
                               ltap_shape_text(tensor).text);
-    m->height = tensor->dims[2];
-    m->width = tensor->dims[3];
+    m->height = tensor->dims[last ? 1 : 2];
+    m->width = tensor->dims[last ? 2 : 3];
     int64_t longer = m->width > m->height ? m->width : m->height;
     m->enlarge = enlarge > 0 ? enlarge : (MAP_PIXELS + longer - 1) / longer;
     double pixels = (double)m->width * (double)m->height * (double)(m->enlarge * m->enlarge);
@@ -111,14 +110,15 @@ ltap_status ltap_picture_labels(const ltap_tensor *tensor, int64_t item, const l
     void *labels = NULL;
     ltap_status status;
     LTAP_TRY(ltap_picture_check(tensor, item, path, error));
-    LTAP_TRY(lay_out(&m, tensor, options ? options->enlarge : 0, error));
+    LTAP_TRY(lay_out(&m, tensor, options, error));
+    const ltap_planes planes = ltap_planes_of(tensor, item, options ? options->channels : 0);
     int64_t size = m.width * m.height;
     LTAP_GO(ltap_memory_new(NULL, 0, &memory, error));
     LTAP_GO(ltap_memory_take_zeroed(memory, (uint64_t)size, sizeof(int32_t), "a map of labels",
                                     &labels, error));
     m.labels = labels;
-    find_labels((const float *)tensor->data + item * tensor->dims[1] * size, tensor->dims[1], size,
-                m.labels);
+    for (int64_t i = 0; i < size; i++)
+        m.labels[i] = find_label(&planes, i);
     if (under)
         LTAP_GO(fit_under(&m, under, memory, error));
     ltap_canvas canvas = {(uint64_t)(m.width * m.enlarge), (uint64_t)(m.height * m.enlarge),

@@ -51,7 +51,9 @@ static ltap_status append_head(const ltap_step *step, ltap_vector *text, ltap_er
         return ltap_text_format(
             text, error, step->operands[0].layout == step->operands[1].layout ? "copy" : "convert");
     case LTAP_STEP_TAP:
-        return ltap_text_format(text, error, "tap %zu%s%s", step->feature, step->reduce ? " @" : "",
+        return ltap_text_format(text, error, "tap %zu%s%s%s", step->feature,
+                                step->reduce && step->reduce->second ? " channels first" : "",
+                                step->reduce && step->reduce->n_links ? " @" : "",
                                 step->reduce ? step->reduce->text : "");
     case LTAP_STEP_HOOK:
         return ltap_text_format(text, error, "hook %zu", step->point);

@@ -78,6 +78,8 @@ static ltap_status resolve(ltap_getter *getter, const ltap_wanted *wanted, ltap_
                                      &getter->taps[i], error));
         getter->reduces[i] = wanted[i].reduce;
         getter->reduces[i].layer = getter->layers[i].layer;
+        getter->reduces[i].last = getter->channels < 0;
+        getter->reduces[i].second = getter->turns;
         getter->layers[i].reduce = wanted[i].reduce.text;
     }
     return check_unique(getter, error);
@@ -210,6 +212,33 @@ static ltap_status take_precision(ltap_getter *getter, const ltap_getter_options
     return LTAP_OK;
 }
 
+static ltap_status take_channels(ltap_getter *getter, const ltap_getter_options *options,
+                                 ltap_error *error)
+{
+    const ltap_graph *graph = getter->model->graph;
+    const char *name = getter->model->info.name;
+
+    getter->channels = graph->features_last ? -1 : 0;
+    getter->turns = options->channels == LTAP_CHANNELS_FIRST && graph->features_last;
+    if (options->channels == LTAP_CHANNELS_GIVEN)
+        return LTAP_OK;
+    if (options->channels != LTAP_CHANNELS_FIRST && options->channels != LTAP_CHANNELS_LAST)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "channels %d is none; there is 0 (as given), 1 (first), 2 (last)",
+                              (int)options->channels);
+    if (graph->features_mixed)
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                              "some layers of %s have channels first, others last: features come "
+                              "as the layers give them only",
+                              name);
+    if (options->channels == LTAP_CHANNELS_LAST && !graph->features_last)
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                              "%s does not have its channels last, and does not say which axes are "
+                              "a picture's: features come as it gives them only",
+                              name);
+    return LTAP_OK;
+}
+
 static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *options,
                                 ltap_error *error)
 {
@@ -222,6 +251,7 @@ static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *
                               "no backend '%s'; there is 'reference', or none for the fastest",
                               options->backend);
     LTAP_TRY(take_precision(getter, options, error));
+    LTAP_TRY(take_channels(getter, options, error));
     getter->threads = options->threads ? options->threads : ltap_parallel_processors();
     getter->exact = options->exact != 0;
     getter->reference_only = options->backend != NULL;

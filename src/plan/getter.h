@@ -30,6 +30,8 @@ struct ltap_getter {
     ltap_port *inputs;
     size_t n_inputs;
     bool runs, exact, bf16, reference_only;
+    int channels; /* -1: the model has them last; 0: axis 1, of three axes the last */
+    bool turns;   /* features have them second all the same */
     int threads;
     ltap_packs *packs;
     pthread_mutex_t lock; /* guards plans and the making of them */

@@ -143,7 +143,8 @@ static ltap_status keep_shapes(ltap_schedule *schedule, ltap_error *error)
 {
     const ltap_plan_request *request = schedule->request;
     ltap_plan *plan = schedule->plan;
-    void *tensors;
+    static const ltap_reduce none;
+    void *tensors, *channels;
 
     LTAP_TRY(
         ltap_arena_take(&plan->arena, request->n_inputs, sizeof(ltap_tensor), &tensors, error));
@@ -156,6 +157,8 @@ static ltap_status keep_shapes(ltap_schedule *schedule, ltap_error *error)
     LTAP_TRY(
         ltap_arena_take(&plan->arena, request->n_features, sizeof(ltap_tensor), &tensors, error));
     plan->features = tensors;
+    LTAP_TRY(ltap_arena_take(&plan->arena, request->n_features, sizeof(int), &channels, error));
+    plan->channels = channels;
     plan->n_features = request->n_features;
     for (size_t i = 0; i < request->n_features; i++) {
         const ltap_tensor *whole = &schedule->known.values[request->taps[i]].tensor;
@@ -163,6 +166,8 @@ static ltap_status keep_shapes(ltap_schedule *schedule, ltap_error *error)
         plan->features[i].data = NULL;
         if (request->reduces)
             LTAP_TRY(ltap_reduce_shape(&request->reduces[i], whole, &plan->features[i], error));
+        plan->channels[i] = ltap_reduce_channels(request->reduces ? &request->reduces[i] : &none,
+                                                 whole->rank, plan->features[i].rank);
         plan->features_bytes += ltap_tensor_bytes(&plan->features[i]);
     }
     return LTAP_OK;

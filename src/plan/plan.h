@@ -95,6 +95,7 @@ typedef struct ltap_plan {
     ltap_vector buffers;            /* ltap_buffer */
     ltap_vector blocks;             /* void *: memory of constants */
     ltap_tensor *features;          /* shapes, one a return layer */
+    int *channels;                  /* the axis of each that holds channels; 0: none does */
     size_t n_features, n_nodes, max_operands;
     uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
     uint64_t constant_bytes;  /* computed weights and aligned copies that steps read */

@@ -79,22 +79,19 @@ static bool shape_places(const ltap_tensor *in, int64_t count, ltap_tensor *out)
     return fits;
 }
 
+/* clang-format off */
 const ltap_reduction ltap_reductions[] = {
-    {"gap", "a map of floats, [N,C,H,W] or the like", false, shape_pooled, ltap_reduce_mean, false,
-     0},
-    {"max", "a map of floats, [N,C,H,W] or the like", false, shape_pooled, ltap_reduce_max, false,
-     0},
-    {"flatten", "two axes or more", false, shape_flat, ltap_reduce_flatten, true, 0},
-    {"cls", "tokens, [N,T,D]", false, shape_first, ltap_reduce_cls, false, 0},
-    {"l2", "floats with two axes or more, [N,C] or the like", false, shape_unit, ltap_reduce_l2,
-     false, 0},
-    {"topk", "floats, as many or more along the last axis", true, shape_largest, ltap_reduce_topk,
-     false, LTAP_REDUCE_RANKED_BYTES},
-    {"topk-indices", "floats, as many or more along the last axis", true, shape_places,
-     ltap_reduce_topk_indices, false, LTAP_REDUCE_RANKED_BYTES},
-    {"half", "floats", false, shape_half, ltap_reduce_half, false, 0},
-    {NULL, NULL, false, NULL, NULL, false, 0},
+    {"gap", "a map of floats, [N,C,H,W] or the like", false, true, shape_pooled, ltap_reduce_mean, false, 0},
+    {"max", "a map of floats, [N,C,H,W] or the like", false, true, shape_pooled, ltap_reduce_max, false, 0},
+    {"flatten", "two axes or more", false, false, shape_flat, ltap_reduce_flatten, true, 0},
+    {"cls", "tokens, [N,T,D]", false, false, shape_first, ltap_reduce_cls, false, 0},
+    {"l2", "floats with two axes or more, [N,C] or the like", false, true, shape_unit, ltap_reduce_l2, false, 0},
+    {"topk", "floats, as many or more along the last axis", true, false, shape_largest, ltap_reduce_topk, false, LTAP_REDUCE_RANKED_BYTES},
+    {"topk-indices", "floats, as many or more along the last axis", true, false, shape_places, ltap_reduce_topk_indices, false, LTAP_REDUCE_RANKED_BYTES},
+    {"half", "floats", false, false, shape_half, ltap_reduce_half, false, 0},
+    {NULL, NULL, false, false, NULL, NULL, false, 0},
 };
+/* clang-format on */
 
 ltap_seen ltap_reduce_see(const ltap_tensor *tensor, ltap_layout layout, int64_t step)
 {
@@ -187,25 +184,86 @@ ltap_status ltap_reduce_read(const char *text, ltap_reduce *reduce, ltap_error *
     return LTAP_OK;
 }
 
+/* --- axes ------------------------------------------------------------------------------------ */
+
+static bool has_last(const ltap_reduce *reduce, int rank)
+{
+    return reduce->last && ltap_layout_applies(rank);
+}
+
+/* Tokens are the second axis of what the model hands out, whichever axis channels get then. */
+static bool takes_token(const ltap_reduce *reduce)
+{
+    for (size_t i = 0; i < reduce->n_links; i++)
+        if (reduce->links[i].reduction->shape == shape_first)
+            return true;
+    return false;
+}
+
+static bool is_turned(const ltap_reduce *reduce, int rank)
+{
+    return has_last(reduce, rank) && reduce->second && !(rank == 3 && takes_token(reduce));
+}
+
+bool ltap_reduce_changes(const ltap_reduce *reduce, int rank)
+{
+    return reduce->n_links > 0 || is_turned(reduce, rank);
+}
+
+int ltap_reduce_channels(const ltap_reduce *reduce, int rank, int out)
+{
+    if (out < 2)
+        return 0;
+    if (out == rank && has_last(reduce, rank) && !is_turned(reduce, rank))
+        return rank - 1;
+    return ltap_channel_axis(out, is_turned(reduce, rank) ? 1 : 0);
+}
+
+/* The shape with its last axis as the second, or back. */
+static ltap_tensor turned(const ltap_tensor *in, bool back)
+{
+    ltap_tensor out = *in;
+
+    for (int i = 1; i < in->rank; i++)
+        out.dims[i] =
+            in->dims[back ? (i == in->rank - 1 ? 1 : i + 1) : (i == 1 ? in->rank : i) - 1];
+    return out;
+}
+
+/* What comes to a link: `now`, and whether its last axis holds channels; `given` is what the
+ * link's row sees. */
+static ltap_tensor given_to(const ltap_reduction *row, const ltap_tensor *now, bool last)
+{
+    return last && row->by_channel ? turned(now, false) : *now;
+}
+
+/* What a link made, as the next one gets it. */
+static ltap_tensor made_of(const ltap_tensor *made, int rank, const ltap_reduction *row, bool *last)
+{
+    *last = *last && made->rank == rank;
+    return *last && row->by_channel ? turned(made, true) : *made;
+}
+
 /* --- shapes and running ---------------------------------------------------------------------- */
 
 ltap_status ltap_reduce_shape(const ltap_reduce *reduce, const ltap_tensor *in, ltap_tensor *out,
                               ltap_error *error)
 {
-    ltap_tensor now = *in;
-    bool known = true;
+    bool known = true, turns = is_turned(reduce, in->rank);
+    bool last = has_last(reduce, in->rank) && !turns;
+    ltap_tensor now = turns ? turned(in, false) : *in;
 
     for (int i = 0; i < in->rank; i++)
         known = known && in->dims[i] >= 0;
     for (size_t i = 0; i < reduce->n_links; i++) {
         const ltap_reduction *row = reduce->links[i].reduction;
-        ltap_tensor next;
-        if (!known || !row->shape(&now, reduce->links[i].count, &next))
+        ltap_tensor given = given_to(row, &now, last), next;
+        if (!known || !row->shape(&given, reduce->links[i].count, &next))
             return ltap_error_set(
                 error, LTAP_ERROR_ARGUMENT, "'%s' is %s%s%s; @%s in '@%s' wants %s", reduce->layer,
                 ltap_tensor_text(&now).text, i ? " after what comes before" : "",
                 known ? "" : ", known in a run only", row->name, reduce->text, row->wants);
-        now = next;
+        now = made_of(&next, given.rank, row, &last);
     }
     *out = now;
     out->data = NULL;
@@ -240,24 +298,55 @@ static bool is_last_to_write(const ltap_reduce *reduce, size_t link)
     return true;
 }
 
+/* Bytes with channels last are those of channels second, seen as lying so. */
+static ltap_seen see_turned(const ltap_seen *now)
+{
+    ltap_tensor tensor = turned(&now->tensor, false);
+
+    return ltap_reduce_see(&tensor, LTAP_LAYOUT_CHANNELS_LAST, 0);
+}
+
+/* A copy with the axes in the order in which they are counted. */
+static ltap_seen copy_plain(const ltap_seen *now, void *to, const placing *room, int threads)
+{
+    ltap_tensor made = now->tensor;
+    const ltap_reducing work = {.src = now, .dst = &made, .threads = threads};
+
+    made.data = to;
+    if (room->scratch)
+        ltap_reduce_flatten(&work);
+    return ltap_reduce_see(&made, LTAP_LAYOUT_PLAIN, 0);
+}
+
 /* From link to link; what is there in the end lies at dst, unless all were views. */
 static ltap_seen walk(const ltap_reduce *reduce, const ltap_seen *src, void *dst, placing *room,
                       int threads)
 {
     ltap_seen now = *src;
+    bool turns = is_turned(reduce, src->tensor.rank);
+    bool last = has_last(reduce, src->tensor.rank) && !turns;
 
+    if ((last || turns) && now.layout != LTAP_LAYOUT_PLAIN)
+        now = copy_plain(&now, take(room, ltap_tensor_bytes(&now.tensor)), room, threads);
+    if (turns)
+        now = see_turned(&now);
+    if (reduce->n_links == 0)
+        return copy_plain(&now, dst, room, threads);
     for (size_t i = 0; i < reduce->n_links; i++) {
         const ltap_reduction *row = reduce->links[i].reduction;
+        bool as_second = last && row->by_channel;
+        ltap_seen given = as_second ? see_turned(&now) : now;
         ltap_tensor made;
-        ltap_reducing work = {&now, &made, reduce->links[i].count, NULL, threads};
-        (void)row->shape(&now.tensor, work.count, &made);
-        made.data = now.tensor.data;
-        if (!row->views || now.layout != LTAP_LAYOUT_PLAIN) {
+        ltap_reducing work = {&given, &made, as_second, reduce->links[i].count, NULL, threads};
+        (void)row->shape(&given.tensor, work.count, &made);
+        made.data = given.tensor.data;
+        if (!row->views || given.layout != LTAP_LAYOUT_PLAIN) {
             made.data = is_last_to_write(reduce, i) ? dst : take(room, ltap_tensor_bytes(&made));
             work.work = take(room, row->work_bytes * (uint64_t)work.count);
             if (room->scratch)
                 row->run(&work);
         }
+        made = made_of(&made, given.tensor.rank, row, &last);
         now = ltap_reduce_see(&made, LTAP_LAYOUT_PLAIN, 0);
     }
     return now;

@@ -26,6 +26,7 @@ ltap_seen ltap_reduce_see(const ltap_tensor *tensor, ltap_layout layout, int64_t
 typedef struct ltap_reducing {
     const ltap_seen *src;
     ltap_tensor *dst; /* plain */
+    bool last;        /* dst has channels as its last axis, src as axis 1 */
     int64_t count;    /* "topk:5" */
     void *work;       /* of the row's work_bytes */
     int threads;
@@ -34,6 +35,7 @@ typedef struct ltap_reducing {
 typedef struct ltap_reduction {
     const char *name, *wants; /* "gap", "a map [N,C,H,W] of floats" */
     bool counted;             /* ":N" follows */
+    bool by_channel;          /* axis 1 of what it reads holds channels */
     bool (*shape)(const ltap_tensor *in, int64_t count, ltap_tensor *out);
     void (*run)(const ltap_reducing *work);
     bool views;        /* where it lies plain, another shape for the same bytes */
@@ -47,6 +49,8 @@ enum { LTAP_MAX_REDUCTIONS = 8 };
 
 typedef struct ltap_reduce {
     const char *layer, *text; /* for messages: "layer4", "gap@l2"; borrowed */
+    bool last;                /* values of three to five axes have channels as their last */
+    bool second;              /* and are handed out with channels as axis 1 */
     size_t n_links;           /* 0: none */
     struct {
         const ltap_reduction *reduction;
@@ -56,6 +60,11 @@ typedef struct ltap_reduce {
 
 /* "gap@topk:5"; "" is none. Errors: unknown, with all there are; a count that is none. */
 ltap_status ltap_reduce_read(const char *text, ltap_reduce *reduce, ltap_error *error);
+/* Whether there is anything to do with such a value. */
+bool ltap_reduce_changes(const ltap_reduce *reduce, int rank);
+/* The axis of channels of what is made of such a value; 0: there is none. out: the result's axes.
+ */
+int ltap_reduce_channels(const ltap_reduce *reduce, int rank, int out);
 /* Where in its text "topk:5" begins, which has places to tell as well; NULL: nowhere. */
 const char *ltap_reduce_topk_in(const ltap_reduce *reduce);
 

@@ -116,7 +116,10 @@ static void scale_block(const ltap_reducing *work, int64_t n, int64_t block)
         number->load(src->tensor.data, start + c * src->c_step, src->p_step, count, run);
         for (int64_t i = 0; i < count; i++)
             run[i] /= length[i];
-        number->store(run, count, work->dst->data, (n * src->c + c) * src->p + pixel, 1);
+        if (work->last)
+            number->store(run, count, work->dst->data, (n * src->p + pixel) * src->c + c, src->c);
+        else
+            number->store(run, count, work->dst->data, (n * src->c + c) * src->p + pixel, 1);
     }
 }
 

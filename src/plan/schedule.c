@@ -394,7 +394,7 @@ static ltap_status add_tap(ltap_schedule *schedule, size_t feature, ltap_error *
     LTAP_TRY(ltap_schedule_operands(schedule, 1, &step.operands, error));
     LTAP_TRY(
         ltap_schedule_lies(schedule, schedule->request->taps[feature], &step.operands[0], error));
-    if (reduces && reduces[feature].n_links)
+    if (reduces && ltap_reduce_changes(&reduces[feature], step.operands[0].tensor.rank))
         set_reduce(schedule, &reduces[feature], &step);
     else if (step.operands[0].layout != LTAP_LAYOUT_PLAIN)
         step.view_bytes = ltap_hook_view_bytes(&step.operands[0].tensor);

@@ -49,6 +49,7 @@ static ltap_status fill(const ltap_getter *getter, const ltap_plan *plan, ltap_f
         feature->folded = getter->layers[i].folded;
         feature->tensor = plan->features[i];
         feature->missing = 1;
+        feature->channels = plan->channels[i];
     }
     return LTAP_OK;
 }

@@ -45,17 +45,11 @@ static uint64_t stride_of(const ltap_tensor *tensor, int axis)
     return stride;
 }
 
-static int channel_axis(const change *c, const ltap_tensor *tensor)
-{
-    if (!c->channels)
-        return tensor->rank == 3 ? 2 : 1;
-    return c->channels < 0 ? c->channels + tensor->rank : c->channels;
-}
-
 /* The mean that belongs to element i of a stretch. */
 static double mean_at(const stretch *s, int64_t i)
 {
-    int axis = channel_axis(s->change, s->tensor), last = s->tensor->rank - 1;
+    int axis = ltap_channel_axis(s->tensor->rank, s->change->channels);
+    int last = s->tensor->rank - 1;
     int64_t channel = s->index[axis] + (axis == last ? i : 0);
 
     return s->means[s->index[0] * s->tensor->dims[axis] + channel];
@@ -162,7 +156,7 @@ static void walk(stretch *s, const ltap_box *box, const ltap_random *seed)
 static ltap_status take_means(const change *c, const ltap_tensor *tensor, double **means,
                               ltap_error *error)
 {
-    int axis = channel_axis(c, tensor);
+    int axis = ltap_channel_axis(tensor->rank, c->channels);
     void *block;
 
     if (tensor->rank < 3)
@@ -307,7 +301,8 @@ ltap_status ltap_run_intervene(ltap_run *run, const ltap_intervention *intervent
                          .kind = intervention->kind,
                          .amount = intervention->amount,
                          .seed = intervention->seed,
-                         .channels = intervention->channels};
+                         .channels = intervention->channels ? intervention->channels
+                                                            : run->getter->channels};
         hooked->hook.user = made;
         hooked->what = "intervention";
         if (intervention->kind == LTAP_SET_VALUE)

@@ -27,3 +27,10 @@ void ltap_dims_strides(const ltap_tensor *t, const ltap_tensor *out, int64_t *st
         stride *= size;
     }
 }
+
+int ltap_channel_axis(int rank, int given)
+{
+    if (given == 0)
+        return rank == 3 ? 2 : 1;
+    return given < 0 ? given + rank : given;
+}

@@ -28,7 +28,8 @@ struct ltap_summary {
     histogram histogram;
     uint8_t *alive; /* a flag a channel */
     uint64_t n_channels, n_alive, n_probes;
-    bool mixed; /* not always as many channels */
+    bool mixed;   /* not always as many channels */
+    int channels; /* their axis, as it was said */
 };
 
 /* --- histogram ------------------------------------------------------------------------------- */
@@ -94,10 +95,9 @@ static void count(histogram *h, double x)
 
 /* --- channels -------------------------------------------------------------------------------- */
 
-static ltap_status take_channels(ltap_summary *summary, const ltap_tensor *tensor,
+static ltap_status take_channels(ltap_summary *summary, const ltap_tensor *tensor, int axis,
                                  ltap_error *error)
 {
-    int axis = tensor->rank == 3 ? 2 : 1;
     uint64_t n = tensor->rank < 2 ? 0 : (uint64_t)tensor->dims[axis];
     void *block;
 
@@ -201,16 +201,25 @@ void ltap_summary_release(ltap_summary *summary)
     ltap_memory_unref(memory);
 }
 
+void ltap_summary_set_channels(ltap_summary *summary, int axis)
+{
+    summary->channels = axis;
+}
+
 ltap_status ltap_summary_take(ltap_summary *summary, const ltap_tensor *tensor, ltap_error *error)
 {
+    const int axis = ltap_channel_axis(tensor->rank, summary->channels);
     uint64_t n = ltap_tensor_count(tensor), inner = 1;
     double x[BLOCK];
 
     if (!ltap_element_find(tensor->dtype)->real)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "%s has no facts about numbers",
                               ltap_tensor_text(tensor).text);
-    LTAP_TRY(take_channels(summary, tensor, error));
-    for (int i = 2; tensor->rank != 3 && i < tensor->rank; i++)
+    if (tensor->rank >= 2 && (axis < 1 || axis >= tensor->rank))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "%s has no channels along axis %d",
+                              ltap_tensor_text(tensor).text, summary->channels);
+    LTAP_TRY(take_channels(summary, tensor, axis, error));
+    for (int i = axis + 1; i < tensor->rank; i++)
         inner *= (uint64_t)tensor->dims[i];
     for (uint64_t start = 0; start < n; start += BLOCK) {
         uint64_t some = n - start < BLOCK ? n - start : BLOCK;

@@ -8,6 +8,7 @@
 ltap_status ltap_summary_make(const ltap_allocator *allocator, ltap_summary **summary,
                               ltap_error *error);
 void ltap_summary_release(ltap_summary *summary);
+void ltap_summary_set_channels(ltap_summary *summary, int axis);
 ltap_status ltap_summary_take(ltap_summary *summary, const ltap_tensor *tensor, ltap_error *error);
 void ltap_summary_read(const ltap_summary *summary, ltap_facts *facts);
 

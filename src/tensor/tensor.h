@@ -35,6 +35,9 @@ ltap_text ltap_tensor_text(const ltap_tensor *tensor);
 int64_t ltap_tensor_int(const ltap_tensor *tensor, uint64_t index);
 double ltap_tensor_double(const ltap_tensor *tensor, uint64_t index);
 
+/* The axis that holds channels: `given`, negative from the end; 0: axis 1, of three the last. */
+int ltap_channel_axis(int rank, int given);
+
 /* Numpy broadcasting of two shapes; false where they do not fit. */
 bool ltap_dims_broadcast(const ltap_tensor *a, const ltap_tensor *b, ltap_tensor *out);
 /* Row-major strides in elements of `t` seen as shape `out` (0 where broadcast). */

@@ -76,6 +76,31 @@ static void a_grid_has_every_channel_and_no_other(void **state)
     ltap_image_close(image);
 }
 
+/* f32[1,2,2,3] and f32[1,3,2,2] with the same channels. */
+static void channels_that_are_last_are_drawn_as_channels(void **state)
+{
+    float last[] = {0, 7, 4, 1, 7, 3, 2, 7, 2, 3, 7, 1};
+    ltap_tensor t = tensor_of(last, 4, 1, 2, 2, 3);
+    ltap_picture_options options = {.force = 1, .enlarge = 1, .columns = 3, .channels = 3};
+    assert_int_equal(ltap_picture_grid(&t, 0, path, &options, NULL), LTAP_OK);
+    ltap_image *image = written(3 * 2 + 2, 2);
+    assert_pixel(image, 0, 0, ltap_colour_viridis(0));
+    assert_pixel(image, 1, 1, ltap_colour_viridis(1));
+    assert_pixel(image, 3, 0, ltap_colour_constant);
+    assert_pixel(image, 6, 0, ltap_colour_viridis(1));
+    assert_pixel(image, 7, 1, ltap_colour_viridis(0));
+    ltap_image_close(image);
+    assert_int_equal(ltap_picture_labels(&t, 0, NULL, path, &options, NULL), LTAP_OK);
+    image = written(2, 2);
+    assert_pixel(image, 1, 1, ltap_colour_class(1));
+    ltap_image_close(image);
+    const ltap_preprocess settings = {.channels_last = 1};
+    assert_int_equal(ltap_picture_input(&t, 0, &settings, path, &options, NULL), LTAP_OK);
+    image = written(2, 2);
+    assert_pixel(image, 1, 0, (ltap_colour){1, 7, 3});
+    ltap_image_close(image);
+}
+
 static void one_scale_for_the_layer_shows_channels_against_each_other(void **state)
 {
     float data[] = {0, 0, 0, 4, 4, 4};
@@ -254,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grid_has_every_channel_and_no_other),
+        cmocka_unit_test(channels_that_are_last_are_drawn_as_channels),
         cmocka_unit_test(one_scale_for_the_layer_shows_channels_against_each_other),
         cmocka_unit_test(an_item_and_a_number_of_channels_can_be_chosen),
         cmocka_unit_test(vectors_and_tokens_are_strips),

@@ -14,14 +14,12 @@
 #include <string.h>
 
 /* What a chain makes of a tensor that lies in a layout. */
-static ltap_tensor make(const char *chain, const ltap_tensor *in, ltap_layout layout, int64_t step,
-                        void *dst, int threads)
+static ltap_tensor make_from(ltap_reduce reduce, const ltap_tensor *in, ltap_layout layout,
+                             int64_t step, void *dst, int threads)
 {
-    ltap_reduce reduce;
     ltap_tensor out;
     ltap_error error = {0};
-    if (ltap_reduce_read(chain, &reduce, &error) != LTAP_OK ||
-        ltap_reduce_shape(&reduce, in, &out, &error) != LTAP_OK)
+    if (ltap_reduce_shape(&reduce, in, &out, &error) != LTAP_OK)
         fail_msg("%s", error.message);
     ltap_seen seen = ltap_reduce_see(in, layout, step);
     uint64_t bytes = ltap_reduce_scratch(&reduce, &seen);
@@ -33,6 +31,14 @@ static ltap_tensor make(const char *chain, const ltap_tensor *in, ltap_layout la
     free(scratch);
     out.data = dst;
     return out;
+}
+
+static ltap_tensor make(const char *chain, const ltap_tensor *in, ltap_layout layout, int64_t step,
+                        void *dst, int threads)
+{
+    ltap_reduce reduce;
+    assert_int_equal(ltap_reduce_read(chain, &reduce, NULL), LTAP_OK);
+    return make_from(reduce, in, layout, step, dst, threads);
 }
 
 typedef struct by_hand {
@@ -112,6 +118,51 @@ static void layouts_and_threads_change_no_bit(void **state)
             if (memcmp(got, want, (size_t)ltap_tensor_bytes(&out)) != 0)
                 fail_msg("%s has other bits, way %d", chains[i], way);
         }
+    }
+}
+
+/* What a model gives with channels last, kept so and turned: [1,2,3,2] of channels 0..5, 10..15. */
+static void channels_that_are_last_are_channels(void **state)
+{
+    static const struct {
+        const char *chain;
+        bool second;
+        int rank, channels;
+        int64_t dims[4];
+        double first, last;
+    } rows[] = {
+        {"", true, 4, 1, {1, 2, 2, 3}, 0, 15},
+        {"gap", false, 2, 1, {1, 2}, 2.5, 12.5},
+        {"gap", true, 2, 1, {1, 2}, 2.5, 12.5},
+        {"max", false, 2, 1, {1, 2}, 5, 15},
+        {"flatten", false, 2, 1, {1, 12}, 0, 15},
+        {"flatten", true, 2, 1, {1, 12}, 0, 15},
+        {"half", false, 4, 3, {1, 2, 3, 2}, 0, 15},
+        {"half", true, 4, 1, {1, 2, 2, 3}, 0, 15},
+        {"topk:1", false, 4, 3, {1, 2, 3, 1}, 10, 15},
+        {"topk:1", true, 4, 1, {1, 2, 2, 1}, 2, 15},
+        {"l2@half@half", false, 4, 3, {1, 2, 3, 2}, 0, 0.94873046875},
+        {"l2@topk:2@half", true, 4, 1, {1, 2, 2, 2}, 0.1644287109375, 0.96142578125},
+        {"max@l2@half", false, 2, 1, {1, 2}, 0.316162109375, 0.94873046875},
+    };
+    static const int64_t dims[] = {1, 2, 3, 2};
+    float data[] = {0, 10, 1, 11, 2, 12, 3, 13, 4, 14, 5, 15};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        double dst[12] = {0};
+        ltap_reduce reduce;
+        const ltap_tensor in = ltap_tensor_make(LTAP_FLOAT32, 4, dims, data);
+        assert_int_equal(ltap_reduce_read(rows[i].chain, &reduce, NULL), LTAP_OK);
+        reduce.last = true;
+        reduce.second = rows[i].second;
+        ltap_tensor out = make_from(reduce, &in, LTAP_LAYOUT_PLAIN, 0, dst, 2);
+        assert_int_equal(out.rank, rows[i].rank);
+        assert_memory_equal(out.dims, rows[i].dims, (size_t)out.rank * sizeof(int64_t));
+        assert_int_equal(ltap_reduce_channels(&reduce, 4, out.rank), rows[i].channels);
+        double first = ltap_tensor_double(&out, 0);
+        double last = ltap_tensor_double(&out, ltap_tensor_count(&out) - 1);
+        if (first != rows[i].first || last != rows[i].last)
+            fail_msg("%s gives %.12g ... %.12g", rows[i].chain, first, last);
     }
 }
 
@@ -213,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_gives_what_a_hand_gives),
+        cmocka_unit_test(channels_that_are_last_are_channels),
         cmocka_unit_test(layouts_and_threads_change_no_bit),
         cmocka_unit_test(topk_of_everything_sorts),
         cmocka_unit_test(what_makes_no_sense_is_refused_in_words),

@@ -126,6 +126,25 @@ static void of_three_axes_the_last_has_the_channels(void **state)
     assert_true(facts.n_channels == 4 && facts.n_dead == 1 && facts.n_probes == 6);
 }
 
+static void channels_lie_where_it_is_said(void **state)
+{
+    static float map[2 * 2 * 3 * 5];
+    const ltap_tensor tensor = {LTAP_FLOAT32, 4, {2, 2, 3, 5}, map};
+    ltap_summary *summary;
+    ltap_facts facts;
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        map[i] = i % 5 == 1 ? 0 : 1;
+    assert_int_equal(ltap_summary_new(NULL, &summary, NULL), LTAP_OK);
+    ltap_summary_channels(summary, 4);
+    assert_int_equal(ltap_summary_add(summary, &tensor, NULL), LTAP_ERROR_ARGUMENT);
+    ltap_summary_channels(summary, -1);
+    assert_int_equal(ltap_summary_add(summary, &tensor, NULL), LTAP_OK);
+    ltap_summary_get(summary, &facts);
+    assert_true(facts.n_channels == 5 && facts.n_dead == 1 && facts.n_probes == 12);
+    ltap_summary_free(summary);
+}
+
 static void every_allocation_may_fail_and_texts_are_refused(void **state)
 {
     static float one[] = {1, 2};
@@ -160,6 +179,7 @@ int main(void)
         cmocka_unit_test(pieces_in_any_order_give_the_same_counts),
         cmocka_unit_test(what_is_no_number_is_counted_apart),
         cmocka_unit_test(of_three_axes_the_last_has_the_channels),
+        cmocka_unit_test(channels_lie_where_it_is_said),
         cmocka_unit_test(every_allocation_may_fail_and_texts_are_refused),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);

@@ -323,6 +323,8 @@ static ltap_status build(ltap_keras_reader *r, const document *doc)
     LTAP_TRY(run(r, net, doc->model));
     LTAP_TRY(ltap_keras_tell_pictures(r, net));
     graph->format = "Keras";
+    graph->features_last = !r->has_first;
+    graph->features_mixed = r->has_first && r->has_last;
     LTAP_TRY(ltap_arena_format(r->arena, &graph->version, r->error, "%s%s%s%s", doc->version,
                                doc->version[0] ? ", " : "",
                                net->is_sequential ? "Sequential " : "Functional ", net->name));

@@ -159,6 +159,9 @@ static ltap_status read_layer(ltap_keras_reader *r, const ltap_json *json, int d
     layer->name = ltap_keras_text_of(ltap_json_find(layer->config, "name"),
                                      ltap_keras_text_of(ltap_json_find(json, "name"), ""));
     layer->inbound = ltap_json_find(json, "inbound_nodes");
+    const char *format = ltap_keras_text_of(ltap_json_find(layer->config, "data_format"), "");
+    r->has_first = r->has_first || ltap_keras_is(format, "channels_first");
+    r->has_last = r->has_last || ltap_keras_is(format, "channels_last");
     const ltap_json *trainable = ltap_json_find(layer->config, "trainable");
     layer->trainable = trainable == NULL || trainable->kind != LTAP_JSON_BOOL || trainable->boolean;
     layer->least_ref = INT64_MAX;

@@ -81,7 +81,8 @@ typedef struct ltap_keras_reader {
     ltap_keras_weights weights;
     ltap_arena *arena; /* the graph's */
     ltap_memory *memory;
-    ltap_vector nets; /* ltap_keras_net *, to clear */
+    ltap_vector nets;         /* ltap_keras_net *, to clear */
+    bool has_first, has_last; /* layers that have channels so */
     ltap_error *error;
 } ltap_keras_reader;
 
