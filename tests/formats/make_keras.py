@@ -61,10 +61,26 @@ def network(k):
     return k.Model(image, [y, steps], name="small")
 
 
-def features(k, model, name):
+def recurrent(k):
+    """Words of which some are masked, in each kind of layer that goes through them."""
+    layers = k.layers
+    words = k.Input((6,), dtype="int32", name="words")
+    x = layers.Embedding(9, 4, mask_zero=True, name="embedding")(words)
+    y = [layers.LSTM(3, return_sequences=True, go_backwards=True, name="lstm")(x),
+         layers.GRU(3, name="gru")(x), layers.SimpleRNN(2, return_sequences=True, name="simple")(x),
+         layers.Bidirectional(layers.LSTM(2, return_sequences=True), name="both")(x),
+         layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)], return_sequences=True, name="stack")(x),
+         layers.RNN(layers.SimpleRNNCell(3), name="cell")(x),
+         layers.TimeDistributed(layers.Dense(2), name="steps")(x)]
+    film = layers.Reshape((6, 2, 2, 1), name="film")(layers.Dense(4, name="dense")(y[3]))
+    film = layers.ConvLSTM2D(2, 2, padding="same", return_sequences=True, name="film_lstm")(film)
+    return k.Model(words, y + [layers.ConvLSTM2D(2, 2, name="last")(film)], name="recurrent")
+
+
+def features(k, model, name, x):
     """What each call of each layer hands out."""
     keys = model._nodes if hasattr(model, "_nodes") else model._network_nodes
-    x, names, tensors = np.random.default_rng(9).normal(size=(2, 17, 16, 3)).astype("float32"), [], []
+    names, tensors = [], []
     for layer in model.layers:
         start = str(id(layer)) if k is keras else layer.name
         nodes = [n for i, n in enumerate(layer._inbound_nodes) if "%s_ib-%d" % (start, i) in keys]
@@ -72,8 +88,8 @@ def features(k, model, name):
             names.append(layer.name + ("#%d" % i if len(nodes) > 1 else ""))
             tensors.append(node.output_tensors[0] if k is keras else node.outputs)
     values = k.Model(model.inputs, tensors)(x, training=False)
-    arrays = {n: np.asarray(v) for n, v in zip(names, values) if n != "image"}
-    np.savez_compressed(os.path.join(DATA, name), image=x, **arrays)
+    arrays = {n: np.asarray(v) for n, v in zip(names, values) if n not in ("image", "words")}
+    np.savez_compressed(os.path.join(DATA, name), **arrays, **{model.inputs[0].name.split(":")[0]: x})
 
 
 def models():
@@ -82,7 +98,13 @@ def models():
         disturb(model, 7)
         for name in names:
             model.save(os.path.join(DATA, name))
-        features(k, model, names[0].replace(".keras", ".npz"))
+        features(k, model, names[0].replace(".keras", ".npz"),
+                 np.random.default_rng(9).normal(size=(2, 17, 16, 3)).astype("float32"))
+    model = recurrent(keras)
+    disturb(model, 8)
+    model.save(os.path.join(DATA, "keras_recurrent.keras"))
+    words = np.array([[1, 2, 3, 4, 5, 6], [3, 0, 8, 0, 1, 0], [0, 0, 5, 5, 2, 7]], np.int32)
+    features(keras, model, "keras_recurrent.npz", words)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="first"),
                               keras.layers.Lambda(lambda x: x * 2, name="mine"),
                               keras.layers.Dense(2, name="last")], name="with_lambda")
@@ -157,6 +179,10 @@ def attacks():
     attack("shape_of_zero", lambda d: layer(d, 1).update(
         class_name="Reshape", config={"name": "d", "target_shape": [0, 4]}))
     attack("missing_weights", lambda d: layer(d, 1).update(class_name="PReLU", config={"name": "d"}))
+    stack = {"class_name": "StackedRNNCells", "config": {"name": "s", "cells": []}}
+    attack("no_cell", lambda d: layer(d, 1).update(class_name="RNN", config={"name": "d"}))
+    attack("no_cells", lambda d: layer(d, 1).update(class_name="RNN", config={"name": "d", "cell": stack}))
+    attack("film_of_vectors", lambda d: layer(d, 1).update(class_name="ConvLSTM2D", config={"name": "d"}))
     attack("no_bidirectional", lambda d: layer(d, 1).update(class_name="Bidirectional", config={"name": "d"}))
 
 

@@ -7,18 +7,19 @@
 
 #include <string.h>
 
-#define MAX_SPATIAL 3
+#define MAX_SPATIAL LTAP_KERAS_MAX_SPATIAL
 
-typedef struct window {
-    int n;
-    int64_t size[MAX_SPATIAL], strides[MAX_SPATIAL], dilations[MAX_SPATIAL];
-    const char *padding;
-} window;
+typedef ltap_keras_window window;
+
+int ltap_keras_spatial_of(const ltap_keras_call *c)
+{
+    const char *digit = strpbrk(c->layer->class_name, "123");
+    return digit != NULL ? *digit - '0' : 2;
+}
 
 int ltap_keras_spatial(ltap_keras_call *c)
 {
-    const char *digit = strpbrk(c->layer->class_name, "123");
-    int n = digit != NULL ? *digit - '0' : 2;
+    const int n = ltap_keras_spatial_of(c);
     if (c->inputs[0].rank != n + 2)
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its input has %d axes; expected %d",
                          c->inputs[0].rank, n + 2);
@@ -30,9 +31,9 @@ void ltap_keras_run_identity(ltap_keras_call *c)
     c->outputs[0] = ltap_keras_unary(c->b, "Identity", c->inputs[0]);
 }
 
-static window read_window(ltap_keras_call *c)
+window ltap_keras_read_window(ltap_keras_call *c, int n)
 {
-    window w = {.n = ltap_keras_spatial(c), .padding = ltap_keras_text(c, "padding", "valid")};
+    window w = {.n = n, .padding = ltap_keras_text(c, "padding", "valid")};
     static const char *const known[] = {"valid", "same", "causal"};
     ltap_keras_list(c, "strides", 1, w.strides, (size_t)w.n);
     ltap_keras_list(c, "dilation_rate", 1, w.dilations, (size_t)w.n);
@@ -63,9 +64,8 @@ static int64_t size_after(const window *w, int axis, int64_t size)
     return left < 0 ? 0 : left / w->strides[axis] + 1;
 }
 
-/* kernel: [out,in/groups,window...]; bias: LTAP_NO_VALUE without. x: channels second. */
-static ltap_keras_tensor convolve(ltap_keras_call *c, ltap_keras_tensor x, const window *w,
-                                  ltap_keras_tensor kernel, int64_t groups, uint32_t bias)
+ltap_keras_tensor ltap_keras_convolve(ltap_keras_call *c, ltap_keras_tensor x, const window *w,
+                                      ltap_keras_tensor kernel, int64_t groups, uint32_t bias)
 {
     const bool causal = ltap_keras_is(w->padding, "causal");
     const int64_t pads[2 * MAX_SPATIAL] = {causal ? extent(w, 0) - 1 : 0};
@@ -88,8 +88,7 @@ static ltap_keras_tensor convolve(ltap_keras_call *c, ltap_keras_tensor x, const
     return y;
 }
 
-/* [window...,a,b] -> [b,a,window...], or [a,b,window...]. */
-static ltap_keras_tensor turn_kernel(ltap_keras_call *c, ltap_keras_tensor kernel, bool swap)
+ltap_keras_tensor ltap_keras_turn_kernel(ltap_keras_call *c, ltap_keras_tensor kernel, bool swap)
 {
     int n = kernel.rank - 2;
     int64_t perm[LTAP_KERAS_MAX_RANK] = {n + swap, n + !swap};
@@ -119,7 +118,7 @@ static void check_channels(ltap_keras_call *c, const ltap_keras_tensor *kernel, 
 
 static ltap_keras_tensor make_conv(ltap_keras_call *c)
 {
-    window w = read_window(c);
+    window w = ltap_keras_read_window(c, ltap_keras_spatial(c));
     ltap_keras_tensor x = ltap_keras_channels_second(c);
     ltap_keras_tensor kernel = ltap_keras_weight(c, NULL, "kernel", w.n + 2);
     int64_t groups = ltap_keras_int(c, "groups", 1);
@@ -131,9 +130,9 @@ static ltap_keras_tensor make_conv(ltap_keras_call *c)
     else if (kernel.dims[w.n] <= INT32_MAX && groups <= INT32_MAX)
         check_channels(c, &kernel, kernel.dims[w.n] * groups, x.dims[1]);
     memcpy(w.size, kernel.dims, sizeof(int64_t) * (size_t)w.n);
-    kernel = turn_kernel(c, kernel, true);
+    kernel = ltap_keras_turn_kernel(c, kernel, true);
     uint32_t bias = bias_of(c, kernel.dims[0]);
-    return ltap_keras_as_given(c, convolve(c, x, &w, kernel, groups, bias));
+    return ltap_keras_as_given(c, ltap_keras_convolve(c, x, &w, kernel, groups, bias));
 }
 
 void ltap_keras_run_conv(ltap_keras_call *c)
@@ -156,14 +155,14 @@ static ltap_keras_tensor depthwise(ltap_keras_call *c, ltap_keras_tensor x, wind
     dims[0] = groups * kernel.dims[w->n + 1];
     dims[1] = 1;
     memcpy(&dims[2], w->size, sizeof(int64_t) * (size_t)w->n);
-    kernel = ltap_keras_reshape(c->b, turn_kernel(c, kernel, false), w->n + 2, dims);
+    kernel = ltap_keras_reshape(c->b, ltap_keras_turn_kernel(c, kernel, false), w->n + 2, dims);
     uint32_t bias = biased ? bias_of(c, dims[0]) : LTAP_NO_VALUE;
-    return convolve(c, x, w, kernel, groups, bias);
+    return ltap_keras_convolve(c, x, w, kernel, groups, bias);
 }
 
 static ltap_keras_tensor make_depthwise(ltap_keras_call *c)
 {
-    window w = read_window(c);
+    window w = ltap_keras_read_window(c, ltap_keras_spatial(c));
     /* Keras 2 and 3 call it by different names; it is the first variable. */
     return ltap_keras_as_given(c, depthwise(c, ltap_keras_channels_second(c), &w, "kernel", true));
 }
@@ -175,7 +174,8 @@ void ltap_keras_run_depthwise(ltap_keras_call *c)
 
 static ltap_keras_tensor make_separable(ltap_keras_call *c)
 {
-    window w = read_window(c), one = {.n = w.n, .padding = "valid"};
+    window w = ltap_keras_read_window(c, ltap_keras_spatial(c)),
+           one = {.n = w.n, .padding = "valid"};
     ltap_keras_tensor x =
         depthwise(c, ltap_keras_channels_second(c), &w, "depthwise_kernel", false);
     ltap_keras_tensor kernel = ltap_keras_weight(c, NULL, "pointwise_kernel", w.n + 2);
@@ -187,8 +187,9 @@ static ltap_keras_tensor make_separable(ltap_keras_call *c)
             ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its pointwise kernel has a window");
     }
     check_channels(c, &kernel, kernel.dims[w.n], x.dims[1]);
-    kernel = turn_kernel(c, kernel, true);
-    return ltap_keras_as_given(c, convolve(c, x, &one, kernel, 1, bias_of(c, kernel.dims[0])));
+    kernel = ltap_keras_turn_kernel(c, kernel, true);
+    return ltap_keras_as_given(
+        c, ltap_keras_convolve(c, x, &one, kernel, 1, bias_of(c, kernel.dims[0])));
 }
 
 void ltap_keras_run_separable(ltap_keras_call *c)
@@ -243,7 +244,7 @@ static ltap_keras_tensor add_transposed(ltap_keras_call *c, ltap_keras_tensor x,
 
 static ltap_keras_tensor make_transposed(ltap_keras_call *c)
 {
-    window w = read_window(c);
+    window w = ltap_keras_read_window(c, ltap_keras_spatial(c));
     ltap_keras_tensor x = ltap_keras_channels_second(c);
     /* [window...,out,in] */
     ltap_keras_tensor kernel = ltap_keras_weight(c, NULL, "kernel", w.n + 2);
@@ -251,7 +252,7 @@ static ltap_keras_tensor make_transposed(ltap_keras_call *c)
         return x;
     check_channels(c, &kernel, kernel.dims[w.n + 1], x.dims[1]);
     memcpy(w.size, kernel.dims, sizeof(int64_t) * (size_t)w.n);
-    kernel = turn_kernel(c, kernel, true);
+    kernel = ltap_keras_turn_kernel(c, kernel, true);
     uint32_t bias = bias_of(c, kernel.dims[1]);
     return ltap_keras_as_given(c, add_transposed(c, x, &w, kernel, bias));
 }

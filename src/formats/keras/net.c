@@ -67,10 +67,43 @@ static bool is_old_call(const ltap_json *inbound)
 static ltap_status read_layer(ltap_keras_reader *r, const ltap_json *json, int depth,
                               ltap_keras_layer *layer);
 
+/* A list of layers, which go by their classes: "cells/lstm_cell", "cells/lstm_cell_1". */
+static ltap_status read_list(ltap_keras_reader *r, ltap_keras_layer *layer, const ltap_json *list,
+                             const char *attribute, int depth)
+{
+    void *block;
+    const size_t room = list != NULL && list->kind == LTAP_JSON_ARRAY ? list->count : 0;
+    if (room < 1 || room > LTAP_KERAS_MAX_CELLS)
+        return ltap_error_set(r->error, LTAP_ERROR_FORMAT,
+                              "layer '%.120s' (%.60s) holds %zu layers; expected 1 to %d",
+                              layer->name, layer->class_name, room, LTAP_KERAS_MAX_CELLS);
+    LTAP_TRY(ltap_arena_take(r->arena, room, sizeof(ltap_keras_layer), &block, r->error));
+    layer->held = block;
+    for (const ltap_json *j = list->first; j != NULL; j = j->next) {
+        ltap_keras_layer *held = &layer->held[layer->n_held];
+        size_t before = 0;
+        LTAP_TRY(read_layer(r, j, depth + 1, held));
+        for (size_t i = 0; i < layer->n_held; i++)
+            before += ltap_keras_is(layer->held[i].class_name, held->class_name);
+        LTAP_TRY(before > 0 ? ltap_arena_format(r->arena, &held->place, r->error, "%s/%s_%zu",
+                                                attribute, held->place, before)
+                            : ltap_arena_format(r->arena, &held->place, r->error, "%s/%s",
+                                                attribute, held->place));
+        layer->n_held++;
+    }
+    return LTAP_OK;
+}
+
 static ltap_status read_held(ltap_keras_reader *r, ltap_keras_layer *layer, const char *holds,
                              int depth)
 {
     void *block;
+    const char *list = strstr(holds, "=*");
+    if (list != NULL) {
+        const char *attribute;
+        LTAP_TRY(ltap_arena_text(r->arena, holds, (size_t)(list - holds), &attribute, r->error));
+        return read_list(r, layer, ltap_json_find(layer->config, list + 2), attribute, depth);
+    }
     LTAP_TRY(ltap_arena_take(r->arena, 2, sizeof(ltap_keras_layer), &block, r->error));
     layer->held = block;
     while (*holds != '\0') {

@@ -10,6 +10,7 @@
 
 #define LTAP_KERAS_MAX_VARS  32
 #define LTAP_KERAS_MAX_DEPTH 16 /* of models in models, and wrappers in wrappers */
+#define LTAP_KERAS_MAX_CELLS 16 /* in a stack */
 
 typedef struct ltap_keras_layer ltap_keras_layer;
 typedef struct ltap_keras_net ltap_keras_net;
@@ -29,7 +30,8 @@ typedef struct ltap_keras_row {
      * configuration that must be true, ! before what is not trained, and the attribute that holds
      * the variable where it is not the layer's own ("cell/kernel"). NULL: none. */
     const char *variables;
-    /* Attributes that hold layers, with the key of the configuration: "forward_layer=layer". */
+    /* Attributes that hold layers, with the key of the configuration: "forward_layer=layer"; with *
+     * before the key, a list of layers. */
     const char *holds;
     unsigned flags;
 } ltap_keras_row;

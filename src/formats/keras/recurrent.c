@@ -9,6 +9,7 @@
 
 /* What a kind of cell is to its operator. */
 typedef struct kind {
+    const char *layer, *cell; /* Keras' names */
     const char *op;
     int gates;
     int order[4];      /* the operator's gates among Keras' */
@@ -18,14 +19,23 @@ typedef struct kind {
 } kind;
 
 static const kind lstm = {"LSTM",
+                          "LSTMCell",
+                          "LSTM",
                           4,
                           {0, 3, 1, 2}, /* Keras: i f c o; here i o f c */
                           3,
                           {"recurrent_activation", "activation", "activation"},
                           {"sigmoid", "tanh", "tanh"}};
-static const kind gru = {
-    "GRU", 3, {0, 1, 2}, 2, {"recurrent_activation", "activation"}, {"sigmoid", "tanh"}};
-static const kind simple = {"RNN", 1, {0}, 1, {"activation"}, {"tanh"}};
+static const kind gru = {"GRU",
+                         "GRUCell",
+                         "GRU",
+                         3,
+                         {0, 1, 2},
+                         2,
+                         {"recurrent_activation", "activation"},
+                         {"sigmoid", "tanh"}};
+static const kind simple = {"SimpleRNN", "SimpleRNNCell", "RNN",   1, {0},
+                            1,           {"activation"},  {"tanh"}};
 
 /* [a,gates * units] -> [1,gates * units,a] in the operator's order of gates. */
 static ltap_keras_tensor turn(ltap_keras_call *c, const kind *k, ltap_keras_tensor w)
@@ -114,9 +124,12 @@ static ltap_keras_tensor exchange(ltap_keras_call *c, ltap_keras_tensor x)
     return ltap_keras_transpose(c->b, x, (const int64_t[]){1, 0, 2});
 }
 
-/* All steps, the last state, and the cell's. */
+enum { MAX_STATES = 2 * LTAP_KERAS_MAX_CELLS };
+
+/* All steps, the last one, and the states that are left: of each cell in turn. */
 typedef struct unrolled {
-    ltap_keras_tensor steps, last, cell;
+    ltap_keras_tensor steps, last, states[MAX_STATES];
+    size_t n_states;
 } unrolled;
 
 /* The three variables of a cell, which fit each other and the input. */
@@ -128,10 +141,12 @@ typedef struct cell {
 
 static bool read_cell(ltap_keras_call *c, const kind *k, const ltap_keras_tensor *x, cell *w)
 {
-    w->kernel = ltap_keras_weight(c, "cell", "kernel", 2);
-    w->recurrent = ltap_keras_weight(c, "cell", "recurrent_kernel", 2);
-    w->biased = ltap_keras_has(c, "cell", "bias");
-    w->bias = w->biased ? ltap_keras_weight(c, "cell", "bias", -1) : w->kernel;
+    /* A layer's variables are its cell's; a cell's are its own. */
+    const char *holder = ltap_keras_is(c->layer->class_name, k->layer) ? "cell" : NULL;
+    w->kernel = ltap_keras_weight(c, holder, "kernel", 2);
+    w->recurrent = ltap_keras_weight(c, holder, "recurrent_kernel", 2);
+    w->biased = ltap_keras_has(c, holder, "bias");
+    w->bias = w->biased ? ltap_keras_weight(c, holder, "bias", -1) : w->kernel;
     if (!ltap_keras_is_good(c->b))
         return false;
     const int64_t *in = w->kernel.dims, *again = w->recurrent.dims;
@@ -166,12 +181,17 @@ static unrolled squeezed(ltap_keras_call *c, const ltap_keras_tensor *x, const u
                               .dims = {1, x->dims[0], units},
                               .dtype = LTAP_FLOAT32};
     unrolled u = {.steps = exchange(c, ltap_keras_squeeze(c->b, steps, 1)),
-                  .last = ltap_keras_squeeze(c->b, last, 0)};
-    u.cell = has_cell ? ltap_keras_squeeze(c->b, ltap_keras_with(last, outputs[2]), 0) : u.last;
+                  .last = ltap_keras_squeeze(c->b, last, 0),
+                  .n_states = 1};
+    u.states[0] = u.last;
+    if (has_cell)
+        u.states[u.n_states++] = ltap_keras_squeeze(c->b, ltap_keras_with(last, outputs[2]), 0);
     return u;
 }
 
-static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tensor x, bool reverse)
+/* lengths: how many of the steps count; LTAP_NO_VALUE: all. */
+static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tensor x,
+                             uint32_t lengths, bool reverse)
 {
     ltap_string names[3];
     float alphas[3], betas[3];
@@ -180,13 +200,13 @@ static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tenso
         find_activation(c, activation_name(c, k->names[i], k->defaults[i]), &names[i], &alphas[i],
                         &betas[i]);
     if (!read_cell(c, k, &x, &w))
-        return (unrolled){x, x, x};
+        return (unrolled){.steps = x, .last = x};
     const bool has_cell = k->gates == 4;
     uint32_t outputs[3], inputs[7] = {exchange(c, x).value,
                                       turn(c, k, w.kernel).value,
                                       turn(c, k, w.recurrent).value,
                                       w.biased ? turn_bias(c, k, w.bias).value : LTAP_NO_VALUE,
-                                      LTAP_NO_VALUE,
+                                      lengths,
                                       state(c, 1),
                                       has_cell ? state(c, 2) : LTAP_NO_VALUE};
     const size_t n = (size_t)k->n_activations;
@@ -209,7 +229,7 @@ static unrolled add_operator(ltap_keras_call *c, const kind *k, ltap_keras_tenso
     return squeezed(c, &x, outputs, w.units, has_cell);
 }
 
-/* What the layer asks for that the operator does not do; NULL: nothing. */
+/* What the cell asks for that the operator does not do; NULL: nothing. */
 static const char *why_not(ltap_keras_call *c, const kind *k)
 {
     float alpha, beta;
@@ -218,8 +238,6 @@ static const char *why_not(ltap_keras_call *c, const kind *k)
         if (!find_activation(c, activation_name(c, k->names[i], k->defaults[i]), &found, &alpha,
                              &beta))
             return "with this activation";
-    if (c->inputs[0].mask != LTAP_NO_VALUE)
-        return "with a mask";
     if (ltap_keras_bool(c, "time_major", false))
         return "with time first";
     if (c->inputs[0].rank != 3)
@@ -227,147 +245,191 @@ static const char *why_not(ltap_keras_call *c, const kind *k)
     return NULL;
 }
 
-static void hand_out(ltap_keras_call *c, const kind *k, const unrolled *u, bool sequences)
+/* --- Layers as chains of cells. -----------------------------------------------------------------
+ */
+
+/* How a layer is gone through. */
+typedef struct way {
+    bool backwards; /* from the last step on */
+    bool in_order;  /* and steps are handed out in the order of time all the same */
+    bool zeros;     /* masked steps are 0, not what was before them */
+} way;
+
+static const kind *kind_of(const char *class_name)
 {
-    bool states = ltap_keras_bool(c, "return_state", false);
-    c->outputs[0] = sequences ? u->steps : u->last;
-    c->n_outputs = 1;
-    if (states)
-        c->outputs[c->n_outputs++] = u->last;
-    if (states && k->gates == 4)
-        c->outputs[c->n_outputs++] = u->cell;
+    static const kind *const kinds[] = {&lstm, &gru, &simple};
+    for (size_t i = 0; i < 3; i++)
+        if (ltap_keras_is(class_name, kinds[i]->layer) || ltap_keras_is(class_name, kinds[i]->cell))
+            return kinds[i];
+    return NULL;
 }
 
-static void run(ltap_keras_call *c, const kind *k)
+/* The layers whose variables and functions a layer goes by: itself, its cell, or its cells. */
+static size_t cells_of(ltap_keras_layer *layer, ltap_keras_layer **cells)
 {
-    const char *why = why_not(c, k);
-    if (why != NULL) {
+    if (!ltap_keras_is(layer->class_name, "RNN")) {
+        *cells = layer;
+        return 1;
+    }
+    ltap_keras_layer *inner = &layer->held[0];
+    bool stacked = ltap_keras_is(inner->class_name, "StackedRNNCells");
+    *cells = stacked ? inner->held : inner;
+    return stacked ? inner->n_held : 1;
+}
+
+/* x turned round along its steps, and its mask. */
+static ltap_keras_tensor turn_round(ltap_keras_call *c, ltap_keras_tensor x)
+{
+    ltap_keras_tensor mask = {.value = x.mask, .rank = 2, .dims = {x.dims[0], x.dims[1]}};
+    if (x.mask != LTAP_NO_VALUE)
+        x.mask = ltap_keras_slice(c->b, mask, 1, 0, INT64_MAX, -1).value;
+    return ltap_keras_slice(c->b, x, 1, 0, INT64_MAX, -1);
+}
+
+/* One cell after the other on all steps. False: with a reason. */
+static bool unroll(ltap_keras_call *c, ltap_keras_layer *layer, const way *how, unrolled *u,
+                   const char **why)
+{
+    ltap_keras_layer *cells;
+    ltap_keras_packing packing;
+    const size_t n_cells = cells_of(layer, &cells);
+    const bool masked = c->inputs[0].mask != LTAP_NO_VALUE;
+    ltap_keras_tensor x = c->inputs[0], inputs[3];
+    size_t taken = 1;
+    bool turns = how->backwards && (masked || !how->in_order);
+
+    x = turns ? turn_round(c, x) : x;
+    u->n_states = 0;
+    if (masked)
+        x = ltap_keras_pack(c, x, &packing);
+    for (size_t i = 0; i < n_cells; i++) {
+        const kind *k = kind_of(cells[i].class_name);
+        ltap_keras_call inner = *c;
+        inner.layer = &cells[i];
+        inner.config = cells[i].config;
+        inner.inputs = inputs;
+        inner.n_inputs = 1;
+        inputs[0] = x;
+        *why = k == NULL ? "of this cell" : why_not(&inner, k);
+        if (*why != NULL)
+            return false;
+        for (int s = 0; s < (k->gates == 4 ? 2 : 1) && taken < c->n_inputs; s++)
+            inputs[inner.n_inputs++] = c->inputs[taken++];
+        if (n_cells > 1) /* whose variables have the same names */
+            ltap_keras_enter(c->b, cells[i].class_name, cells[i].name);
+        unrolled one = add_operator(&inner, k, x, masked ? packing.lengths : LTAP_NO_VALUE,
+                                    how->backwards && !turns);
+        if (n_cells > 1)
+            ltap_keras_leave(c->b);
+        for (size_t s = 0; s < one.n_states && u->n_states < MAX_STATES; s++)
+            u->states[u->n_states++] = one.states[s];
+        u->last = one.last;
+        x = one.steps;
+    }
+    if (masked)
+        x = ltap_keras_unpack(c, x, &packing, how->zeros);
+    x.mask = LTAP_NO_VALUE;
+    u->steps = turns && how->in_order ? turn_round(c, x) : x;
+    u->steps.mask = c->inputs[0].mask;
+    return true;
+}
+
+void ltap_keras_run_recurrent(ltap_keras_call *c)
+{
+    unrolled u;
+    const char *why;
+    /* Backwards, Keras hands steps out in the order in which it took them. */
+    const way how = {.backwards = ltap_keras_bool(c, "go_backwards", false),
+                     .zeros = ltap_keras_bool(c, "zero_output_for_mask", false)};
+    if (!unroll(c, c->layer, &how, &u, &why)) {
         ltap_keras_cannot(c, why);
         return;
     }
-    ltap_keras_tensor x = c->inputs[0];
-    /* Backwards, Keras hands steps out in the order in which it took them. */
-    if (ltap_keras_bool(c, "go_backwards", false))
-        x = ltap_keras_slice(c->b, x, 1, 0, INT64_MAX, -1);
-    unrolled u = add_operator(c, k, x, false);
-    hand_out(c, k, &u, ltap_keras_bool(c, "return_sequences", false));
+    c->outputs[0] = ltap_keras_bool(c, "return_sequences", false) ? u.steps : u.last;
+    c->n_outputs = 1;
+    if (ltap_keras_bool(c, "return_state", false))
+        for (size_t i = 0; i < u.n_states; i++)
+            c->outputs[c->n_outputs++] = u.states[i];
 }
 
-void ltap_keras_run_lstm(ltap_keras_call *c)
+void ltap_keras_run_cell(ltap_keras_call *c)
 {
-    run(c, &lstm);
-}
-
-void ltap_keras_run_gru(ltap_keras_call *c)
-{
-    run(c, &gru);
-}
-
-void ltap_keras_run_simple_rnn(ltap_keras_call *c)
-{
-    run(c, &simple);
+    ltap_keras_cannot(c, "without RNN around it");
 }
 
 /* --- Wrappers. ----------------------------------------------------------------------------------
  */
 
-static const kind *kind_of(const ltap_keras_layer *layer)
+/* One of the two directions; what goes backwards hands out its steps in the order of time. The
+ * states that are given are half of each. */
+static bool run_direction(ltap_keras_call *c, bool second, unrolled *u, bool *sequences,
+                          const char **why)
 {
-    static const kind *const kinds[] = {&lstm, &gru, &simple};
-    static const char *const names[] = {"LSTM", "GRU", "SimpleRNN"};
-    for (size_t i = 0; i < 3; i++)
-        if (ltap_keras_is(layer->class_name, names[i]))
-            return kinds[i];
-    return NULL;
-}
-
-/* One of the two directions; what goes backwards hands out its steps in the order of time. */
-static bool run_direction(ltap_keras_call *c, ltap_keras_layer *layer, bool backwards, unrolled *u,
-                          bool *sequences)
-{
+    ltap_keras_layer *layer = &c->layer->held[second];
+    ltap_keras_tensor inputs[LTAP_KERAS_MAX_ENDS];
     ltap_keras_call inner = *c;
-    const kind *k = kind_of(layer);
+    const size_t half = (c->n_inputs - 1) / 2;
+    inputs[0] = c->inputs[0];
+    memcpy(inputs + 1, c->inputs + 1 + (second ? half : 0), half * sizeof *inputs);
     inner.layer = layer;
     inner.config = layer->config;
-    if (k == NULL || why_not(&inner, k) != NULL || c->n_inputs != 1 ||
-        ltap_keras_bool(&inner, "return_state", false))
-        return false;
+    inner.inputs = inputs;
+    inner.n_inputs = 1 + half;
     *sequences = ltap_keras_bool(&inner, "return_sequences", false);
-    ltap_keras_enter(c->b, layer->class_name, backwards ? "backward" : "forward");
-    *u = add_operator(&inner, k, c->inputs[0], backwards);
+    const way how = {.backwards = second, .in_order = second, .zeros = *sequences};
+    *why = "of this layer";
+    if ((kind_of(layer->class_name) == NULL && !ltap_keras_is(layer->class_name, "RNN")) ||
+        (!second && ltap_keras_bool(&inner, "go_backwards", false)))
+        return false;
+    ltap_keras_enter(c->b, layer->class_name, second ? "backward" : "forward");
+    bool done = unroll(&inner, layer, &how, u, why);
     ltap_keras_leave(c->b);
+    return done;
+}
+
+/* Both directions as one; false: they stay two. */
+static bool merge(ltap_keras_call *c, const ltap_keras_tensor *parts, ltap_keras_tensor *y)
+{
+    static const char *const merges[][2] = {{"sum", "Add"}, {"mul", "Mul"}, {"ave", "Add"}};
+    const ltap_json *json = ltap_json_find(c->config, "merge_mode");
+    const char *mode = json == NULL ? "concat" : ltap_keras_text_of(json, "");
+    if (json != NULL && json->kind == LTAP_JSON_NULL)
+        return false;
+    *y = parts[0];
+    if (ltap_keras_is(mode, "concat")) {
+        *y = ltap_keras_concat(c->b, parts, 2, parts[0].rank - 1);
+        return true;
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (ltap_keras_is(mode, merges[i][0])) {
+            *y = ltap_keras_binary(c->b, merges[i][1], parts[0], parts[1]);
+            *y = i == 2 ? ltap_keras_binary_scalar(c->b, "Mul", *y, 0.5) : *y;
+            return true;
+        }
+    ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its merge_mode '%.40s' is not known", mode);
     return true;
 }
 
 void ltap_keras_run_bidirectional(ltap_keras_call *c)
 {
-    static const char *const merges[][2] = {{"sum", "Add"}, {"mul", "Mul"}, {"ave", "Add"}};
-    const ltap_json *json = ltap_json_find(c->config, "merge_mode");
-    const char *mode = json == NULL ? "concat" : ltap_keras_text_of(json, "");
     unrolled ways[2];
     ltap_keras_tensor parts[2];
+    const char *why;
     bool sequences = false;
     for (int i = 0; i < 2; i++) {
-        if (!run_direction(c, &c->layer->held[i], i == 1, &ways[i], &sequences)) {
-            ltap_keras_cannot(c, "of this layer");
+        if (!run_direction(c, i == 1, &ways[i], &sequences, &why)) {
+            ltap_keras_cannot(c, why);
             return;
         }
         parts[i] = sequences ? ways[i].steps : ways[i].last;
     }
-    if (ltap_keras_is(mode, "concat")) {
-        c->outputs[0] = ltap_keras_concat(c->b, parts, 2, parts[0].rank - 1);
-        return;
-    }
-    for (size_t i = 0; i < 3; i++)
-        if (ltap_keras_is(mode, merges[i][0])) {
-            ltap_keras_tensor y = ltap_keras_binary(c->b, merges[i][1], parts[0], parts[1]);
-            c->outputs[0] = i == 2 ? ltap_keras_binary_scalar(c->b, "Mul", y, 0.5) : y;
-            return;
-        }
-    if (json != NULL && json->kind == LTAP_JSON_NULL) {
+    if (!merge(c, parts, &c->outputs[0])) {
         memcpy(c->outputs, parts, sizeof parts);
         c->n_outputs = 2;
-    } else {
-        ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its merge_mode '%.40s' is not known", mode);
     }
-}
-
-/* Steps join the batch, and leave it again. */
-void ltap_keras_run_time_distributed(ltap_keras_call *c)
-{
-    ltap_keras_tensor x = c->inputs[0];
-    int64_t dims[LTAP_KERAS_MAX_RANK];
-    if (x.rank < 3) {
-        ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its input has %d axes; expected 3 or more",
-                         x.rank);
-        return;
-    }
-    /* Sizes that the file leaves open are the input's at the time. */
-    for (int i = 1; i < x.rank; i++)
-        if (x.dims[i] < 0) {
-            ltap_keras_cannot(c, "of an input of unknown size");
-            return;
-        }
-    dims[0] = -1;
-    memcpy(&dims[1], &x.dims[2], sizeof(int64_t) * (size_t)(x.rank - 2));
-    ltap_keras_tensor y = ltap_keras_reshape(c->b, x, x.rank - 1, dims);
-    y.mask = LTAP_NO_VALUE;
-    y = ltap_keras_run_held(c, &c->layer->held[0], y);
-    if (!ltap_keras_is_good(c->b))
-        return;
-    if (y.rank < 1 || y.rank >= LTAP_KERAS_MAX_RANK) {
-        ltap_keras_cannot(c, "of this layer");
-        return;
-    }
-    dims[0] = -1;
-    dims[1] = x.dims[1];
-    for (int i = 1; i < y.rank; i++) {
-        dims[i + 1] = y.dims[i];
-        if (y.dims[i] < 0) {
-            ltap_keras_cannot(c, "of this layer");
-            return;
-        }
-    }
-    c->outputs[0] = ltap_keras_reshape(c->b, y, y.rank + 1, dims);
-    c->outputs[0].mask = x.mask;
+    ltap_keras_call inner = *c;
+    inner.config = c->layer->held[0].config;
+    for (int w = 0; w < 2 && ltap_keras_bool(&inner, "return_state", false); w++)
+        for (size_t i = 0; i < ways[w].n_states; i++)
+            c->outputs[c->n_outputs++] = ways[w].states[i];
 }

@@ -6,6 +6,7 @@
 #define ANY       LTAP_KERAS_ANY_RANK
 #define MASKS     LTAP_KERAS_MASKS
 #define RECURRENT "cell/kernel,cell/recurrent_kernel,cell/bias=use_bias"
+#define CELL      "kernel,recurrent_kernel,bias=use_bias"
 #define HEADS                                                                                      \
     "query_dense/kernel,query_dense/bias=use_bias,key_dense/kernel,key_dense/bias=use_bias,"       \
     "value_dense/kernel,value_dense/bias=use_bias,output_dense/kernel,output_dense/bias=use_bias"
@@ -41,6 +42,9 @@ static const ltap_keras_row rows[] = {
     {"Conv2DTranspose", ltap_keras_run_conv_transpose, BIASED, NULL, 0},
     {"Conv3D", ltap_keras_run_conv, BIASED, NULL, 0},
     {"Conv3DTranspose", ltap_keras_run_conv_transpose, BIASED, NULL, 0},
+    {"ConvLSTM1D", ltap_keras_run_conv_lstm, RECURRENT, NULL, MASKS},
+    {"ConvLSTM2D", ltap_keras_run_conv_lstm, RECURRENT, NULL, MASKS},
+    {"ConvLSTM3D", ltap_keras_run_conv_lstm, RECURRENT, NULL, MASKS},
     {"Convolution1D", ltap_keras_run_conv, BIASED, NULL, 0},
     {"Convolution2D", ltap_keras_run_conv, BIASED, NULL, 0},
     {"Cropping1D", ltap_keras_run_cropping, NULL, NULL, 0},
@@ -56,7 +60,8 @@ static const ltap_keras_row rows[] = {
     {"EinsumDense", ltap_keras_run_einsum_dense, "kernel,bias=~bias_axes", NULL, 0},
     {"Embedding", ltap_keras_run_embedding, "embeddings", NULL, MASKS},
     {"Flatten", ltap_keras_run_flatten, NULL, NULL, 0},
-    {"GRU", ltap_keras_run_gru, RECURRENT, NULL, 0},
+    {"GRU", ltap_keras_run_recurrent, RECURRENT, NULL, MASKS},
+    {"GRUCell", ltap_keras_run_cell, CELL, NULL, 0},
     {"GaussianDropout", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"GaussianNoise", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"GlobalAveragePooling1D", ltap_keras_run_global_pool, NULL, NULL, 0},
@@ -69,7 +74,8 @@ static const ltap_keras_row rows[] = {
     {"GroupQueryAttention", ltap_keras_run_grouped_query, HEADS, NULL, 0},
     {"GroupedQueryAttention", ltap_keras_run_grouped_query, HEADS, NULL, 0},
     {"Identity", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
-    {"LSTM", ltap_keras_run_lstm, RECURRENT, NULL, 0},
+    {"LSTM", ltap_keras_run_recurrent, RECURRENT, NULL, MASKS},
+    {"LSTMCell", ltap_keras_run_cell, CELL, NULL, 0},
     {"LayerNormalization", ltap_keras_run_layer_norm, "gamma=scale,beta=center", NULL, MASKS},
     {"LayerScale", ltap_keras_run_layer_scale, "gamma", NULL, ANY | MASKS},
     {"LeakyReLU", ltap_keras_run_leaky_relu, NULL, NULL, ANY | MASKS},
@@ -104,6 +110,7 @@ static const ltap_keras_row rows[] = {
     {"RandomShear", ltap_keras_run_identity, NULL, NULL, ANY},
     {"RandomTranslation", ltap_keras_run_identity, NULL, NULL, ANY},
     {"RandomZoom", ltap_keras_run_identity, NULL, NULL, ANY},
+    {"RNN", ltap_keras_run_recurrent, NULL, "cell=cell", MASKS},
     {"ReLU", ltap_keras_run_relu, NULL, NULL, ANY | MASKS},
     {"RepeatVector", ltap_keras_run_repeat_vector, NULL, NULL, 0},
     {"Rescaling", ltap_keras_run_rescaling, NULL, NULL, ANY},
@@ -111,12 +118,14 @@ static const ltap_keras_row rows[] = {
     {"Resizing", ltap_keras_run_resizing, NULL, NULL, 0},
     {"SeparableConv1D", ltap_keras_run_separable, "depthwise_kernel,pointwise_kernel,bias=use_bias", NULL, 0},
     {"SeparableConv2D", ltap_keras_run_separable, "depthwise_kernel,pointwise_kernel,bias=use_bias", NULL, 0},
-    {"SimpleRNN", ltap_keras_run_simple_rnn, RECURRENT, NULL, 0},
+    {"SimpleRNN", ltap_keras_run_recurrent, RECURRENT, NULL, MASKS},
+    {"SimpleRNNCell", ltap_keras_run_cell, CELL, NULL, 0},
     {"Softmax", ltap_keras_run_softmax, NULL, NULL, MASKS},
     {"SpatialDropout1D", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"SpatialDropout2D", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"SpatialDropout3D", ltap_keras_run_identity, NULL, NULL, ANY | MASKS},
     {"SpectralNormalization", ltap_keras_run_wrapped, "!vector_u", "layer=layer", 0},
+    {"StackedRNNCells", ltap_keras_run_cell, NULL, "cells=*cells", 0},
     {"Subtract", ltap_keras_run_subtract, NULL, NULL, MASKS},
     {"SyncBatchNormalization", ltap_keras_run_batch_norm, "gamma=scale,beta=center,!moving_mean,!moving_variance", NULL, MASKS},
     {"ThresholdedReLU", ltap_keras_run_thresholded_relu, NULL, NULL, ANY | MASKS},

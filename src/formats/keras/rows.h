@@ -4,7 +4,9 @@
 
 #include "formats/keras/net.h"
 
-/* How many axes the class has between batch and channels: the digit of Conv2D. */
+/* How many axes the class has between batch and channels: the digit of Conv2D; checked against the
+ * input's. */
+int ltap_keras_spatial_of(const ltap_keras_call *c);
 int ltap_keras_spatial(ltap_keras_call *c);
 
 /* The first input with channels second; and what was made of it as the layer hands it out. */
@@ -14,6 +16,21 @@ ltap_keras_tensor ltap_keras_as_given(ltap_keras_call *c, ltap_keras_tensor y);
 void ltap_keras_run_identity(ltap_keras_call *c);
 
 /* convolutions.c */
+#define LTAP_KERAS_MAX_SPATIAL 3
+typedef struct ltap_keras_window {
+    int n; /* spatial axes */
+    int64_t size[LTAP_KERAS_MAX_SPATIAL], strides[LTAP_KERAS_MAX_SPATIAL],
+        dilations[LTAP_KERAS_MAX_SPATIAL];
+    const char *padding;
+} ltap_keras_window;
+/* All but its size, from the configuration. */
+ltap_keras_window ltap_keras_read_window(ltap_keras_call *c, int n);
+/* [window...,a,b] -> [b,a,window...], or [a,b,window...]. */
+ltap_keras_tensor ltap_keras_turn_kernel(ltap_keras_call *c, ltap_keras_tensor kernel, bool swap);
+/* kernel: [out,in/groups,window...]; bias: LTAP_NO_VALUE without. x: channels second. */
+ltap_keras_tensor ltap_keras_convolve(ltap_keras_call *c, ltap_keras_tensor x,
+                                      const ltap_keras_window *w, ltap_keras_tensor kernel,
+                                      int64_t groups, uint32_t bias);
 void ltap_keras_run_conv(ltap_keras_call *c);
 void ltap_keras_run_depthwise(ltap_keras_call *c);
 void ltap_keras_run_separable(ltap_keras_call *c);
@@ -82,10 +99,12 @@ bool ltap_keras_function(ltap_keras_call *c, const char *name, const ltap_json *
                          ltap_keras_tensor x, ltap_keras_tensor *y);
 
 /* recurrent.c */
-void ltap_keras_run_lstm(ltap_keras_call *c);
-void ltap_keras_run_gru(ltap_keras_call *c);
-void ltap_keras_run_simple_rnn(ltap_keras_call *c);
+void ltap_keras_run_recurrent(ltap_keras_call *c);
+void ltap_keras_run_cell(ltap_keras_call *c); /* by itself, which no model has */
 void ltap_keras_run_bidirectional(ltap_keras_call *c);
+
+/* steps.c */
+void ltap_keras_run_conv_lstm(ltap_keras_call *c);
 void ltap_keras_run_time_distributed(ltap_keras_call *c);
 
 /* attention.c */
@@ -103,6 +122,17 @@ void ltap_keras_run_repeat(ltap_keras_call *c);
 
 /* masking.c */
 void ltap_keras_run_masking(ltap_keras_call *c);
+/* Of masked steps, those that count side by side from the first place on. */
+typedef struct ltap_keras_packing {
+    ltap_keras_tensor mask, count; /* float32[batch,time]: 1 where one counts; how many up to it */
+    uint32_t lengths;              /* int32[batch] */
+} ltap_keras_packing;
+/* x: [batch,time,features], with a mask. */
+ltap_keras_tensor ltap_keras_pack(ltap_keras_call *c, ltap_keras_tensor x,
+                                  ltap_keras_packing *packing);
+/* Back at their times; what does not count is what was before it, or 0. */
+ltap_keras_tensor ltap_keras_unpack(ltap_keras_call *c, ltap_keras_tensor steps,
+                                    const ltap_keras_packing *packing, bool zeros);
 /* mask as numbers, 1 where a step counts: float32[batch,time] */
 ltap_keras_tensor ltap_keras_mask_numbers(ltap_keras_call *c, const ltap_keras_tensor *x);
 
