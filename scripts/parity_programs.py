@@ -156,6 +156,52 @@ SHAPES = {
     "unfold": lambda x: F.unfold(x, 3, padding=1, stride=2), "diagonal": lambda x: x.diagonal(dim1=2, dim2=3), "index_put": lambda x: x.index_put((torch.tensor([0, 1]),), x[:2] * 0),
 }
 
+def at(*numbers):
+    return torch.tensor(numbers)
+
+
+def written(x, write):
+    """A copy of x after `write` overwrote parts of it."""
+    y = x * 2
+    kept = write(y)
+    return y if kept is None else torch.cat([y.flatten(1), kept.reshape(x.shape[0], -1)], 1)
+
+
+def put(x, places, values):
+    y = x * 2
+    y[places] = values
+    return y
+
+
+def view_and_base(x):
+    y = x * 2
+    view = y[:, 0]
+    y.add_(1.0)
+    return view
+
+
+INDEX = {
+    "index_add": lambda x: x.index_add(1, at(3, 0, 0), x[:, :3], alpha=0.5), "index_copy": lambda x: x.index_copy(2, at(5, 0), x[:, :, 1:3]), "index_fill": lambda x: x.index_fill(1, at(1, 2), 3.0),
+    "scatter_src": lambda x: x.scatter(1, x[:, :2].argsort(1), x * 2), "scatter_add_src": lambda x: x.scatter_add(1, x[:, :2].argsort(1), x * 2), "scatter_reduce": lambda x: x.scatter_reduce(1, x[:, :3].argsort(1), x[:, 1:] * 2, "amax"),
+    "scatter_multiply": lambda x: x.scatter(1, x[:, :2].argsort(1), 2.0, reduce="multiply"), "gather_fewer": lambda x: x.gather(2, x[:, :2, :3].argsort(2)), "take": lambda x: x[0].take(at(5, 0, 77)), "put_second": lambda x: put(x, (slice(None), at(0, 3)), x[:, :2] * 5),
+    "put_apart": lambda x: put(x, (slice(None), at(0, 3), slice(None), at(1, 5)), at(7.0)), "put_grid": lambda x: put(x, (slice(None), slice(None), at(0, 3).unsqueeze(1), at(1, 5)), x[:, :, :2, :2]), "put_added": lambda x: x.transpose(0, 1).index_put((at(1, 1),), x[:, :2].transpose(0, 1), accumulate=True).transpose(0, 1),
+    "mask_constant": lambda x: x[:, torch.tensor([True, False, True, True])], "mask_put": lambda x: x.masked_scatter(x > 0.3, x.flip(3)), "mask_number": lambda x: x.index_put((x > 0.5,), at(0.25)), "mask_rows": lambda x: x.index_put((x.sum((2, 3)) > 0,), at(-3.0)),
+    "mask_vectors": lambda x: x.index_put((x.sum(3) > 0,), torch.arange(6.0)), "nonzero_constant": lambda x: torch.nonzero(torch.eye(3)) + x[0, 0, 0, 0], "where_constant": lambda x: torch.where(torch.eye(4) > 0)[1] + x[0, 0, 0, 0],
+    "select_constant": lambda x: torch.masked_select(x[0, 0], torch.eye(6) > 0), "fold": lambda x: F.fold(F.unfold(x, 3, padding=1), (6, 6), 3, padding=1), "fold_steps": lambda x: F.fold(F.unfold(x, (2, 3), stride=2), (6, 6), (2, 3), stride=2),
+    "unfold_dilated": lambda x: F.unfold(x, 2, dilation=(2, 1), padding=(0, 1), stride=(1, 3)), "unfold_alone": lambda x: F.unfold(x[0], 2), "unfold_twice": lambda x: x.unfold(2, 3, 2).unfold(3, 2, 1), "diagonal_off": lambda x: x.diagonal(-1, 1, 3), "diag_embed": lambda x: torch.diag_embed(x[0, :, 0], 1),
+    "diag_embed_axes": lambda x: torch.diag_embed(x[0, :, 0], -2, 0, 2), "diag": lambda x: torch.diag(x[0, 0], 1), "diag_of_row": lambda x: torch.diag(x[0, 0, 0]), "trace": lambda x: torch.trace(x[0, 1]), "max_pool_places": lambda x: F.max_pool2d(x, 2, return_indices=True)[1],
+    "max_unpool": lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2), "adaptive_max_odd": lambda x: F.adaptive_max_pool2d(x, (4, 5)), "adaptive_3d_odd": lambda x: F.adaptive_avg_pool3d(torch.stack([x, -x, x * 2], 2), (2, 4, 5)),
+    "smooth": lambda x: F.interpolate(x, size=(4, 3), mode="bilinear", antialias=True), "smooth_cubic": lambda x: F.interpolate(x, size=(3, 9), mode="bicubic", antialias=True), "smooth_corners": lambda x: F.interpolate(x, size=(3, 4), mode="bicubic", antialias=True, align_corners=True),
+    "split_in": lambda x: x.tensor_split(4, 3)[1], "broadcast": lambda x: torch.broadcast_tensors(x[:, :1], x[:, :, :1])[1], "ravel": lambda x: x[0].ravel(), "mT": lambda x: x.mT,
+}
+
+OVERWRITES = {
+    "steps": lambda x: written(x, lambda y: y[:, 1:3, ::2].fill_(7)), "steps_end": lambda x: written(x, lambda y: y[..., 1:-1:3].mul_(x[..., 1:-1:3])), "diagonal": lambda x: written(x, lambda y: y.diagonal(dim1=2, dim2=3).zero_()),
+    "chunk": lambda x: written(x, lambda y: y.chunk(3, 2)[1].neg_()), "split": lambda x: written(x, lambda y: y.split([1, 3], 1)[1].mul_(0.5)), "unbind": lambda x: written(x, lambda y: y.unbind(1)[2].zero_()), "tensor_split": lambda x: written(x, lambda y: y.tensor_split([1, 4], 3)[2].zero_()),
+    "narrow": lambda x: written(x, lambda y: y.narrow(3, 2, 3).add_(1)), "movedim": lambda x: written(x, lambda y: y.movedim(1, 3)[..., 1].fill_(2.0)), "flatten": lambda x: written(x, lambda y: y.flatten(1)[:, 3].zero_()), "copied": lambda x: written(x, lambda y: y.transpose(1, 2).reshape(-1).mul_(2.0)),
+    "viewed": lambda x: written(x, lambda y: y.transpose(2, 3).reshape(x.shape[0], 2, 2, 6, 6).mul_(2.0)), "output": view_and_base, "mask": lambda x: written(x, lambda y: y.masked_fill_(y < 0, 0.0)), "unfolded": lambda x: written(x, lambda y: y.unfold(2, 2, 2).fill_(1.0)),
+}
+
 WINDOWS = {
     "max_pool2d": lambda x: F.max_pool2d(x, 3, 2, 1), "max_pool2d_ceil": lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True), "max_pool2d_dilated": lambda x: F.max_pool2d(x, 2, 1, dilation=2),
     "max_pool1d": lambda x: F.max_pool1d(x[:, :, 0], 2), "max_pool3d": lambda x: F.max_pool3d(x.unsqueeze(2), (1, 2, 3)), "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2, 1), "avg_pool2d_ceil": lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
@@ -236,12 +282,13 @@ def shaken(model):
 GROUPS = {
     "activations": (lambda: Rows(ACTIVATIONS), (2, 4, 6, 6)), "math": (lambda: Rows(MATH), (2, 4, 6, 6)), "positive": (lambda: Rows(POSITIVE), None),
     "reduce": (lambda: Rows(REDUCE), (2, 4, 6, 6)), "shapes": (lambda: Rows(SHAPES), (2, 4, 6, 6)), "windows": (lambda: Rows(WINDOWS), (2, 4, 6, 6)),
+    "index": (lambda: Rows(INDEX), (2, 4, 6, 6)), "overwrites": (lambda: Rows(OVERWRITES), (2, 4, 6, 6)),
     "layers": (lambda: shaken(Layers()), (2, 4, 6, 6)), "recurrent": (lambda: shaken(Recurrent()), (2, 4, 6, 6)),
 }
 FIXED = {"shapes", "recurrent"}  # with constants that only fit one batch
 
 # Refused, and why: their operators are not there.
-REFUSED = {"unfold", "diagonal", "bilinear"}
+REFUSED = {"bilinear", "smooth_corners", "unfolded"}
 
 
 def check(group, kind, free, tool, folder):

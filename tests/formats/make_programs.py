@@ -16,6 +16,9 @@ import torch
 from torch import nn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import parity_programs  # noqa: E402
+
 DATA = os.path.join(HERE, "data")
 ATTACKS = os.path.join(HERE, "attacks")
 
@@ -114,6 +117,37 @@ def expected():
             numbers = ", ".join("%.9gF" % n if "." in "%.9g" % n else "%.9g.0F" % n
                                 for n in tensor.flatten()[:4].tolist())
             file.write('{"%s", {%s}},\n' % (name, numbers))
+
+
+USES = ("activations", "math", "reduce", "shapes", "windows", "index", "overwrites")
+
+
+def bare(program):
+    """Without what says where in Python an operation stood."""
+    for node in program["graph_module"]["graph"]["nodes"]:
+        node["metadata"] = {}
+
+
+def uses():
+    """A program for each group of scripts/parity_programs.py, and what PyTorch gives for numbers that tests
+    make in the same way: how many, their sum when each is multiplied by its place, and that of sizes."""
+    x = ((torch.arange(288) * 7919 % 100003).double() / 50000 - 1).float().reshape(2, 4, 6, 6)
+    with open(os.path.join(HERE, "program_uses.inc"), "w") as file:
+        file.write("/* Made by make_programs.py: file, output, elements, sum by place, sum of sizes by place. */\n")
+        for group in USES:
+            model, path = parity_programs.GROUPS[group][0]().eval(), os.path.join(DATA, "program_%s.pt2" % group)
+            export(model, (x,), path)
+            change(path, path, program_edit(bare))
+            with torch.no_grad():
+                results = model(x)
+            for name, result in results.items():
+                if name in parity_programs.REFUSED:
+                    continue
+                numbers = result.double().flatten()
+                numbers[~numbers.isfinite()] = 0
+                numbers = numbers * (torch.arange(len(numbers)) * 31 % 101 + 1)
+                file.write('{"%s", "%s", %d, %.9g, %.9g},\n' % (
+                    group, name, result.numel(), numbers.sum(), numbers.abs().sum()))
 
 
 def change(source, target, edit):
@@ -218,6 +252,7 @@ def main():
     export(fill(Odd()), (torch.ones(2, 3),), os.path.join(DATA, "program_odd.pt2"))
     export(fill(overwriting()), (torch.ones(2, 5, 3),), os.path.join(DATA, "program_overwriting.pt2"), None, True)
     expected()
+    uses()
     attacks()
     if len(sys.argv) > 1:
         subprocess.run([sys.argv[1], os.path.abspath(__file__), "--older"], check=True)

@@ -9,6 +9,7 @@
 
 #include "codec/zip.h"
 #include "opened.h"
+#include "tensor/tensor.h"
 #include <layertap/layertap.h>
 
 #include <math.h>
@@ -99,23 +100,32 @@ static void a_layer_before_an_overwriting_one_keeps_its_value(void **state)
     ltap_model_close(model);
 }
 
+static ltap_features *forward(const ltap_model *model, const char *layer, const ltap_input *input)
+{
+    const ltap_return_layer wanted = {layer, "out"};
+    ltap_getter *getter = NULL;
+    ltap_run *made = NULL;
+    ltap_features *features = NULL;
+    ltap_error error = {0};
+    if (ltap_getter_new(model, &wanted, 1, NULL, &getter, &error) != LTAP_OK ||
+        ltap_run_new(getter, &made, &error) != LTAP_OK ||
+        ltap_run_forward(made, input, 1, &features, &error) != LTAP_OK)
+        fail_msg("%s: %s", layer, error.message);
+    ltap_run_free(made);
+    ltap_getter_free(getter);
+    return features;
+}
+
 static void what_is_not_known_is_named_and_the_rest_works(void **state)
 {
     (void)state;
     float data[6] = {1, 1, 1, 1, 1, 1};
     const ltap_input input = {"x", {LTAP_FLOAT32, 2, {2, 3}, data}};
-    const ltap_return_layer before = {"first", "out"}, behind = {"last", "out"};
+    const ltap_return_layer behind = {"last", "out"};
     ltap_getter *getter = NULL;
-    ltap_run *made = NULL;
-    ltap_features *features = NULL;
     ltap_error error = {0};
     ltap_model *model = open_program("program_odd.pt2");
-    assert_int_equal(ltap_getter_new(model, &before, 1, NULL, &getter, &error), LTAP_OK);
-    assert_int_equal(ltap_run_new(getter, &made, &error), LTAP_OK);
-    assert_int_equal(ltap_run_forward(made, &input, 1, &features, &error), LTAP_OK);
-    ltap_features_free(features);
-    ltap_run_free(made);
-    ltap_getter_free(getter);
+    ltap_features_free(forward(model, "first", &input));
     assert_int_equal(ltap_getter_new(model, &behind, 1, NULL, &getter, &error),
                      LTAP_ERROR_UNSUPPORTED);
     assert_non_null(strstr(error.message, "aten.special_bessel_j0.default"));
@@ -127,20 +137,58 @@ static void what_is_put_back_into_a_view_is_not_the_modules(void **state)
     (void)state;
     float data[30] = {1};
     const ltap_input input = {NULL, {LTAP_FLOAT32, 3, {2, 5, 3}, data}};
-    const ltap_return_layer wanted = {"1", "out"};
-    ltap_getter *getter = NULL;
-    ltap_run *made = NULL;
-    ltap_features *features = NULL;
-    ltap_error error = {0};
     ltap_model *model = open_program("program_overwriting.pt2");
-    assert_int_equal(ltap_getter_new(model, &wanted, 1, NULL, &getter, &error), LTAP_OK);
-    assert_int_equal(ltap_run_new(getter, &made, &error), LTAP_OK);
-    assert_int_equal(ltap_run_forward(made, &input, 1, &features, &error), LTAP_OK);
+    ltap_features *features = forward(model, "1", &input);
     const ltap_tensor *out = &ltap_features_at(features, 0)->tensor;
     assert_true(out->rank == 3 && out->dims[0] == 2 && out->dims[1] == 5 && out->dims[2] == 4);
     ltap_features_free(features);
-    ltap_run_free(made);
-    ltap_getter_free(getter);
+    ltap_model_close(model);
+}
+
+static const struct use {
+    const char *group, *output;
+    uint64_t count;
+    double sum, size; /* of elements times their places; of their magnitudes */
+} uses[] = {
+#include "program_uses.inc"
+};
+
+static void check_use(const ltap_model *model, const struct use *use, const ltap_input *input)
+{
+    char layer[100];
+    double sum = 0;
+    snprintf(layer, sizeof layer, "output:%s", use->output);
+    ltap_features *features = forward(model, layer, input);
+    const ltap_tensor *out = &ltap_features_at(features, 0)->tensor;
+    uint64_t count = ltap_tensor_count(out);
+    if (count != use->count)
+        fail_msg("%s %s: %llu elements", use->group, layer, (unsigned long long)count);
+    for (uint64_t i = 0; i < count; i++) {
+        double number = ltap_tensor_double(out, i);
+        sum += isfinite(number) ? number * (double)(i * 31 % 101 + 1) : 0;
+    }
+    if (fabs(sum - use->sum) > 2e-6 * use->size + 1e-12)
+        fail_msg("%s %s: the sum is %.9g; expected %.9g", use->group, layer, sum, use->sum);
+    ltap_features_free(features);
+}
+
+static void every_use_of_an_operator_gives_pytorchs_numbers(void **state)
+{
+    (void)state;
+    float data[2 * 4 * 6 * 6];
+    const ltap_input input = {NULL, {LTAP_FLOAT32, 4, {2, 4, 6, 6}, data}};
+    ltap_model *model = NULL;
+    for (int i = 0; i < 2 * 4 * 6 * 6; i++)
+        data[i] = (float)((double)(i * 7919 % 100003) / 50000 - 1);
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        char name[100];
+        snprintf(name, sizeof name, "program_%s.pt2", uses[i].group);
+        if (i == 0 || strcmp(uses[i].group, uses[i - 1].group) != 0) {
+            ltap_model_close(model);
+            model = open_program(name);
+        }
+        check_use(model, &uses[i], &input);
+    }
     ltap_model_close(model);
 }
 
@@ -205,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_layer_before_an_overwriting_one_keeps_its_value),
         cmocka_unit_test(what_is_not_known_is_named_and_the_rest_works),
         cmocka_unit_test(what_is_put_back_into_a_view_is_not_the_modules),
+        cmocka_unit_test(every_use_of_an_operator_gives_pytorchs_numbers),
         cmocka_unit_test(attacks_give_one_line),
         cmocka_unit_test(changed_bytes_never_hurt),
     };

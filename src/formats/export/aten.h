@@ -31,7 +31,8 @@ const ltap_aten_row *ltap_aten_find(const char *target);
 /* Tables of the families, up to a row without name. */
 extern const ltap_aten_row ltap_aten_layers[], ltap_aten_math[], ltap_aten_reduce[],
     ltap_aten_views[], ltap_aten_move[], ltap_aten_index[], ltap_aten_make[], ltap_aten_sizes[],
-    ltap_aten_windows[], ltap_aten_activations[], ltap_aten_recurrent[];
+    ltap_aten_windows[], ltap_aten_patches[], ltap_aten_diagonal[], ltap_aten_subscript[],
+    ltap_aten_activations[], ltap_aten_recurrent[];
 /* The row's operator on "self". */
 void ltap_aten_unary(ltap_program *p);
 
@@ -104,6 +105,8 @@ uint32_t ltap_emit_with(ltap_program *p, const char *op_type, uint32_t a, ltap_a
 /* value is result k. */
 void ltap_emit_result(ltap_program *p, size_t k, uint32_t value);
 
+/* A constant; data in the graph's arena. */
+uint32_t ltap_emit_tensor(ltap_program *p, const char *name, const ltap_tensor *tensor);
 uint32_t ltap_emit_ints(ltap_program *p, const int64_t *numbers, size_t count); /* int64[count] */
 uint32_t ltap_emit_int(ltap_program *p, int64_t number);                        /* int64[1] */
 /* A number without dimensions. */
@@ -122,9 +125,21 @@ uint32_t ltap_emit_squeeze(ltap_program *p, uint32_t value, int64_t axis);
 /* Each element of an axis `count` times in a row. */
 uint32_t ltap_emit_repeat(ltap_program *p, ltap_operand x, int axis, uint32_t count);
 uint32_t ltap_emit_concat(ltap_program *p, const uint32_t *values, size_t count, int64_t axis);
+/* Gather, GatherElements. */
+uint32_t ltap_emit_gather(ltap_program *p, const char *op_type, uint32_t data, uint32_t indices,
+                          int axis);
+/* ScatterElements, ScatterND (no axis) of data, indices, updates; reduction NULL: they overwrite.
+ */
+uint32_t ltap_emit_scatter(ltap_program *p, const char *op_type, const uint32_t inputs[3], int axis,
+                           const char *reduction);
+/* op_type over axes (int64[n]; LTAP_NO_VALUE: all). */
+uint32_t ltap_emit_reduce(ltap_program *p, const char *op_type, uint32_t x, uint32_t axes,
+                          bool keeps);
 /* x[begin:end:step] along an axis; begin, end: int64[1]. */
 uint32_t ltap_emit_slice(ltap_program *p, uint32_t x, uint32_t begin, uint32_t end, int64_t axis,
                          int64_t step);
+/* 0 to end - 1; end: int64[1]. */
+uint32_t ltap_emit_range(ltap_program *p, uint32_t end);
 /* base with part in place of base[begin:end] along an axis. */
 uint32_t ltap_emit_replace(ltap_program *p, uint32_t base, uint32_t part, uint32_t begin,
                            uint32_t end, int64_t axis);

@@ -75,15 +75,13 @@ static void linspace(ltap_program *p)
     }
     ltap_program_take(
         p, ltap_arena_take(&p->graph->arena, (uint64_t)steps, sizeof(float), &block, p->error));
-    uint32_t value = LTAP_NO_VALUE;
     if (!ltap_program_goes_on(p))
         return;
     for (int64_t i = 0; i < steps; i++)
         ((float *)block)[i] = (float)(i < steps / 2 ? start + step * (double)i
                                                     : end - step * (double)(steps - 1 - i));
     ltap_tensor tensor = ltap_tensor_make(LTAP_FLOAT32, 1, &steps, block);
-    ltap_program_take(p, ltap_graph_constant(p->graph, "linspace", &tensor, &value, p->error));
-    ltap_emit_result(p, 0, value);
+    ltap_emit_result(p, 0, ltap_emit_tensor(p, "linspace", &tensor));
 }
 
 static void eye(ltap_program *p)

@@ -24,18 +24,6 @@ static uint32_t read_axes(ltap_program *p, int rank, int64_t *count)
     return ltap_emit_ints(p, axes, n);
 }
 
-static uint32_t reduce_over(ltap_program *p, const char *op_type, uint32_t x, uint32_t axes,
-                            bool keeps)
-{
-    uint32_t inputs[] = {x, axes};
-    ltap_attr attr = LTAP_ATTR_I("keepdims", keeps);
-    return ltap_emit(
-        p,
-        (ltap_emit_node){
-            .op_type = op_type, .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
-        NULL);
-}
-
 static uint32_t reduced(ltap_program *p, const char *op_type, ltap_dtype dtype)
 {
     int64_t count;
@@ -44,7 +32,7 @@ static uint32_t reduced(ltap_program *p, const char *op_type, ltap_dtype dtype)
     uint32_t input = ltap_emit_cast(p, x.value, x.dtype, dtype);
     if (x.rank == 0)
         return input;
-    return reduce_over(p, op_type, input, axes, ltap_arg_bool(p, "keepdim", false));
+    return ltap_emit_reduce(p, op_type, input, axes, ltap_arg_bool(p, "keepdim", false));
 }
 
 static void reduce(ltap_program *p)
@@ -61,7 +49,7 @@ static void logical(ltap_program *p)
     uint32_t y = ltap_emit_cast(p, x.value, x.dtype, LTAP_BOOL);
     y = ltap_emit_cast(p, y, LTAP_BOOL, LTAP_INT32);
     if (x.rank > 0)
-        y = reduce_over(p, p->row->op_type, y, axes, ltap_arg_bool(p, "keepdim", false));
+        y = ltap_emit_reduce(p, p->row->op_type, y, axes, ltap_arg_bool(p, "keepdim", false));
     ltap_emit_result(p, 0, ltap_emit_cast(p, y, LTAP_INT32, LTAP_BOOL));
 }
 
@@ -83,9 +71,10 @@ static uint32_t variance(ltap_program *p, ltap_operand x, uint32_t *mean)
     uint32_t axes = read_axes(p, x.rank, &count);
     if (count < 0 && correction != 0)
         ltap_program_refuse(p, "with a correction, over a size that is free");
-    uint32_t middle = reduce_over(p, "ReduceMean", x.value, axes, true);
+    uint32_t middle = ltap_emit_reduce(p, "ReduceMean", x.value, axes, true);
     uint32_t rest = ltap_emit_two(p, "Sub", x.value, middle);
-    uint32_t y = reduce_over(p, "ReduceMean", ltap_emit_two(p, "Mul", rest, rest), axes, keeps);
+    uint32_t y =
+        ltap_emit_reduce(p, "ReduceMean", ltap_emit_two(p, "Mul", rest, rest), axes, keeps);
     if (mean != NULL)
         *mean = keeps ? middle : ltap_emit_two(p, "Squeeze", middle, axes);
     if (correction == 0)
@@ -119,20 +108,20 @@ static void norm(ltap_program *p)
     uint32_t axes = read_axes(p, x.rank, &count), size = ltap_emit_one(p, "Abs", x.value);
     bool keeps = ltap_arg_bool(p, "keepdim", false);
     if (isinf(order)) {
-        ltap_emit_result(p, 0,
-                         reduce_over(p, order > 0 ? "ReduceMax" : "ReduceMin", size, axes, keeps));
+        ltap_emit_result(
+            p, 0, ltap_emit_reduce(p, order > 0 ? "ReduceMax" : "ReduceMin", size, axes, keeps));
         return;
     }
     if (order == 0)
         ltap_program_refuse(p, "of order 0");
     size = ltap_emit_two(p, "Pow", size, ltap_emit_number(p, order, x.dtype));
-    size = reduce_over(p, "ReduceSum", size, axes, keeps);
+    size = ltap_emit_reduce(p, "ReduceSum", size, axes, keeps);
     ltap_emit_result(p, 0, ltap_emit_two(p, "Pow", size, ltap_emit_number(p, 1 / order, x.dtype)));
 }
 
 static uint32_t length_over(ltap_program *p, ltap_operand x, int axis, double least)
 {
-    uint32_t y = reduce_over(p, "ReduceL2", x.value, ltap_emit_int(p, axis), true);
+    uint32_t y = ltap_emit_reduce(p, "ReduceL2", x.value, ltap_emit_int(p, axis), true);
     return ltap_emit_two(p, "Max", y, ltap_emit_number(p, least, x.dtype));
 }
 
@@ -146,8 +135,8 @@ static void cosine_similarity(ltap_program *p)
     a.value = ltap_emit_two(p, "Div", a.value, length_over(p, a, axis, least));
     b.value = ltap_emit_two(p, "Div", b.value, length_over(p, b, axis, least));
     ltap_emit_result(p, 0,
-                     reduce_over(p, "ReduceSum", ltap_emit_two(p, "Mul", a.value, b.value),
-                                 ltap_emit_int(p, axis), false));
+                     ltap_emit_reduce(p, "ReduceSum", ltap_emit_two(p, "Mul", a.value, b.value),
+                                      ltap_emit_int(p, axis), false));
 }
 
 /* v * g / |v|, the length over all axes but one. */
@@ -159,7 +148,7 @@ static void weight_norm(ltap_program *p)
     for (int i = 0; i < v.rank; i++)
         if (i != kept)
             axes[n++] = i;
-    uint32_t size = reduce_over(p, "ReduceL2", v.value, ltap_emit_ints(p, axes, n), true);
+    uint32_t size = ltap_emit_reduce(p, "ReduceL2", v.value, ltap_emit_ints(p, axes, n), true);
     ltap_emit_result(p, 0,
                      ltap_emit_two(p, "Mul", v.value, ltap_emit_two(p, "Div", g.value, size)));
 }
@@ -193,9 +182,9 @@ static void extreme(ltap_program *p)
     ltap_operand x = ltap_arg_tensor(p, "self");
     int axis = ltap_arg_axis(p, "dim", 0, x.rank);
     bool keeps = ltap_arg_bool(p, "keepdim", false);
-    ltap_emit_result(
-        p, 0,
-        reduce_over(p, most ? "ReduceMax" : "ReduceMin", x.value, ltap_emit_int(p, axis), keeps));
+    ltap_emit_result(p, 0,
+                     ltap_emit_reduce(p, most ? "ReduceMax" : "ReduceMin", x.value,
+                                      ltap_emit_int(p, axis), keeps));
     ltap_attr attrs[] = {LTAP_ATTR_I("axis", axis), LTAP_ATTR_I("keepdims", keeps)};
     ltap_emit_result(p, 1,
                      ltap_emit(p,

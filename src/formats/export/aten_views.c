@@ -135,6 +135,31 @@ static void expand_as(ltap_program *p)
 
 /* --- Order of axes. --------------------------------------------------------------------------- */
 
+/* Axes go to new places, the others keep their order around them. */
+static void move_axes(ltap_program *p, int rank, int64_t perm[LTAP_MAX_RANK])
+{
+    int64_t from[LTAP_MAX_RANK], to[LTAP_MAX_RANK];
+    bool moved[LTAP_MAX_RANK] = {false};
+    size_t n = ltap_arg_ints(p, "source", from), m = ltap_arg_ints(p, "destination", to);
+    for (int i = 0; i < rank; i++)
+        perm[i] = -1;
+    for (size_t i = 0; i < n && n == m; i++) {
+        from[i] += from[i] < 0 ? rank : 0;
+        to[i] += to[i] < 0 ? rank : 0;
+        if (from[i] < 0 || to[i] < 0 || from[i] >= rank || to[i] >= rank)
+            continue;
+        perm[to[i]] = from[i];
+        moved[from[i]] = true;
+    }
+    for (int i = 0, next = 0; i < rank; i++) {
+        if (perm[i] >= 0)
+            continue;
+        while (next < rank && moved[next])
+            next++;
+        perm[i] = next++;
+    }
+}
+
 /* result axis i is axis perm[i] of the input; false: refused. */
 static bool read_perm(ltap_program *p, int rank, int64_t perm[LTAP_MAX_RANK])
 {
@@ -154,6 +179,11 @@ static bool read_perm(ltap_program *p, int rank, int64_t perm[LTAP_MAX_RANK])
         int b = ltap_arg_axis(p, numbered ? "dim1" : "axis1", 1, rank);
         perm[a] = b;
         perm[b] = a;
+    } else if (strcmp(name, "move") == 0) {
+        move_axes(p, rank, perm);
+    } else if (strcmp(name, "last") == 0 && rank >= 2) {
+        perm[rank - 2] = rank - 1;
+        perm[rank - 1] = rank - 2;
     } else {
         for (int i = 0; i < rank; i++)
             perm[i] = rank - 1 - i;
@@ -174,41 +204,11 @@ static uint32_t back_to_order(ltap_program *p, const ltap_entry *view, uint32_t 
 {
     int64_t perm[LTAP_MAX_RANK], inverse[LTAP_MAX_RANK] = {0};
     int rank = base_of(p, view).rank;
-    const ltap_aten_row *row = p->row;
-    p->row = view->row;
     bool known = read_perm(p, rank, perm);
-    p->row = row;
     for (int i = 0; known && i < rank; i++)
         if (perm[i] >= 0 && perm[i] < rank)
             inverse[perm[i]] = i;
     return known && rank > 1 ? ltap_emit_transpose(p, part, inverse, rank) : part;
-}
-
-/* Axes go to new places, the others keep their order around them. */
-static void movedim(ltap_program *p)
-{
-    int64_t from[LTAP_MAX_RANK], to[LTAP_MAX_RANK], perm[LTAP_MAX_RANK];
-    bool moved[LTAP_MAX_RANK] = {false};
-    ltap_operand x = self(p);
-    size_t n = ltap_arg_ints(p, "source", from), m = ltap_arg_ints(p, "destination", to);
-    for (int i = 0; i < x.rank; i++)
-        perm[i] = -1;
-    for (size_t i = 0; i < n && n == m; i++) {
-        from[i] += from[i] < 0 ? x.rank : 0;
-        to[i] += to[i] < 0 ? x.rank : 0;
-        if (from[i] < 0 || to[i] < 0 || from[i] >= x.rank || to[i] >= x.rank)
-            continue;
-        perm[to[i]] = from[i];
-        moved[from[i]] = true;
-    }
-    for (int i = 0, next = 0; i < x.rank; i++) {
-        if (perm[i] >= 0)
-            continue;
-        while (next < x.rank && moved[next])
-            next++;
-        perm[i] = next++;
-    }
-    ltap_emit_result(p, 0, ltap_emit_transpose(p, x.value, perm, x.rank));
 }
 
 /* --- Parts. ----------------------------------------------------------------------------------- */
@@ -239,15 +239,7 @@ static void take_index(ltap_program *p)
     uint32_t index = read_index(p, x, axis, &fixed);
     uint32_t number = fixed >= 0 ? ltap_emit_number(p, (double)fixed, LTAP_INT64)
                                  : ltap_emit_reshape_to(p, index, NULL, 0);
-    uint32_t inputs[] = {x.value, number};
-    ltap_attr attr = LTAP_ATTR_I("axis", axis);
-    ltap_emit_result(
-        p, 0,
-        ltap_emit(
-            p,
-            (ltap_emit_node){
-                .op_type = "Gather", .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
-            NULL));
+    ltap_emit_result(p, 0, ltap_emit_gather(p, "Gather", x.value, number, axis));
 }
 
 static uint32_t replace_index(ltap_program *p, ltap_operand base, uint32_t part)
@@ -279,10 +271,18 @@ static void slice(ltap_program *p)
 static uint32_t replace_slice(ltap_program *p, ltap_operand base, uint32_t part)
 {
     int axis = ltap_arg_axis(p, "dim", 0, base.rank);
-    if (ltap_arg_int(p, "step", 1) != 1)
-        ltap_program_refuse(p, "with steps");
-    return ltap_emit_replace(p, base.value, part, ltap_arg_size(p, "start", 0),
-                             ltap_arg_size(p, "end", INT64_MAX), axis);
+    uint32_t begin = ltap_arg_size(p, "start", 0), end = ltap_arg_size(p, "end", INT64_MAX);
+    int64_t step = ltap_arg_int(p, "step", 1), row[LTAP_MAX_RANK];
+    if (step == 1 || base.rank == 0)
+        return ltap_emit_replace(p, base.value, part, begin, end, axis);
+    for (int i = 0; i < base.rank; i++)
+        row[i] = i == axis ? -1 : 1;
+    uint32_t places = ltap_emit_range(p, ltap_emit_dim(p, base, axis));
+    places = ltap_emit_slice(p, places, begin, end, 0, step);
+    places = ltap_emit_reshape_to(p, places, row, (size_t)base.rank);
+    places = ltap_emit_two(p, "Expand", places, ltap_emit_shape(p, part));
+    uint32_t inputs[] = {base.value, places, part};
+    return ltap_emit_scatter(p, "ScatterElements", inputs, axis, NULL);
 }
 
 static uint32_t back_to_slice(ltap_program *p, const ltap_entry *view, uint32_t part)
@@ -309,6 +309,15 @@ static void narrow(ltap_program *p)
     uint32_t begin = ltap_arg_size(p, "start", 0);
     uint32_t end = ltap_emit_two(p, "Add", begin, ltap_arg_size(p, "length", 0));
     ltap_emit_result(p, 0, ltap_emit_slice(p, x.value, begin, end, axis, 1));
+}
+
+static uint32_t back_to_narrow(ltap_program *p, const ltap_entry *view, uint32_t part)
+{
+    ltap_operand base = base_of(p, view);
+    uint32_t begin = ltap_arg_size(p, "start", 0);
+    uint32_t end = ltap_emit_two(p, "Add", begin, ltap_arg_size(p, "length", 0));
+    return ltap_emit_replace(p, base.value, part, begin, end,
+                             ltap_arg_axis(p, "dim", 0, base.rank));
 }
 
 /* --- Several parts. --------------------------------------------------------------------------- */
@@ -399,22 +408,65 @@ static void split_at(ltap_program *p)
                                          ltap_emit_int(p, at[i + 1]), axis, 1));
 }
 
+/* Parts as even as can be, the longer ones first. */
+static void split_in(ltap_program *p)
+{
+    ltap_operand x = self(p);
+    int axis = ltap_arg_axis(p, "dim", 0, x.rank);
+    int64_t n = (int64_t)p->n_results, at = 0, size = x.rank > 0 ? x.dims[axis] : -1;
+    if (size < 0 || ltap_arg_int(p, "sections", n) != n)
+        ltap_program_refuse(p, "of a size that is free");
+    for (int64_t i = 0; i < n && ltap_program_goes_on(p); i++) {
+        int64_t next = at + size / n + (i < size % n);
+        ltap_emit_result(
+            p, (size_t)i,
+            ltap_emit_slice(p, x.value, ltap_emit_int(p, at), ltap_emit_int(p, next), axis, 1));
+        at = next;
+    }
+}
+
+static void broadcast_all(ltap_program *p)
+{
+    const ltap_operand *parts;
+    size_t n = ltap_arg_tensors(p, "tensors", &parts);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t y = parts[i].value;
+        for (size_t k = 0; k < n; k++)
+            if (k != i)
+                y = ltap_emit_two(p, "Expand", y, shape_of(p, parts[k]));
+        ltap_emit_result(p, i, y);
+    }
+}
+
 static void unbind(ltap_program *p)
 {
     ltap_operand x = self(p);
     int axis = ltap_arg_axis(p, "dim", 0, x.rank);
     for (size_t i = 0; i < p->n_results; i++) {
-        uint32_t inputs[] = {x.value, ltap_emit_number(p, (double)i, LTAP_INT64)};
-        ltap_attr attr = LTAP_ATTR_I("axis", axis);
-        ltap_emit_result(p, i,
-                         ltap_emit(p,
-                                   (ltap_emit_node){.op_type = "Gather",
-                                                    .inputs = inputs,
-                                                    .n_inputs = 2,
-                                                    .attrs = &attr,
-                                                    .n_attrs = 1},
-                                   NULL));
+        uint32_t at = ltap_emit_number(p, (double)i, LTAP_INT64);
+        ltap_emit_result(p, i, ltap_emit_gather(p, "Gather", x.value, at, axis));
     }
+}
+
+/* Parts before this one say where it begins. */
+static uint32_t back_to_parts(ltap_program *p, const ltap_entry *view, uint32_t part)
+{
+    ltap_operand base = base_of(p, view);
+    int axis = ltap_arg_axis(p, "dim", 0, base.rank);
+    int64_t begin = 0;
+    for (uint32_t i = 0; i <= view->slot && base.rank > 0; i++) {
+        const ltap_entry *its = ltap_arg_result(p, i);
+        int64_t size = its->rank == base.rank ? its->dims[axis] : its->rank < base.rank ? 1 : -1;
+        if (size < 0)
+            ltap_program_refuse(p, "of a size that is free");
+        if (i == view->slot && its->rank < base.rank)
+            part = ltap_emit_unsqueeze(p, part, axis);
+        if (i == view->slot)
+            return ltap_emit_replace(p, base.value, part, ltap_emit_int(p, begin),
+                                     ltap_emit_int(p, begin + size), axis);
+        begin += size;
+    }
+    return part;
 }
 
 /* --- Memory seen with strides. ---------------------------------------------------------------- */
@@ -478,6 +530,7 @@ static void as_strided(ltap_program *p)
 
 #define VIEW    .flags = LTAP_ATEN_VIEW
 #define RESHAPE .flags = LTAP_ATEN_RESHAPE, .back = back_to_shape
+#define PARTS   .flags = LTAP_ATEN_VIEW, .back = back_to_parts
 #define ORDER   .map = permute, .flags = LTAP_ATEN_VIEW, .back = back_to_order
 
 const ltap_aten_row ltap_aten_views[] = {
@@ -488,6 +541,7 @@ const ltap_aten_row ltap_aten_views[] = {
     {.name = "view_as", .map = view_as, VIEW, .back = back_to_shape},
     {.name = "reshape_as", .map = view_as, RESHAPE},
     {.name = "flatten.using_ints", .map = flatten, RESHAPE},
+    {.name = "ravel", .map = flatten, RESHAPE},
     {.name = "unflatten.int", .map = unflatten, VIEW, .back = back_to_shape},
     {.name = "squeeze", .map = squeeze, VIEW, .back = back_to_shape},
     {.name = "squeeze_copy", .map = squeeze},
@@ -506,24 +560,31 @@ const ltap_aten_row ltap_aten_views[] = {
     {.name = "t", .op_type = "turn", ORDER},
     {.name = "t_copy", .map = permute, .op_type = "turn"},
     {.name = "numpy_T", .op_type = "turn", ORDER},
-    {.name = "movedim", .map = movedim, VIEW},
-    {.name = "moveaxis", .map = movedim, VIEW},
+    {.name = "mT", .op_type = "last", ORDER},
+    {.name = "mH", .op_type = "last", ORDER},
+    {.name = "adjoint", .op_type = "last", ORDER},
+    {.name = "movedim", .op_type = "move", ORDER},
+    {.name = "moveaxis", .op_type = "move", ORDER},
     {.name = "select.int", .map = take_index, VIEW, .back = back_to_index},
     {.name = "select_copy", .map = take_index},
     {.name = "slice.Tensor", .map = slice, VIEW, .back = back_to_slice},
     {.name = "slice_copy", .map = slice},
     {.name = "select_scatter", .map = select_scatter},
     {.name = "slice_scatter", .map = slice_scatter},
-    {.name = "narrow.default", .map = narrow, VIEW},
+    {.name = "narrow.default", .map = narrow, VIEW, .back = back_to_narrow},
     {.name = "narrow_copy", .map = narrow},
-    {.name = "split.Tensor", .map = split, VIEW},
-    {.name = "split.sizes", .map = split_with_sizes, VIEW},
-    {.name = "split_with_sizes", .map = split_with_sizes, VIEW},
+    {.name = "split.Tensor", .map = split, PARTS},
+    {.name = "split.sizes", .map = split_with_sizes, PARTS},
+    {.name = "split_with_sizes", .map = split_with_sizes, PARTS},
     {.name = "split_with_sizes_copy", .map = split_with_sizes},
     {.name = "split_copy", .map = split},
-    {.name = "chunk", .map = chunk, VIEW},
-    {.name = "tensor_split.indices", .map = split_at, VIEW},
-    {.name = "unbind", .map = unbind, VIEW},
+    {.name = "chunk", .map = chunk, PARTS},
+    {.name = "tensor_split.indices", .map = split_at, PARTS},
+    {.name = "tensor_split.sections", .map = split_in, PARTS},
+    {.name = "unsafe_split.Tensor", .map = split},
+    {.name = "unsafe_chunk", .map = chunk},
+    {.name = "broadcast_tensors", .map = broadcast_all},
+    {.name = "unbind", .map = unbind, PARTS},
     {.name = "unbind_copy", .map = unbind},
     {.name = "as_strided", .map = as_strided, VIEW},
     {.name = "as_strided_copy", .map = as_strided},

@@ -115,11 +115,11 @@ void ltap_emit_result(ltap_program *p, size_t k, uint32_t value)
     p->results[k] = p->wanted[k];
 }
 
-static uint32_t constant(ltap_program *p, const ltap_tensor *tensor)
+uint32_t ltap_emit_tensor(ltap_program *p, const char *name, const ltap_tensor *tensor)
 {
     uint32_t value = LTAP_NO_VALUE;
     if (ltap_program_goes_on(p))
-        ltap_program_take(p, ltap_graph_constant(p->graph, "constant", tensor, &value, p->error));
+        ltap_program_take(p, ltap_graph_constant(p->graph, name, tensor, &value, p->error));
     return value;
 }
 
@@ -131,7 +131,7 @@ uint32_t ltap_emit_ints(ltap_program *p, const int64_t *numbers, size_t count)
     if (count > 0)
         memcpy(copy, numbers, count * sizeof *copy);
     ltap_tensor tensor = ltap_tensor_make(LTAP_INT64, 1, dims, copy);
-    return constant(p, &tensor);
+    return ltap_emit_tensor(p, "constant", &tensor);
 }
 
 uint32_t ltap_emit_int(ltap_program *p, int64_t number)
@@ -155,7 +155,7 @@ static uint32_t numbers(ltap_program *p, double number, int rank, int64_t count,
     }
     ltap_tensor tensor =
         ltap_tensor_make(is_float ? LTAP_FLOAT32 : LTAP_FLOAT64, rank, &count, wide);
-    return ltap_emit_cast(p, constant(p, &tensor), tensor.dtype, dtype);
+    return ltap_emit_cast(p, ltap_emit_tensor(p, "constant", &tensor), tensor.dtype, dtype);
 }
 
 uint32_t ltap_emit_number(ltap_program *p, double number, ltap_dtype dtype)
@@ -266,10 +266,58 @@ uint32_t ltap_emit_slice(ltap_program *p, uint32_t x, uint32_t begin, uint32_t e
                      NULL);
 }
 
+uint32_t ltap_emit_range(ltap_program *p, uint32_t end)
+{
+    uint32_t inputs[] = {ltap_emit_number(p, 0, LTAP_INT64), ltap_emit_reshape_to(p, end, NULL, 0),
+                         ltap_emit_number(p, 1, LTAP_INT64)};
+    return ltap_emit(p, (ltap_emit_node){.op_type = "Range", .inputs = inputs, .n_inputs = 3},
+                     NULL);
+}
+
 uint32_t ltap_emit_replace(ltap_program *p, uint32_t base, uint32_t part, uint32_t begin,
                            uint32_t end, int64_t axis)
 {
     uint32_t parts[3] = {ltap_emit_slice(p, base, ltap_emit_int(p, 0), begin, axis, 1), part,
                          ltap_emit_slice(p, base, end, ltap_emit_int(p, INT64_MAX), axis, 1)};
     return ltap_emit_concat(p, parts, 3, axis);
+}
+
+uint32_t ltap_emit_gather(ltap_program *p, const char *op_type, uint32_t data, uint32_t indices,
+                          int axis)
+{
+    uint32_t inputs[] = {data, indices};
+    ltap_attr attr = LTAP_ATTR_I("axis", axis);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = op_type, .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
+        NULL);
+}
+
+uint32_t ltap_emit_scatter(ltap_program *p, const char *op_type, const uint32_t inputs[3], int axis,
+                           const char *reduction)
+{
+    ltap_attr attrs[2];
+    size_t n = 0;
+    if (strcmp(op_type, "ScatterND") != 0)
+        attrs[n++] = LTAP_ATTR_I("axis", axis);
+    if (reduction != NULL)
+        attrs[n++] = LTAP_ATTR_S("reduction", reduction);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = op_type, .inputs = inputs, .n_inputs = 3, .attrs = attrs, .n_attrs = n},
+        NULL);
+}
+
+uint32_t ltap_emit_reduce(ltap_program *p, const char *op_type, uint32_t x, uint32_t axes,
+                          bool keeps)
+{
+    uint32_t inputs[] = {x, axes};
+    ltap_attr attr = LTAP_ATTR_I("keepdims", keeps);
+    return ltap_emit(
+        p,
+        (ltap_emit_node){
+            .op_type = op_type, .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1},
+        NULL);
 }

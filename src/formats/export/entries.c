@@ -118,18 +118,19 @@ ltap_status ltap_entry_type(ltap_program *p, uint32_t index, ltap_type *type, lt
     return LTAP_OK;
 }
 
-static bool is_taken(const ltap_program *p, const char *name)
+static bool is_taken(const ltap_program *p, const char *name, bool is_input)
 {
     uint32_t other;
     return ltap_graph_find(p->graph, name, &other) ||
-           ltap_map_get(&p->modules, name, strlen(name), &other);
+           (!is_input && ltap_map_get(&p->modules, name, strlen(name), &other));
 }
 
-ltap_status ltap_entry_value(ltap_program *p, uint32_t index, uint32_t *value, ltap_error *error)
+ltap_status ltap_entry_value(ltap_program *p, uint32_t index, bool is_input, uint32_t *value,
+                             ltap_error *error)
 {
     const ltap_entry *entry = ltap_program_at(p, index);
     const char *name = entry->name;
-    while (is_taken(p, name))
+    while (is_taken(p, name, is_input))
         LTAP_TRY(ltap_arena_format(p->scratch, &name, error, "%%%s", name));
     LTAP_TRY(ltap_graph_value(p->graph, name, strlen(name), value, error));
     ltap_value *made = ltap_graph_at(p->graph, *value);
@@ -165,4 +166,31 @@ bool ltap_entry_is_dense(const ltap_entry *entry)
             return false;
     }
     return true;
+}
+
+/* Axes of the base that lie behind one another in memory are a run; each run must be whole axes of
+ * the new shape, for its elements to have a stride. */
+ltap_alias ltap_entry_reshaped(const ltap_entry *base, const ltap_entry *made)
+{
+    int64_t sizes[LTAP_MAX_RANK], strides[LTAP_MAX_RANK], wanted[LTAP_MAX_RANK];
+    if (ltap_entry_is_dense(base))
+        return LTAP_ALIAS_VIEW;
+    if (!ltap_entry_hints(base, "sizes", sizes) || !ltap_entry_hints(base, "strides", strides) ||
+        !ltap_entry_hints(made, "sizes", wanted))
+        return LTAP_ALIAS_PERHAPS;
+    int next = made->rank - 1;
+    for (int last = base->rank - 1; last >= 0;) {
+        int64_t run = sizes[last], covered = 1;
+        int first = last;
+        while (first > 0 && (sizes[first - 1] == 1 || strides[first - 1] == run * strides[last]))
+            if (__builtin_mul_overflow(run, sizes[--first], &run))
+                return LTAP_ALIAS_PERHAPS;
+        while (next >= 0 && (covered < run || wanted[next] == 1))
+            if (__builtin_mul_overflow(covered, wanted[next--], &covered))
+                return LTAP_ALIAS_PERHAPS;
+        if (covered != run)
+            return LTAP_ALIAS_OWN;
+        last = first - 1;
+    }
+    return LTAP_ALIAS_VIEW;
 }

@@ -93,7 +93,7 @@ static ltap_status add_weight(ltap_program *p, uint32_t entry, int store, const 
 static ltap_status add_input(ltap_program *p, uint32_t entry, ltap_error *error)
 {
     uint32_t value;
-    LTAP_TRY(ltap_entry_value(p, entry, &value, error));
+    LTAP_TRY(ltap_entry_value(p, entry, true, &value, error));
     ltap_program_at(p, entry)->value = value;
     ltap_graph_at(p->graph, value)->is_input = true;
     return ltap_vector_push(&p->graph->inputs, &value, error);

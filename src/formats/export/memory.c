@@ -11,25 +11,37 @@
 
 #define MAX_VIEWS 32 /* of views of views */
 
-/* Runs the row of a view's operation again, on what its base holds now. */
-static uint32_t remake(ltap_program *p, const ltap_entry *entry)
+/* Makes a view's operation the one at hand again; settle gives back what was. */
+static ltap_program take_up(ltap_program *p, const ltap_entry *entry)
 {
     const ltap_program kept = *p;
-    uint32_t value = LTAP_NO_VALUE;
     ltap_program_take(p, ltap_program_results(p, entry->maker, p->error));
     p->wanted = NULL;
     p->node = entry->maker;
     p->row = entry->row;
+    return kept;
+}
+
+static void settle(ltap_program *p, const ltap_program *kept)
+{
+    p->result_entries = kept->result_entries;
+    p->results = kept->results;
+    p->wanted = kept->wanted;
+    p->n_results = kept->n_results;
+    p->node = kept->node;
+    p->row = kept->row;
+}
+
+/* Runs the row of a view's operation again, on what its base holds now. */
+static uint32_t remake(ltap_program *p, const ltap_entry *entry)
+{
+    const ltap_program kept = take_up(p, entry);
+    uint32_t value = LTAP_NO_VALUE;
     if (ltap_program_goes_on(p))
         p->row->map(p);
     if (ltap_program_goes_on(p) && entry->slot < p->n_results)
         value = p->results[entry->slot];
-    p->result_entries = kept.result_entries;
-    p->results = kept.results;
-    p->wanted = kept.wanted;
-    p->n_results = kept.n_results;
-    p->node = kept.node;
-    p->row = kept.row;
+    settle(p, &kept);
     return value;
 }
 
@@ -77,10 +89,10 @@ static void spoil(ltap_program *p, uint32_t index)
 /* The base with a new part in place of the view. */
 static uint32_t put_back(ltap_program *p, const ltap_entry *entry, uint32_t value)
 {
-    const ltap_json *node = p->node;
-    p->node = entry->maker;
-    value = entry->row->back(p, entry, value);
-    p->node = node;
+    const ltap_program kept = take_up(p, entry);
+    if (ltap_program_goes_on(p))
+        value = p->row->back(p, entry, value);
+    settle(p, &kept);
     if (ltap_program_goes_on(p))
         ltap_program_take(
             p, ltap_entry_type(p, entry->base, &ltap_graph_at(p->graph, value)->type, p->error));

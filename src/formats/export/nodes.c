@@ -124,7 +124,7 @@ static ltap_status name_results(ltap_program *p, ltap_error *error)
             return ltap_error_at(error, LTAP_ERROR_FORMAT, p->node->offset,
                                  "'%.100s' is made twice",
                                  ltap_program_at(p, p->result_entries[i])->name);
-        LTAP_TRY(ltap_entry_value(p, p->result_entries[i], &p->wanted[i], error));
+        LTAP_TRY(ltap_entry_value(p, p->result_entries[i], false, &p->wanted[i], error));
     }
     return LTAP_OK;
 }
@@ -133,7 +133,7 @@ static void push_input(ltap_program *p, const char *name)
 {
     uint32_t entry = ltap_entries_find(p, name);
     uint32_t value = entry != LTAP_NO_ENTRY ? ltap_program_at(p, entry)->value : LTAP_NO_VALUE;
-    ltap_node *node = LTAP_VECTOR_AT(&p->staged, ltap_node, 0);
+    ltap_node *node = LTAP_VECTOR_AT(&p->staged, ltap_node, p->staged.count - 1);
     if (value != LTAP_NO_VALUE && node->n_inputs < MAX_UNKNOWN_INPUTS)
         node->inputs[node->n_inputs++] = value;
 }
@@ -150,18 +150,32 @@ static ltap_status name_unknown(ltap_program *p, const char **name, ltap_error *
                              why ? p->refusal : "", why ? ")" : "");
 }
 
-static ltap_status stage_unknown(ltap_program *p, ltap_error *error)
+/* Of results from `first` on. */
+static ltap_status stage_unknown(ltap_program *p, size_t first, size_t count, ltap_error *error)
 {
-    ltap_node node = {.domain = "", .n_outputs = p->n_results, .outputs = p->wanted};
+    ltap_node node = {.domain = "", .n_outputs = count, .outputs = p->wanted + first};
     void *block;
     LTAP_TRY(name_unknown(p, &node.op_type, error));
     LTAP_TRY(ltap_arena_take(p->scratch, MAX_UNKNOWN_INPUTS, sizeof(uint32_t), &block, error));
     node.inputs = block;
     p->refusal = NULL;
-    p->staged.count = 0;
     LTAP_TRY(ltap_vector_push(&p->staged, &node, error));
     for_inputs(p, push_input);
-    memcpy(p->results, p->wanted, p->n_results * sizeof *p->results);
+    memcpy(p->results + first, p->wanted + first, count * sizeof *p->results);
+    return LTAP_OK;
+}
+
+/* Results that are used, which the row does not make: the other ones work. */
+static ltap_status stage_missing(ltap_program *p, ltap_error *error)
+{
+    for (size_t i = 1; i < p->n_results; i++) {
+        uint32_t entry = p->result_entries[i];
+        if (p->results[i] != LTAP_NO_VALUE || entry == LTAP_NO_ENTRY ||
+            strstr(ltap_program_at(p, entry)->name, "_unused_") != NULL)
+            continue;
+        LTAP_TRY(ltap_arena_format(p->scratch, &p->refusal, error, "its result %zu", i));
+        LTAP_TRY(stage_unknown(p, i, 1, error));
+    }
     return LTAP_OK;
 }
 
@@ -205,7 +219,7 @@ static ltap_alias alias_of(const ltap_program *p, const ltap_entry *base, const 
     if (flags & LTAP_ATEN_SAME)
         return base->dtype == made->dtype ? LTAP_ALIAS_SAME : LTAP_ALIAS_OWN;
     if (flags & LTAP_ATEN_RESHAPE)
-        return ltap_entry_is_dense(base) ? LTAP_ALIAS_VIEW : LTAP_ALIAS_PERHAPS;
+        return ltap_entry_reshaped(base, made);
     if (flags & LTAP_ATEN_DENSE)
         return ltap_entry_is_dense(base) ? LTAP_ALIAS_SAME : LTAP_ALIAS_OWN;
     return LTAP_ALIAS_OWN;
@@ -255,8 +269,10 @@ static ltap_status make(ltap_program *p, const char *target, const char *stale, 
         p->refusal = "";
     if (p->refusal != NULL) {
         p->row = NULL;
-        LTAP_TRY(stage_unknown(p, error));
+        p->staged.count = 0;
+        LTAP_TRY(stage_unknown(p, 0, p->n_results, error));
     }
+    LTAP_TRY(stage_missing(p, error));
     uint32_t named = p->wanted[0];
     return add_staged(p, named != LTAP_NO_VALUE ? ltap_graph_at(p->graph, named)->name : "", error);
 }
@@ -290,4 +306,32 @@ ltap_status ltap_program_nodes(ltap_program *p, const ltap_json *nodes, ltap_err
     for (const ltap_json *node = nodes->first; node != NULL; node = node->next)
         LTAP_TRY(read_node(p, node, error));
     return LTAP_OK;
+}
+
+/* In place of a value that is not known. */
+static ltap_status add_unknown_value(ltap_program *p, uint32_t entry, uint32_t *value,
+                                     ltap_error *error)
+{
+    ltap_node node = {.domain = "", .n_inputs = 1, .n_outputs = 1, .outputs = value};
+    node.inputs = &ltap_program_at(p, entry)->value;
+    LTAP_TRY(ltap_entry_value(p, entry, false, value, error));
+    node.name = ltap_graph_at(p->graph, *value)->name;
+    LTAP_TRY(
+        ltap_arena_format(&p->graph->arena, &node.op_type, error, "aten.output (%s)", p->refusal));
+    p->refusal = NULL;
+    return ltap_graph_node_add(p->graph, &node, NULL, error);
+}
+
+ltap_status ltap_program_last(ltap_program *p, uint32_t entry, uint32_t *value, ltap_error *error)
+{
+    p->refusal = NULL;
+    p->node = ltap_program_at(p, entry)->maker;
+    ltap_entry_refresh(p, entry);
+    LTAP_TRY(p->status);
+    if (p->refusal != NULL) {
+        p->staged.count = 0;
+        return add_unknown_value(p, entry, value, error);
+    }
+    *value = ltap_program_at(p, entry)->value;
+    return add_staged(p, "", error);
 }

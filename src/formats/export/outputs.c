@@ -93,13 +93,14 @@ static ltap_status add_output(naming *n, const ltap_json *arg, size_t index, siz
     if (entry == LTAP_NO_ENTRY || ltap_program_at(p, entry)->value == LTAP_NO_VALUE)
         return ltap_error_at(n->error, LTAP_ERROR_FORMAT, name->offset,
                              "the output '%.100s' is not made", name->text);
+    uint32_t value;
+    LTAP_TRY(ltap_program_last(p, entry, &value, n->error));
     const char *shown = name->text;
     if (n->names.count == count)
         shown = *LTAP_VECTOR_AT(&n->names, const char *, index);
     if (shown[0] == '\0')
         shown = "output";
     LTAP_TRY(ltap_arena_text(&p->graph->arena, shown, strlen(shown), &shown, n->error));
-    uint32_t value = ltap_program_at(p, entry)->value;
     ltap_graph_at(p->graph, value)->is_output = true;
     LTAP_TRY(ltap_vector_push(&p->graph->outputs, &value, n->error));
     return ltap_vector_push(&p->graph->output_names, &shown, n->error);

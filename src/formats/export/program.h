@@ -79,12 +79,15 @@ void ltap_program_refuse(ltap_program *p, const char *format, ...) LTAP_PRINTF(2
 ltap_status ltap_entries_read(ltap_program *p, const ltap_json *graph, ltap_error *error);
 /* LTAP_NO_ENTRY: there is none. */
 uint32_t ltap_entries_find(const ltap_program *p, const char *name);
-/* A value of the graph for an entry, named like it, or "%name" where a module or weight has that
- * name. */
-ltap_status ltap_entry_value(ltap_program *p, uint32_t entry, uint32_t *value, ltap_error *error);
+/* A value of the graph for an entry, named like it, or "%name" where a weight or, but for inputs, a
+ * module has that name. */
+ltap_status ltap_entry_value(ltap_program *p, uint32_t entry, bool is_input, uint32_t *value,
+                             ltap_error *error);
 ltap_status ltap_entry_type(ltap_program *p, uint32_t entry, ltap_type *type, ltap_error *error);
 /* Elements lie in row-major order, one behind the other. */
 bool ltap_entry_is_dense(const ltap_entry *entry);
+/* Whether `made`, of the same elements in the same order, is a view of base or a copy. */
+ltap_alias ltap_entry_reshaped(const ltap_entry *base, const ltap_entry *made);
 /* Sizes or strides as they were when the program was exported; false: not all are in the file. */
 bool ltap_entry_hints(const ltap_entry *entry, const char *what, int64_t hints[LTAP_MAX_RANK]);
 
@@ -103,6 +106,8 @@ ltap_status ltap_scopes_text(ltap_program *p, const ltap_json *node, const char 
 /* Sets result_entries and empty results for an operation. */
 ltap_status ltap_program_results(ltap_program *p, const ltap_json *node, ltap_error *error);
 ltap_status ltap_program_nodes(ltap_program *p, const ltap_json *nodes, ltap_error *error);
+/* What an entry holds when all operations are done. */
+ltap_status ltap_program_last(ltap_program *p, uint32_t entry, uint32_t *value, ltap_error *error);
 
 /* --- inline.c: a part of the program that is a graph of its own. -------------------------------
  */
