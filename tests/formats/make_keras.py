@@ -72,9 +72,28 @@ def recurrent(k):
          layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)], return_sequences=True, name="stack")(x),
          layers.RNN(layers.SimpleRNNCell(3), name="cell")(x),
          layers.TimeDistributed(layers.Dense(2), name="steps")(x)]
+    short = layers.Embedding(9, 4, mask_zero=True, name="short")(words[:, :4])
+    y += [layers.MultiHeadAttention(2, 3, name="heads")(x, x, use_causal_mask=True),
+          layers.Attention(name="dot")([x, short]), layers.Maximum(name="most")([x, y[3]]),
+          layers.Softmax(name="shares")(y[6], mask=k.ops.greater(y[6], 0.0)) if k is keras else y[6]]
     film = layers.Reshape((6, 2, 2, 1), name="film")(layers.Dense(4, name="dense")(y[3]))
     film = layers.ConvLSTM2D(2, 2, padding="same", return_sequences=True, name="film_lstm")(film)
     return k.Model(words, y + [layers.ConvLSTM2D(2, 2, name="last")(film)], name="recurrent")
+
+
+def pictures(k):
+    """Sizes, crops and classes of numbers."""
+    layers = k.layers
+    image = k.Input((9, 10, 3), name="image")
+    y = [layers.Resizing(6, 13, interpolation="bicubic", name="cubic")(image),
+         layers.Resizing(4, 7, antialias=True, name="smooth")(image),
+         layers.Resizing(4, 8, crop_to_aspect_ratio=True, name="cropped")(image),
+         layers.Resizing(8, 4, pad_to_aspect_ratio=True, fill_value=0.5, name="padded")(image),
+         layers.UpSampling2D((2, 1), interpolation="bicubic", name="larger")(image),
+         layers.CenterCrop(4, 5, name="middle")(image), layers.CenterCrop(12, 5, name="enlarged")(image)]
+    numbers = layers.Reshape((3,), name="numbers")(layers.CenterCrop(1, 1, name="one")(image))
+    y += [layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode="count", name="bins")(numbers)]
+    return k.Model(image, y, name="pictures")
 
 
 def features(k, model, name, x):
@@ -103,6 +122,10 @@ def models():
     model = recurrent(keras)
     disturb(model, 8)
     model.save(os.path.join(DATA, "keras_recurrent.keras"))
+    pictured = pictures(keras)
+    pictured.save(os.path.join(DATA, "keras_pictures.keras"))
+    features(keras, pictured, "keras_pictures.npz",
+             np.random.default_rng(4).normal(size=(2, 9, 10, 3)).astype("float32"))
     words = np.array([[1, 2, 3, 4, 5, 6], [3, 0, 8, 0, 1, 0], [0, 0, 5, 5, 2, 7]], np.int32)
     features(keras, model, "keras_recurrent.npz", words)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="first"),

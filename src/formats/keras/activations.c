@@ -43,15 +43,6 @@ static ltap_keras_tensor clip(const given *g, ltap_keras_tensor x, double low, d
         ltap_keras_add(g->c->b, (ltap_keras_node){.op = "Clip", .inputs = inputs, .n_inputs = 3}));
 }
 
-static ltap_keras_tensor where(const given *g, ltap_keras_tensor condition, ltap_keras_tensor x,
-                               ltap_keras_tensor y)
-{
-    uint32_t inputs[3] = {condition.value, x.value, y.value};
-    return ltap_keras_with(
-        x,
-        ltap_keras_add(g->c->b, (ltap_keras_node){.op = "Where", .inputs = inputs, .n_inputs = 3}));
-}
-
 /* max where x >= max, x where x > threshold, slope * (x - threshold) below. */
 static ltap_keras_tensor general_relu(const given *g, ltap_keras_tensor x, double slope,
                                       const double *max, double threshold)
@@ -64,7 +55,7 @@ static ltap_keras_tensor general_relu(const given *g, ltap_keras_tensor x, doubl
     } else {
         ltap_keras_tensor above = ltap_keras_binary_scalar(b, "Greater", x, threshold);
         ltap_keras_tensor below = ltap_keras_binary_scalar(b, "Sub", x, threshold);
-        x = where(g, above, x, ltap_keras_binary_scalar(b, "Mul", below, slope));
+        x = ltap_keras_choose(g->c->b, above, x, ltap_keras_binary_scalar(b, "Mul", below, slope));
     }
     return max != NULL ? ltap_keras_binary_scalar(b, "Min", x, *max) : x;
 }
@@ -202,7 +193,8 @@ static ltap_keras_tensor f_threshold(const given *g, ltap_keras_tensor x)
 {
     ltap_keras_tensor above =
         ltap_keras_binary_scalar(g->c->b, "Greater", x, number(g, "threshold", 0));
-    return where(g, above, x, ltap_keras_scalar(g->c->b, number(g, "default_value", 0)));
+    return ltap_keras_choose(g->c->b, above, x,
+                             ltap_keras_scalar(g->c->b, number(g, "default_value", 0)));
 }
 
 static ltap_keras_tensor f_mish(const given *g, ltap_keras_tensor x)
@@ -231,7 +223,7 @@ static ltap_keras_tensor f_sparse_plus(const given *g, ltap_keras_tensor x)
     ltap_keras_builder *b = g->c->b;
     ltap_keras_tensor y = ltap_keras_binary_scalar(b, "Add", clip(g, x, -1, 1), 1);
     y = ltap_keras_binary_scalar(b, "Mul", ltap_keras_binary(b, "Mul", y, y), 0.25);
-    return where(g, ltap_keras_binary_scalar(b, "Less", x, 1), y, x);
+    return ltap_keras_choose(g->c->b, ltap_keras_binary_scalar(b, "Less", x, 1), y, x);
 }
 
 static ltap_keras_tensor f_sparse_sigmoid(const given *g, ltap_keras_tensor x)
@@ -440,18 +432,37 @@ void ltap_keras_run_prelu(ltap_keras_call *c)
                                                   .n_inputs = 2}));
 }
 
+/* Over several axes: exp(x - logsumexp(x)). */
+static ltap_keras_tensor softmax_axes(ltap_keras_call *c, ltap_keras_tensor x, const int64_t *axes,
+                                      size_t n_axes)
+{
+    ltap_keras_tensor most = ltap_keras_reduce(c->b, "ReduceLogSumExp", x, axes, n_axes, true);
+    return ltap_keras_unary(c->b, "Exp", ltap_keras_binary(c->b, "Sub", x, most));
+}
+
 void ltap_keras_run_softmax(ltap_keras_call *c)
 {
-    const ltap_json *axis = ltap_json_find(c->config, "axis");
-    if (c->inputs[0].mask != LTAP_NO_VALUE || c->n_inputs > 1)
-        ltap_keras_cannot(c, "with a mask");
-    else if (axis != NULL && axis->kind == LTAP_JSON_ARRAY && axis->count != 1)
-        ltap_keras_cannot(c, "over several axes");
-    else if (axis != NULL && axis->kind == LTAP_JSON_ARRAY)
-        c->outputs[0] = ltap_keras_softmax(
-            c->b, c->inputs[0],
-            ltap_keras_axis(c->b, axis->first->kind == LTAP_JSON_INT ? axis->first->integer : -1,
-                            c->inputs[0].rank));
-    else
-        run_function(c, "softmax");
+    const ltap_json *json = ltap_json_find(c->config, "axis");
+    ltap_keras_argument said = ltap_keras_argument_get(c, 1, "mask");
+    ltap_keras_tensor x = c->inputs[0];
+    int64_t axes[LTAP_KERAS_MAX_RANK] = {-1};
+    size_t n = 1;
+    bool masked = said.json == NULL && said.tensor.rank >= 0;
+    if (json != NULL && json->kind != LTAP_JSON_NULL)
+        n = ltap_keras_ints_of(c, json, "axis", axes, LTAP_KERAS_MAX_RANK);
+    for (size_t i = 0; i < n; i++)
+        axes[i] = ltap_keras_axis(c->b, axes[i], x.rank);
+    if (!ltap_keras_is_good(c->b))
+        return;
+    if (!masked && x.mask != LTAP_NO_VALUE) {
+        ltap_keras_cannot(c, "with a mask of steps");
+        return;
+    }
+    if (masked)
+        x = ltap_keras_choose(c->b, said.tensor, x, ltap_keras_scalar(c->b, -1e9));
+    x = n == 1 ? ltap_keras_softmax(c->b, x, (int)axes[0]) : softmax_axes(c, x, axes, n);
+    if (masked && !c->r->weights.is_keras_2)
+        x = ltap_keras_choose(c->b, said.tensor, x, ltap_keras_scalar(c->b, 0));
+    x.mask = c->inputs[0].mask;
+    c->outputs[0] = x;
 }

@@ -30,12 +30,6 @@ static bool read_triple(ltap_keras_call *c, triple *t, const char **why)
     return true;
 }
 
-static bool is_masked(const triple *t)
-{
-    return t->query.mask != LTAP_NO_VALUE || t->value.mask != LTAP_NO_VALUE ||
-           t->key.mask != LTAP_NO_VALUE;
-}
-
 static bool asks(ltap_keras_call *c, const char *key)
 {
     const ltap_json *json = ltap_json_find(c->kwargs, key);
@@ -49,41 +43,120 @@ static ltap_keras_tensor join_heads(ltap_keras_call *c, ltap_keras_tensor x)
     return ltap_keras_reshape(c->b, ltap_keras_transpose(c->b, x, perm), 3, dims);
 }
 
-/* 0 where a query may see a key, very little elsewhere; mask: bool [batch,(heads,)query,key]. */
-static ltap_keras_tensor apply_mask(ltap_keras_call *c, ltap_keras_tensor scores,
-                                    ltap_keras_tensor mask)
+/* --- Masks: true where a query may see a key. ----------------------------------------------------
+ */
+
+static ltap_keras_tensor both(ltap_keras_call *c, ltap_keras_tensor x, ltap_keras_tensor y)
 {
-    if (mask.rank == 3)
-        mask = ltap_keras_unsqueeze(c->b, mask, 1);
-    mask = ltap_keras_cast(c->b, ltap_keras_cast(c->b, mask, LTAP_BOOL), LTAP_FLOAT32);
-    mask = ltap_keras_binary(c->b, "Sub", ltap_keras_scalar(c->b, 1), mask);
-    mask = ltap_keras_binary_scalar(c->b, "Mul", mask, -3e38);
-    return ltap_keras_binary(c->b, "Add", scores, mask);
+    if (x.value == LTAP_NO_VALUE)
+        return y;
+    x = ltap_keras_binary(c->b, "And", x, y);
+    x.mask = LTAP_NO_VALUE;
+    return x;
 }
 
-/* A query sees no later key. Keras compares places from the beginning. */
-static ltap_keras_tensor apply_causal(ltap_keras_call *c, ltap_keras_tensor scores)
+/* What is said in the call under a name (NULL: nothing), or what the tensor carries, as
+ * bool[batch,...,1] along `axis`. */
+static ltap_keras_tensor add_side(ltap_keras_call *c, ltap_keras_tensor mask, const char *name,
+                                  const ltap_keras_tensor *of, int axis)
 {
-    const ltap_attr attr = LTAP_ATTR_I("upper", 0);
-    ltap_keras_tensor ones = ltap_keras_binary_scalar(c->b, "Mul", scores, 0);
+    ltap_keras_argument said = {.tensor.rank = LTAP_KERAS_NO_ARGUMENT};
+    if (name != NULL)
+        said = ltap_keras_argument_get(c, SIZE_MAX, name);
+    ltap_keras_tensor side = {.value = LTAP_NO_VALUE,
+                              .mask = LTAP_NO_VALUE,
+                              .rank = 2,
+                              .dims = {of->dims[0], of->dims[1]},
+                              .dtype = LTAP_BOOL};
+    if (is_tensor(&said) && said.tensor.rank == 2)
+        side = said.tensor;
+    else
+        side.value = of->mask;
+    if (side.value == LTAP_NO_VALUE)
+        return mask;
+    side.mask = LTAP_NO_VALUE;
+    side = ltap_keras_cast(c->b, side, LTAP_BOOL);
+    return both(c, mask, ltap_keras_unsqueeze(c->b, side, axis));
+}
+
+/* The places of a table [query,key] of ones that are kept on one side of a diagonal. */
+static ltap_keras_tensor add_triangle(ltap_keras_call *c, ltap_keras_tensor mask,
+                                      ltap_keras_tensor scores, bool upper, int64_t diagonal)
+{
+    const ltap_attr attr = LTAP_ATTR_I("upper", upper);
+    ltap_keras_tensor shape = ltap_keras_unary(c->b, "Shape", scores);
+    shape.rank = 1;
+    shape.dims[0] = scores.rank;
+    shape.mask = LTAP_NO_VALUE;
+    shape = ltap_keras_slice(c->b, shape, 0, scores.rank - 2, INT64_MAX, 1);
+    ltap_keras_tensor ones = ltap_keras_unary(c->b, "ConstantOfShape", shape); /* of zeros */
+    ones.rank = 2;
+    ones.dims[0] = scores.dims[scores.rank - 2];
+    ones.dims[1] = scores.dims[scores.rank - 1];
+    ones.dtype = LTAP_FLOAT32;
     ones = ltap_keras_binary_scalar(c->b, "Add", ones, 1);
-    ones = ltap_keras_unary_attr(c->b, "Trilu", ones, attr);
-    return apply_mask(c, scores, ones);
+    uint32_t inputs[2] = {ones.value, ltap_keras_int_scalar(c->b, diagonal)};
+    ones.value = ltap_keras_add(
+        c->b, (ltap_keras_node){
+                  .op = "Trilu", .inputs = inputs, .n_inputs = 2, .attrs = &attr, .n_attrs = 1});
+    return both(c, mask, ltap_keras_cast(c->b, ones, LTAP_BOOL));
 }
 
-/* query [b,h,t,d], key [b,h,s,d], value [b,h,s,e]; scores may be handed out too. */
-static ltap_keras_tensor attend(ltap_keras_call *c, const triple *t, double scale,
-                                const ltap_keras_tensor *mask, ltap_keras_tensor *weights)
+/* All that the call says together; value LTAP_NO_VALUE: everything is seen. */
+static ltap_keras_tensor mask_of(ltap_keras_call *c, const triple *t, ltap_keras_tensor scores)
+{
+    ltap_keras_argument given = ltap_keras_argument_get(c, SIZE_MAX, "attention_mask");
+    ltap_keras_tensor mask = {.value = LTAP_NO_VALUE};
+    const int64_t window = ltap_keras_int(c, "sliding_window", 0);
+    /* Of a query, MultiHeadAttention looks at the tensor alone. */
+    bool alone = ltap_keras_is(c->layer->class_name, "MultiHeadAttention");
+    mask = add_side(c, mask, alone ? NULL : "query_mask", &t->query, 2);
+    mask = add_side(c, mask, "value_mask", &t->value, 1);
+    if (t->key.value != t->value.value)
+        mask = add_side(c, mask, "key_mask", &t->key, 1);
+    if (asks(c, "use_causal_mask"))
+        mask = add_triangle(c, mask, scores, false, 0);
+    if (window > 0 && window < INT32_MAX) {
+        mask = add_triangle(c, mask, scores, false, window - 1);
+        mask = add_triangle(c, mask, scores, true, 1 - window);
+    }
+    if (mask.value != LTAP_NO_VALUE && mask.rank == 3)
+        mask = ltap_keras_unsqueeze(c->b, mask, 1);
+    if (!is_tensor(&given))
+        return mask;
+    ltap_keras_tensor more = ltap_keras_cast(c->b, given.tensor, LTAP_BOOL);
+    more.mask = LTAP_NO_VALUE;
+    if (more.rank == 3)
+        more = ltap_keras_unsqueeze(c->b, more, 1);
+    return both(c, mask, more);
+}
+
+/* Softmax over what is seen. Where nothing is, Keras gives every key as much, or, with zeros,
+ * none. */
+static ltap_keras_tensor masked_softmax(ltap_keras_call *c, ltap_keras_tensor scores,
+                                        ltap_keras_tensor mask, bool zeros)
+{
+    if (mask.value == LTAP_NO_VALUE)
+        return ltap_keras_softmax(c->b, scores, scores.rank - 1);
+    scores = ltap_keras_choose(c->b, mask, scores, ltap_keras_scalar(c->b, -1e9));
+    scores = ltap_keras_softmax(c->b, scores, scores.rank - 1);
+    return zeros ? ltap_keras_choose(c->b, mask, scores, ltap_keras_scalar(c->b, 0)) : scores;
+}
+
+/* query [b,h,t,d], key [b,h,s,d], value [b,h,s,e] of the tensors `of`; scores may be handed out
+ * too. */
+static ltap_keras_tensor attend(ltap_keras_call *c, const triple *t, const triple *of, double scale,
+                                ltap_keras_tensor *weights)
 {
     static const int64_t swap[4] = {0, 1, 3, 2};
     ltap_keras_tensor query = ltap_keras_binary_scalar(c->b, "Mul", t->query, scale);
     ltap_keras_tensor scores =
         ltap_keras_matmul(c->b, query, ltap_keras_transpose(c->b, t->key, swap));
-    if (mask != NULL)
-        scores = apply_mask(c, scores, *mask);
-    if (asks(c, "use_causal_mask"))
-        scores = apply_causal(c, scores);
-    *weights = ltap_keras_softmax(c->b, scores, 3);
+    scores.mask = LTAP_NO_VALUE;
+    /* Keras 3 has two ways to compute it, which differ where nothing is seen. */
+    bool zeros = !c->r->weights.is_keras_2 &&
+                 (asks(c, "return_attention_scores") || ltap_keras_number(c, "dropout", 0) > 0);
+    *weights = masked_softmax(c, scores, mask_of(c, of, scores), zeros);
     return ltap_keras_matmul(c->b, *weights, t->value);
 }
 
@@ -113,30 +186,20 @@ static ltap_keras_tensor heads_second(ltap_keras_call *c, ltap_keras_tensor x)
 /* The other arguments of a call that change what is computed. */
 static const char *why_not(ltap_keras_call *c, const triple *t)
 {
-    if (is_masked(t))
-        return "with a mask";
     if (ltap_keras_bool(c, "use_gate", false))
         return "with a gate";
-    if (ltap_keras_int(c, "sliding_window", 0) > 0)
-        return "with a sliding window";
     if (t->query.rank != 3 || t->value.rank != 3 || t->key.rank != 3)
         return "over several axes";
-    if (ltap_json_find(c->kwargs, "query_mask") != NULL)
-        for (const char *const *key =
-                 (const char *const[]){"query_mask", "value_mask", "key_mask", NULL};
-             *key != NULL; key++) {
-            const ltap_json *json = ltap_json_find(c->kwargs, *key);
-            if (json != NULL && json->kind != LTAP_JSON_NULL)
-                return "with a mask";
-        }
     return NULL;
 }
 
-static void finish_heads(ltap_keras_call *c, ltap_keras_tensor y, ltap_keras_tensor weights)
+static void finish_heads(ltap_keras_call *c, ltap_keras_tensor y, ltap_keras_tensor weights,
+                         uint32_t mask)
 {
     y = join_heads(c, y);
     ltap_keras_enter(c->b, "EinsumDense", "attention_output");
     c->outputs[0] = ltap_keras_project(c, "output_dense", y, 2);
+    c->outputs[0].mask = mask;
     ltap_keras_leave(c->b);
     c->n_outputs = 1;
     if (asks(c, "return_attention_scores"))
@@ -154,7 +217,7 @@ void ltap_keras_run_multi_head(ltap_keras_call *c)
         ltap_keras_cannot(c, why);
         return;
     }
-    ltap_keras_argument mask = ltap_keras_argument_get(c, SIZE_MAX, "attention_mask");
+    const triple of = t;
     if (heads < 1 || size < 1 || value_size < 1 || heads > INT32_MAX || size > INT32_MAX ||
         value_size > INT32_MAX)
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its numbers of heads or features are wrong");
@@ -163,9 +226,8 @@ void ltap_keras_run_multi_head(ltap_keras_call *c)
     t.value = heads_second(c, project(c, "value_dense", "value", t.value, heads, value_size));
     if (!ltap_keras_is_good(c->b))
         return;
-    ltap_keras_tensor y =
-        attend(c, &t, 1.0 / sqrt((double)size), is_tensor(&mask) ? &mask.tensor : NULL, &weights);
-    finish_heads(c, y, weights);
+    ltap_keras_tensor y = attend(c, &t, &of, 1.0 / sqrt((double)size), &weights);
+    finish_heads(c, y, weights, of.query.mask);
 }
 
 /* Each key and value serves several queries in a row. */
@@ -196,7 +258,7 @@ void ltap_keras_run_grouped_query(ltap_keras_call *c)
         ltap_keras_cannot(c, why);
         return;
     }
-    ltap_keras_argument mask = ltap_keras_argument_get(c, SIZE_MAX, "attention_mask");
+    const triple of = t;
     if (shared < 1 || heads < 1 || heads % shared != 0 || size < 1 || heads > INT32_MAX ||
         size > INT32_MAX)
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its numbers of heads or features are wrong");
@@ -207,9 +269,8 @@ void ltap_keras_run_grouped_query(ltap_keras_call *c)
         return;
     t.key = repeat_heads(c, t.key, heads / shared);
     t.value = repeat_heads(c, t.value, heads / shared);
-    ltap_keras_tensor y =
-        attend(c, &t, 1.0 / sqrt((double)size), is_tensor(&mask) ? &mask.tensor : NULL, &weights);
-    finish_heads(c, y, weights);
+    ltap_keras_tensor y = attend(c, &t, &of, 1.0 / sqrt((double)size), &weights);
+    finish_heads(c, y, weights, of.query.mask);
 }
 
 /* --- Layers that take a list [query, value, key]. ----------------------------------------------
@@ -220,7 +281,7 @@ static bool read_list(ltap_keras_call *c, triple *t)
     if (c->n_inputs < 2 || c->n_inputs > 3)
         return false;
     *t = (triple){c->inputs[0], c->inputs[1], c->inputs[c->n_inputs - 1]};
-    return t->query.rank == 3 && t->value.rank == 3 && t->key.rank == 3 && !is_masked(t);
+    return t->query.rank == 3 && t->value.rank == 3 && t->key.rank == 3;
 }
 
 /* tanh(query + key) for each pair: [batch,query,key,features]. */
@@ -240,13 +301,22 @@ static ltap_keras_tensor sum_features(ltap_keras_call *c, ltap_keras_tensor x)
     return ltap_keras_reduce(c->b, "ReduceSum", x, &last, 1, false);
 }
 
+/* The masks of a list are those of its tensors, or are listed. */
 static void finish_list(ltap_keras_call *c, const triple *t, ltap_keras_tensor scores)
 {
+    ltap_keras_tensor mask = {.value = LTAP_NO_VALUE};
+    scores.mask = LTAP_NO_VALUE;
+    mask = add_side(c, mask, "value_mask", &t->value, 1);
     if (asks(c, "use_causal_mask"))
-        scores =
-            ltap_keras_squeeze(c->b, apply_causal(c, ltap_keras_unsqueeze(c->b, scores, 1)), 1);
-    ltap_keras_tensor weights = ltap_keras_softmax(c->b, scores, 2);
-    c->outputs[0] = ltap_keras_matmul(c->b, weights, t->value);
+        mask = add_triangle(c, mask, scores, false, 0);
+    ltap_keras_tensor weights = masked_softmax(c, scores, mask, false);
+    ltap_keras_tensor y = ltap_keras_matmul(c->b, weights, t->value);
+    y.mask = LTAP_NO_VALUE;
+    mask = add_side(c, (ltap_keras_tensor){.value = LTAP_NO_VALUE}, "query_mask", &t->query, 2);
+    if (mask.value != LTAP_NO_VALUE)
+        y = ltap_keras_binary(c->b, "Mul", y, ltap_keras_cast(c->b, mask, LTAP_FLOAT32));
+    c->outputs[0] = y;
+    c->outputs[0].mask = t->query.mask;
     c->n_outputs = 1;
     if (asks(c, "return_attention_scores"))
         c->outputs[c->n_outputs++] = weights;
@@ -267,7 +337,7 @@ void ltap_keras_run_attention(ltap_keras_call *c)
     triple t;
     const char *mode = ltap_keras_text(c, "score_mode", "dot");
     if (!read_list(c, &t)) {
-        ltap_keras_cannot(c, "with a mask");
+        ltap_keras_cannot(c, "of these inputs");
     } else if (ltap_keras_is(mode, "dot")) {
         finish_list(c, &t, dot_scores(c, &t));
     } else if (ltap_keras_is(mode, "concat")) {
@@ -283,7 +353,7 @@ void ltap_keras_run_additive_attention(ltap_keras_call *c)
 {
     triple t;
     if (!read_list(c, &t)) {
-        ltap_keras_cannot(c, "with a mask");
+        ltap_keras_cannot(c, "of these inputs");
         return;
     }
     ltap_keras_tensor scores = pairs(c, &t, false);

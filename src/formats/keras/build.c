@@ -178,3 +178,10 @@ ltap_keras_tensor ltap_keras_scalar(ltap_keras_builder *b, double number)
     return (ltap_keras_tensor){
         .value = ltap_keras_floats(b, &f, 0, NULL), .mask = LTAP_NO_VALUE, .dtype = LTAP_FLOAT32};
 }
+
+uint32_t ltap_keras_int_scalar(ltap_keras_builder *b, int64_t number)
+{
+    uint32_t none = ltap_keras_ints(b, NULL, 0);
+    uint32_t inputs[2] = {ltap_keras_ints(b, &number, 1), none};
+    return ltap_keras_add(b, (ltap_keras_node){.op = "Reshape", .inputs = inputs, .n_inputs = 2});
+}

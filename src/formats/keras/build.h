@@ -69,6 +69,7 @@ uint32_t ltap_keras_ints(ltap_keras_builder *b, const int64_t *ints, size_t coun
 uint32_t ltap_keras_floats(ltap_keras_builder *b, const float *floats, int rank,
                            const int64_t *dims);
 ltap_keras_tensor ltap_keras_scalar(ltap_keras_builder *b, double number);
+uint32_t ltap_keras_int_scalar(ltap_keras_builder *b, int64_t number); /* of no axes */
 
 /* --- Operations on tensors; y as x where nothing else is said. -------------------------------- */
 
@@ -77,6 +78,11 @@ ltap_keras_tensor ltap_keras_with(ltap_keras_tensor x, uint32_t value);
 ltap_keras_tensor ltap_keras_unary(ltap_keras_builder *b, const char *op, ltap_keras_tensor x);
 ltap_keras_tensor ltap_keras_unary_attr(ltap_keras_builder *b, const char *op, ltap_keras_tensor x,
                                         ltap_attr attr);
+/* x where the condition holds, else y; their shape is the largest of the three. */
+ltap_keras_tensor ltap_keras_choose(ltap_keras_builder *b, ltap_keras_tensor condition,
+                                    ltap_keras_tensor x, ltap_keras_tensor y);
+/* The shape of x, filled with one number: float32. */
+ltap_keras_tensor ltap_keras_filled(ltap_keras_builder *b, ltap_keras_tensor x, double number);
 /* Broadcasts as numpy does. */
 ltap_keras_tensor ltap_keras_binary(ltap_keras_builder *b, const char *op, ltap_keras_tensor x,
                                     ltap_keras_tensor y);

@@ -194,14 +194,7 @@ static void run_where(ltap_keras_call *c)
         ltap_keras_other_kind(c);
         return;
     }
-    ltap_keras_tensor z = ltap_keras_binary(c->b, "Add", x, y); /* its shape */
-    condition = ltap_keras_cast(c->b, condition, LTAP_BOOL);
-    uint32_t inputs[3] = {condition.value, x.value, y.value};
-    z.value =
-        ltap_keras_add(c->b, (ltap_keras_node){.op = "Where", .inputs = inputs, .n_inputs = 3});
-    if (condition.rank > z.rank)
-        z.rank = -1;
-    c->outputs[0] = z;
+    c->outputs[0] = ltap_keras_choose(c->b, condition, x, y);
 }
 
 static void run_clip(ltap_keras_call *c)

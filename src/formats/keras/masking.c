@@ -24,13 +24,18 @@ void ltap_keras_run_masking(ltap_keras_call *c)
     c->outputs[0].mask = mask;
 }
 
+ltap_keras_tensor ltap_keras_mask_tensor(const ltap_keras_tensor *x)
+{
+    return (ltap_keras_tensor){.value = x->mask,
+                               .mask = LTAP_NO_VALUE,
+                               .rank = 2,
+                               .dims = {x->dims[0], x->dims[1]},
+                               .dtype = LTAP_BOOL};
+}
+
 ltap_keras_tensor ltap_keras_mask_numbers(ltap_keras_call *c, const ltap_keras_tensor *x)
 {
-    ltap_keras_tensor mask = {
-        .value = x->mask, .mask = LTAP_NO_VALUE, .rank = 2, .dtype = LTAP_BOOL};
-    mask.dims[0] = x->dims[0];
-    mask.dims[1] = x->dims[1];
-    return ltap_keras_cast(c->b, mask, LTAP_FLOAT32);
+    return ltap_keras_cast(c->b, ltap_keras_mask_tensor(x), LTAP_FLOAT32);
 }
 
 /* --- Steps that count, side by side. ------------------------------------------------------------
@@ -101,9 +106,5 @@ ltap_keras_tensor ltap_keras_unpack(ltap_keras_call *c, ltap_keras_tensor steps,
     ltap_keras_tensor there = zeros ? packing->mask : packing->count;
     there = ltap_keras_unsqueeze(c->b, there, 2);
     there = ltap_keras_binary(c->b, "Greater", there, none);
-    return ltap_keras_with(
-        y, ltap_keras_add(
-               c->b, (ltap_keras_node){.op = "Where",
-                                       .inputs = (uint32_t[]){there.value, y.value, none.value},
-                                       .n_inputs = 3}));
+    return ltap_keras_choose(c->b, there, y, none);
 }

@@ -13,21 +13,42 @@ static ltap_keras_tensor with_rank(ltap_keras_call *c, ltap_keras_tensor x, int 
     return x;
 }
 
+/* bool[batch,time,1,...], of the rank of x. */
+static ltap_keras_tensor mask_like(ltap_keras_call *c, const ltap_keras_tensor *x)
+{
+    ltap_keras_tensor mask = ltap_keras_mask_tensor(x);
+    while (mask.rank < x->rank && ltap_keras_is_good(c->b))
+        mask = ltap_keras_unsqueeze(c->b, mask, mask.rank);
+    return mask;
+}
+
+static uint32_t join_masks(ltap_keras_call *c, const char *op, uint32_t x, uint32_t y)
+{
+    return ltap_keras_add(c->b,
+                          (ltap_keras_node){.op = op, .inputs = (uint32_t[]){x, y}, .n_inputs = 2});
+}
+
 static ltap_keras_tensor fold(ltap_keras_call *c, const char *op)
 {
+    /* Where a step is masked, Keras 3 takes no part of it into what is largest or smallest. */
+    bool chooses = !c->r->weights.is_keras_2 && op[0] == 'M' && op[1] != 'u';
     int rank = 0;
     for (size_t i = 0; i < c->n_inputs; i++)
         rank = c->inputs[i].rank > rank ? c->inputs[i].rank : rank;
     ltap_keras_tensor y = with_rank(c, c->inputs[0], rank);
     for (size_t i = 1; i < c->n_inputs; i++) {
         ltap_keras_tensor x = with_rank(c, c->inputs[i], rank);
-        uint32_t mask = LTAP_NO_VALUE;
-        if (y.mask != LTAP_NO_VALUE && x.mask != LTAP_NO_VALUE && y.mask != x.mask)
-            mask = ltap_keras_add(c->b, (ltap_keras_node){.op = "And",
-                                                          .inputs = (uint32_t[]){y.mask, x.mask},
-                                                          .n_inputs = 2});
-        else if (y.mask == x.mask)
-            mask = y.mask;
+        uint32_t mask = LTAP_NO_VALUE, x_mask = x.mask, y_mask = y.mask;
+        if (y_mask != LTAP_NO_VALUE && x_mask != LTAP_NO_VALUE && y_mask != x_mask)
+            mask = join_masks(c, chooses ? "Or" : "And", y_mask, x_mask);
+        else if (y_mask == x_mask || x_mask == LTAP_NO_VALUE)
+            mask = y_mask == x_mask || c->r->weights.is_keras_2 ? y_mask : LTAP_NO_VALUE;
+        else if (c->r->weights.is_keras_2) /* which leaves out what has no mask */
+            mask = x_mask;
+        if (chooses && x_mask != LTAP_NO_VALUE)
+            x = ltap_keras_choose(c->b, mask_like(c, &x), x, y);
+        if (chooses && y_mask != LTAP_NO_VALUE)
+            y = ltap_keras_choose(c->b, mask_like(c, &y), y, x);
         y = ltap_keras_binary(c->b, op, y, x);
         y.mask = mask;
     }
@@ -67,6 +88,34 @@ void ltap_keras_run_subtract(ltap_keras_call *c)
         c->outputs[0] = fold(c, "Sub");
 }
 
+/* True for each step of a tensor that has no mask. */
+static ltap_keras_tensor full_mask(ltap_keras_call *c, ltap_keras_tensor x)
+{
+    while (x.rank > 2 && ltap_keras_is_good(c->b)) {
+        x = ltap_keras_slice(c->b, x, x.rank - 1, 0, 1, 1);
+        x = ltap_keras_squeeze(c->b, x, x.rank - 1);
+    }
+    return ltap_keras_cast(c->b, ltap_keras_filled(c->b, x, 1), LTAP_BOOL);
+}
+
+/* Along the steps, masks follow each other; else a step counts that counts in all. */
+static uint32_t concat_masks(ltap_keras_call *c, int axis)
+{
+    ltap_keras_tensor masks[LTAP_KERAS_MAX_ENDS];
+    uint32_t all = LTAP_NO_VALUE;
+    for (size_t i = 0; i < c->n_inputs; i++) {
+        const ltap_keras_tensor *x = &c->inputs[i];
+        bool has = x->mask != LTAP_NO_VALUE;
+        if (has && all != x->mask)
+            all = all == LTAP_NO_VALUE ? x->mask
+                  : axis == 1          ? all
+                                       : join_masks(c, "And", all, x->mask);
+        if (axis == 1)
+            masks[i] = has ? ltap_keras_mask_tensor(x) : full_mask(c, *x);
+    }
+    return axis == 1 ? ltap_keras_concat(c->b, masks, c->n_inputs, 1).value : all;
+}
+
 void ltap_keras_run_concatenate(ltap_keras_call *c)
 {
     const int rank = c->inputs[0].rank;
@@ -80,12 +129,9 @@ void ltap_keras_run_concatenate(ltap_keras_call *c)
     }
     if (!ltap_keras_is_good(c->b))
         return;
+    uint32_t mask = masked ? concat_masks(c, axis) : LTAP_NO_VALUE;
     c->outputs[0] = ltap_keras_concat(c->b, c->inputs, c->n_inputs, axis);
-    for (size_t i = 1; masked && i < c->n_inputs; i++)
-        if (c->inputs[i].mask != c->inputs[0].mask || axis == 1) {
-            ltap_keras_cannot(c, "of inputs that are masked differently");
-            return;
-        }
+    c->outputs[0].mask = mask;
 }
 
 /* Divides by the length along an axis. */

@@ -73,6 +73,33 @@ ltap_keras_tensor ltap_keras_binary(ltap_keras_builder *b, const char *op, ltap_
     return z;
 }
 
+ltap_keras_tensor ltap_keras_filled(ltap_keras_builder *b, ltap_keras_tensor x, double number)
+{
+    ltap_keras_tensor y = ltap_keras_unary(b, "Shape", x);
+    y = ltap_keras_unary(b, "ConstantOfShape", y);
+    y.dtype = LTAP_FLOAT32;
+    y.mask = LTAP_NO_VALUE;
+    return number > 0 || number < 0 ? ltap_keras_binary_scalar(b, "Add", y, number) : y;
+}
+
+ltap_keras_tensor ltap_keras_choose(ltap_keras_builder *b, ltap_keras_tensor condition,
+                                    ltap_keras_tensor x, ltap_keras_tensor y)
+{
+    if (x.dtype != y.dtype) {
+        x = ltap_keras_cast(b, x, LTAP_FLOAT32);
+        y = ltap_keras_cast(b, y, LTAP_FLOAT32);
+    }
+    ltap_keras_tensor z = x;
+    z.mask = x.mask != LTAP_NO_VALUE ? x.mask : y.mask;
+    broadcast(&x, &y, &z);
+    x.rank = z.rank;
+    memcpy(x.dims, z.dims, sizeof x.dims);
+    broadcast(&x, &condition, &z);
+    uint32_t inputs[3] = {ltap_keras_cast(b, condition, LTAP_BOOL).value, x.value, y.value};
+    z.value = ltap_keras_add(b, (ltap_keras_node){.op = "Where", .inputs = inputs, .n_inputs = 3});
+    return z;
+}
+
 ltap_keras_tensor ltap_keras_binary_scalar(ltap_keras_builder *b, const char *op,
                                            ltap_keras_tensor x, double y)
 {

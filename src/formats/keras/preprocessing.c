@@ -1,4 +1,4 @@
-/* Layers that prepare inputs, and those that resize. */
+/* Layers that prepare inputs; those that resize are in resizing.c. */
 #include "formats/keras/rows.h"
 
 #include "base/error.h"
@@ -88,134 +88,18 @@ void ltap_keras_run_normalization(ltap_keras_call *c)
     c->outputs[0] = x;
 }
 
-/* --- Resizing. ----------------------------------------------------------------------------------
- */
-
-typedef struct interpolation {
-    const char *name, *mode;
-} interpolation;
-
-static const interpolation *find_interpolation(ltap_keras_call *c, const char *otherwise)
-{
-    /* bicubic is not the same in all of Keras' backends. */
-    static const interpolation known[] = {{"nearest", "nearest"}, {"bilinear", "linear"}};
-    const char *name = ltap_keras_text(c, "interpolation", otherwise);
-    for (size_t i = 0; i < 2; i++)
-        if (ltap_keras_is(known[i].name, name))
-            return &known[i];
-    return NULL;
-}
-
-/* Centers of pixels, as TensorFlow has it. */
-static uint32_t add_resize(ltap_keras_call *c, ltap_keras_tensor x, const interpolation *how,
-                           uint32_t scales, uint32_t sizes)
-{
-    int64_t axes[LTAP_KERAS_MAX_RANK];
-    for (int i = 2; i < x.rank; i++)
-        axes[i - 2] = i;
-    const ltap_attr attrs[] = {LTAP_ATTR_S("mode", how->mode),
-                               LTAP_ATTR_S("coordinate_transformation_mode", "half_pixel"),
-                               LTAP_ATTR_S("nearest_mode", "round_prefer_ceil"),
-                               LTAP_ATTR_N("axes", (size_t)x.rank - 2, axes)};
-    uint32_t inputs[4] = {x.value, LTAP_NO_VALUE, scales, sizes};
-    return ltap_keras_add(c->b, (ltap_keras_node){.op = "Resize",
-                                                  .inputs = inputs,
-                                                  .n_inputs = sizes == LTAP_NO_VALUE ? 3 : 4,
-                                                  .attrs = attrs,
-                                                  .n_attrs = 4});
-}
-
-void ltap_keras_run_resizing(ltap_keras_call *c)
-{
-    const interpolation *how = find_interpolation(c, "bilinear");
-    const int64_t sizes[2] = {ltap_keras_int(c, "height", 0), ltap_keras_int(c, "width", 0)};
-    if (how == NULL || c->inputs[0].rank != 4 || sizes[0] < 1 || sizes[1] < 1 ||
-        ltap_keras_bool(c, "crop_to_aspect_ratio", false) ||
-        ltap_keras_bool(c, "pad_to_aspect_ratio", false) ||
-        ltap_keras_bool(c, "antialias", false)) {
-        ltap_keras_cannot(c, "of this kind");
-        return;
-    }
-    ltap_keras_tensor x = ltap_keras_channels_second(c);
-    x = ltap_keras_cast(c->b, x, LTAP_FLOAT32);
-    x.value = add_resize(c, x, how, LTAP_NO_VALUE, ltap_keras_ints(c->b, sizes, 2));
-    x.dims[2] = sizes[0];
-    x.dims[3] = sizes[1];
-    c->outputs[0] = ltap_keras_as_given(c, x);
-}
-
-void ltap_keras_run_up_sampling(ltap_keras_call *c)
-{
-    const int n = ltap_keras_spatial(c);
-    const interpolation *how = find_interpolation(c, "nearest");
-    int64_t size[3] = {0}, three = n;
-    float scales[3];
-    ltap_keras_list(c, "size", 2, size, (size_t)n);
-    if (how == NULL) {
-        ltap_keras_cannot(c, "of this interpolation");
-        return;
-    }
-    ltap_keras_tensor x = ltap_keras_channels_second(c), y = x;
-    for (int i = 0; i < n; i++) {
-        if (size[i] < 1 || size[i] > INT32_MAX)
-            ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its size is not positive");
-        scales[i] = (float)size[i];
-        if (x.dims[2 + i] >= 0)
-            y.dims[2 + i] = x.dims[2 + i] * size[i];
-    }
-    y.value = add_resize(c, x, how, ltap_keras_floats(c->b, scales, 1, &three), LTAP_NO_VALUE);
-    c->outputs[0] = ltap_keras_as_given(c, y);
-}
-
-void ltap_keras_run_center_crop(ltap_keras_call *c)
-{
-    const int64_t wanted[2] = {ltap_keras_int(c, "height", 0), ltap_keras_int(c, "width", 0)};
-    ltap_keras_tensor x = c->inputs[0];
-    for (int i = 0; i < 2; i++) {
-        int axis = i + (ltap_keras_channels_first(c) ? 2 : 1);
-        if (x.rank != 4 || x.dims[axis] < wanted[i] || wanted[i] < 1) {
-            ltap_keras_cannot(c, "of an input of unknown or smaller size");
-            return;
-        }
-        int64_t begin = (x.dims[axis] - wanted[i]) / 2;
-        x = ltap_keras_slice(c->b, x, axis, begin, begin + wanted[i], 1);
-    }
-    c->outputs[0] = x;
-}
-
 /* --- Categories. --------------------------------------------------------------------------------
  */
 
-/* How many boundaries are not above the number. */
-void ltap_keras_run_discretization(ltap_keras_call *c)
+/* Numbers of classes as Keras writes them: as they are, one place of `tokens` each, or all of a row
+ * together. int64 in; false: a mode, or a shape, that is not done. */
+static bool encode(ltap_keras_call *c, ltap_keras_tensor x, const char *mode, int64_t tokens)
 {
-    if (!ltap_keras_is(ltap_keras_text(c, "output_mode", "int"), "int") ||
-        ltap_json_find(c->config, "bin_boundaries") == NULL || c->inputs[0].rank >= 7) {
-        ltap_keras_cannot(c, "of this kind");
-        return;
-    }
-    ltap_keras_tensor bounds = numbers_of(c, "bin_boundaries", 0);
-    ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_FLOAT32);
-    const int64_t last = x.rank;
-    x = ltap_keras_unsqueeze(c->b, x, x.rank);
-    x = ltap_keras_binary(c->b, "GreaterOrEqual", x, bounds);
-    x.dtype = LTAP_BOOL;
-    x = ltap_keras_cast(c->b, x, LTAP_INT32);
-    c->outputs[0] = ltap_keras_reduce(c->b, "ReduceSum", x, &last, 1, false);
-}
-
-void ltap_keras_run_category_encoding(ltap_keras_call *c)
-{
-    const char *mode = ltap_keras_text(c, "output_mode", "multi_hot");
-    const int64_t tokens = ltap_keras_int(c, "num_tokens", 0), two = 2;
+    const int64_t two = 2, axis = 1;
     const float off_on[2] = {0, 1};
     bool one_hot = ltap_keras_is(mode, "one_hot"), count = ltap_keras_is(mode, "count");
-    ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_INT64);
-    if (tokens < 1 || c->n_inputs != 1 || x.rank != 2 ||
-        (!one_hot && !count && !ltap_keras_is(mode, "multi_hot"))) {
-        ltap_keras_cannot(c, "of this kind");
-        return;
-    }
+    if (tokens < 1 || x.rank != 2 || (!one_hot && !count && !ltap_keras_is(mode, "multi_hot")))
+        return false;
     if (one_hot && x.dims[1] == 1)
         x = ltap_keras_squeeze(c->b, x, 1);
     uint32_t inputs[3] = {x.value, ltap_keras_ints(c->b, &tokens, 1),
@@ -225,8 +109,85 @@ void ltap_keras_run_category_encoding(ltap_keras_call *c)
         ltap_keras_add(c->b, (ltap_keras_node){.op = "OneHot", .inputs = inputs, .n_inputs = 3});
     y.dims[y.rank++] = tokens;
     y.dtype = LTAP_FLOAT32;
-    const int64_t axis = 1;
     c->outputs[0] =
         one_hot ? y
                 : ltap_keras_reduce(c->b, count ? "ReduceSum" : "ReduceMax", y, &axis, 1, false);
+    return true;
+}
+
+/* How many boundaries are not above the number. */
+void ltap_keras_run_discretization(ltap_keras_call *c)
+{
+    const char *mode = ltap_keras_text(c, "output_mode", "int");
+    const ltap_json *list = ltap_json_find(c->config, "bin_boundaries");
+    const int64_t last = c->inputs[0].rank;
+    if (list == NULL || list->kind != LTAP_JSON_ARRAY || last >= 7) {
+        ltap_keras_cannot(c, list == NULL || list->kind == LTAP_JSON_NULL
+                                 ? "with boundaries that its configuration does not tell"
+                                 : "of this kind");
+        return;
+    }
+    ltap_keras_tensor bounds = numbers_of(c, "bin_boundaries", 0);
+    ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_FLOAT32);
+    x = ltap_keras_unsqueeze(c->b, x, x.rank);
+    x = ltap_keras_binary(c->b, "GreaterOrEqual", x, bounds);
+    x.dtype = LTAP_BOOL;
+    x = ltap_keras_cast(c->b, x, LTAP_INT32);
+    x = ltap_keras_reduce(c->b, "ReduceSum", x, &last, 1, false);
+    if (ltap_keras_is(mode, "int"))
+        c->outputs[0] = x;
+    else if (!encode(c, ltap_keras_cast(c->b, x, LTAP_INT64), mode, (int64_t)list->count + 1))
+        ltap_keras_cannot(c, "of this kind");
+}
+
+void ltap_keras_run_category_encoding(ltap_keras_call *c)
+{
+    ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_INT64);
+    if (c->n_inputs != 1 || !encode(c, x, ltap_keras_text(c, "output_mode", "multi_hot"),
+                                    ltap_keras_int(c, "num_tokens", 0)))
+        ltap_keras_cannot(c, "of this kind");
+}
+
+/* The place in a vocabulary, behind what stands for nothing and for what is not in it. */
+void ltap_keras_run_integer_lookup(ltap_keras_call *c)
+{
+    const ltap_json *list = ltap_json_find(c->config, "vocabulary");
+    const ltap_json *nothing = ltap_json_find(c->config, "mask_token");
+    const char *mode = ltap_keras_text(c, "output_mode", "int");
+    bool masks = ltap_keras_is(mode, "int") && nothing != NULL && nothing->kind != LTAP_JSON_NULL;
+    const int64_t last = c->inputs[0].rank,
+                  before = masks + ltap_keras_int(c, "num_oov_indices", 1);
+    ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_FLOAT32), words, places;
+    float numbers[MAX_NUMBERS];
+    if (list == NULL || list->kind != LTAP_JSON_ARRAY || before != masks + 1 || last >= 7 ||
+        list->count > MAX_NUMBERS || ltap_keras_bool(c, "invert", false)) {
+        ltap_keras_cannot(
+            c, "with a vocabulary that its configuration does not tell, or of this kind");
+        return;
+    }
+    words = numbers_of(c, "vocabulary", 0);
+    for (size_t i = 0; i < list->count; i++)
+        numbers[i] = (float)((int64_t)i + 1);
+    places = words;
+    places.value = ltap_keras_floats(c->b, numbers, words.rank, words.dims);
+    ltap_keras_tensor same = ltap_keras_unsqueeze(c->b, x, x.rank);
+    same = ltap_keras_binary(c->b, "Equal", same, words);
+    same.dtype = LTAP_BOOL;
+    same = ltap_keras_cast(c->b, same, LTAP_FLOAT32);
+    same = ltap_keras_binary(c->b, "Mul", same, places);
+    same = ltap_keras_reduce(c->b, "ReduceSum", same, &last, 1, false);
+    same = ltap_keras_binary_scalar(c->b, "Add", same, (double)(before - 1));
+    if (masks) {
+        ltap_keras_tensor none =
+            ltap_keras_binary_scalar(c->b, "Equal", x, ltap_keras_number(c, "mask_token", 0));
+        none.dtype = LTAP_BOOL;
+        same = ltap_keras_choose(c->b, none, ltap_keras_scalar(c->b, 0), same);
+    }
+    same = ltap_keras_cast(c->b, same, LTAP_INT64);
+    if (ltap_keras_is(mode, "int"))
+        c->outputs[0] = same;
+    else if (!encode(c, same, mode, before + (int64_t)list->count))
+        ltap_keras_cannot(c, "of this kind");
+    else if (!c->r->weights.is_keras_2) /* whose layer has the type of its vocabulary */
+        c->outputs[0] = ltap_keras_cast(c->b, c->outputs[0], LTAP_INT64);
 }

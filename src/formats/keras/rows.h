@@ -62,11 +62,15 @@ void ltap_keras_run_wrapped(ltap_keras_call *c);     /* what training alone chan
 /* preprocessing.c */
 void ltap_keras_run_normalization(ltap_keras_call *c);
 void ltap_keras_run_rescaling(ltap_keras_call *c);
+void ltap_keras_run_discretization(ltap_keras_call *c);
+void ltap_keras_run_category_encoding(ltap_keras_call *c);
+void ltap_keras_run_integer_lookup(ltap_keras_call *c);
+
+/* resizing.c */
 void ltap_keras_run_resizing(ltap_keras_call *c);
 void ltap_keras_run_up_sampling(ltap_keras_call *c);
 void ltap_keras_run_center_crop(ltap_keras_call *c);
-void ltap_keras_run_discretization(ltap_keras_call *c);
-void ltap_keras_run_category_encoding(ltap_keras_call *c);
+void ltap_keras_run_random_crop(ltap_keras_call *c); /* resizes in Keras 2, else nothing */
 
 /* shapes.c */
 void ltap_keras_run_flatten(ltap_keras_call *c);
@@ -133,6 +137,8 @@ ltap_keras_tensor ltap_keras_pack(ltap_keras_call *c, ltap_keras_tensor x,
 /* Back at their times; what does not count is what was before it, or 0. */
 ltap_keras_tensor ltap_keras_unpack(ltap_keras_call *c, ltap_keras_tensor steps,
                                     const ltap_keras_packing *packing, bool zeros);
+/* The mask of x, which has one: bool[batch,time]. */
+ltap_keras_tensor ltap_keras_mask_tensor(const ltap_keras_tensor *x);
 /* mask as numbers, 1 where a step counts: float32[batch,time] */
 ltap_keras_tensor ltap_keras_mask_numbers(ltap_keras_call *c, const ltap_keras_tensor *x);
 

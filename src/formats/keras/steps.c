@@ -69,10 +69,7 @@ static ltap_keras_tensor choose(ltap_keras_call *c, const conv_lstm *n, int64_t 
     if (n->mask.rank == 0)
         return now;
     before = before.rank == 0 ? ltap_keras_scalar(c->b, 0) : before;
-    uint32_t inputs[3] = {pick(c, n->mask, 1, step).value, now.value, before.value};
-    return ltap_keras_with(
-        now,
-        ltap_keras_add(c->b, (ltap_keras_node){.op = "Where", .inputs = inputs, .n_inputs = 3}));
+    return ltap_keras_choose(c->b, pick(c, n->mask, 1, step), now, before);
 }
 
 static void do_step(ltap_keras_call *c, conv_lstm *n, int64_t step)
