@@ -10,9 +10,8 @@ static void read_tensors(ltap_torch_checkpoint *c)
 {
     for (size_t i = 0; i < c->tensors.count; i++) {
         ltap_tensor tensor;
-        bool unaligned;
-        if (ltap_torch_data(c, LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i), &tensor,
-                            &unaligned, NULL) != LTAP_OK)
+        if (ltap_torch_data(c, LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i), &tensor, NULL) !=
+            LTAP_OK)
             continue;
         const uint8_t *bytes = tensor.data;
         for (uint64_t k = 0; k < ltap_tensor_bytes(&tensor); k++)

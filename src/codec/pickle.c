@@ -317,11 +317,20 @@ static ltap_status run_setitems(machine *m, const argument *a)
     return fill(m, LTAP_PICKLE_DICT, count, 1);
 }
 
+static bool is_named(const ltap_pickle_global *g, const char *module, const char *name)
+{
+    size_t bytes = strlen(g->module);
+    if (g->name != NULL)
+        return strcmp(g->module, module) == 0 && strcmp(g->name, name) == 0;
+    return strncmp(g->module, module, bytes) == 0 &&
+           (module[bytes] == '.' || module[bytes] == '\0');
+}
+
 static ltap_status find_global(machine *m, const char *module, const char *name)
 {
     ltap_pickle *value;
     for (const ltap_pickle_global *g = m->globals; g->module != NULL; g++)
-        if (strcmp(g->module, module) == 0 && strcmp(g->name, name) == 0) {
+        if (is_named(g, module, name)) {
             LTAP_TRY(make(m, LTAP_PICKLE_GLOBAL, &value));
             value->global = g;
             return LTAP_OK;
@@ -386,14 +395,19 @@ static ltap_status run_call(machine *m, const argument *a)
     return fill_mapping(m, dict, args);
 }
 
-/* A state that objects of data carry beside their items says nothing about tensors. */
+/* A state that dictionaries carry beside their items says nothing about tensors. */
 static ltap_status run_build(machine *m, const argument *a)
 {
     (void)a;
     LTAP_TRY(need(m, 2));
-    ltap_pickle_kind kind = at_top(m, 1)->kind;
-    if (kind != LTAP_PICKLE_DICT && kind != LTAP_PICKLE_CALL)
+    ltap_pickle *object = at_top(m, 1);
+    if (object->kind != LTAP_PICKLE_DICT && object->kind != LTAP_PICKLE_CALL)
         return BAD(m, "a state is given to something that is not an object");
+    if (object->kind == LTAP_PICKLE_CALL && object->items[0]->global->role == LTAP_PICKLE_OBJECT) {
+        if (object->count > 2)
+            return BAD(m, "an object is given a state twice");
+        return append(m, object, 1, 0);
+    }
     m->stack.count--;
     return LTAP_OK;
 }

@@ -26,18 +26,20 @@ typedef enum ltap_pickle_kind {
     LTAP_PICKLE_LIST, /* and sets */
     LTAP_PICKLE_DICT, /* items: key, value, key, value */
     LTAP_PICKLE_GLOBAL,
-    LTAP_PICKLE_CALL,       /* items: the global, its arguments (a tuple) */
+    LTAP_PICKLE_CALL,       /* items: the global, its arguments (a tuple); of an object its state */
     LTAP_PICKLE_PERSISTENT, /* items: what the pickle says of a thing outside it */
     LTAP_PICKLE_MARK        /* never in a result */
 } ltap_pickle_kind;
 
-/* A global that may be named. */
+/* A global that may be named. name NULL: all of the module, and of modules in it. */
 typedef struct ltap_pickle_global {
     const char *module, *name;
-    int role;    /* the caller's; LTAP_PICKLE_MAPPING: calling it makes a dict */
+    int role; /* the caller's; LTAP_PICKLE_MAPPING: calling it makes a dict; LTAP_PICKLE_OBJECT: a
+                 class whose objects keep the state that they are given */
     int element; /* the caller's */
 } ltap_pickle_global;
 #define LTAP_PICKLE_MAPPING (-1)
+#define LTAP_PICKLE_OBJECT  (-2)
 
 typedef struct ltap_pickle {
     ltap_pickle_kind kind;

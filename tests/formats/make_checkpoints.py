@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 from torchvision import models as tv
-from torchvision.models.resnet import Bottleneck, ResNet
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.models.segmentation import deeplabv3, fcn
 from torchvision.models._utils import IntermediateLayerGetter
 
@@ -218,8 +218,24 @@ def checkpoints():
         fcn, ("backbone.layer1.0.conv2", "backbone.layer4", "classifier.0"), "fcn")))
     for name in FAMILIES:
         write(DATA, name + ".safetensors", safetensors(family(name)))
-    scripted = torch.jit.script(torch.nn.Linear(2, 2))
-    torch.jit.save(scripted, os.path.join(DATA, "script.pt"))
+    programs(small())
+
+
+def programs(state):
+    """TorchScript: a network that is known, scripted and traced; one that is not; one without tensors."""
+    model = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=3)
+    model.inplanes, model.conv1, model.bn1 = 4, nn.Conv2d(3, 4, 7, 2, 3, bias=False), nn.BatchNorm2d(4)
+    for i, width in enumerate((4, 8, 8, 8), 1):
+        setattr(model, "layer%d" % i, model._make_layer(BasicBlock, width, 1, min(i, 2)))
+    model.layer3[0] = BasicBlock(8, 8, 2, nn.Sequential(nn.Conv2d(8, 8, 1, 2, bias=False), nn.BatchNorm2d(8)))
+    model.layer4[0] = BasicBlock(8, 8, 2, nn.Sequential(nn.Conv2d(8, 8, 1, 2, bias=False), nn.BatchNorm2d(8)))
+    model.fc = nn.Linear(8, 3)
+    model.load_state_dict(state)
+    torch.jit.script(model.eval()).save(os.path.join(DATA, "small_script.pt"))
+    torch.jit.trace(model, torch.zeros(1, 3, 33, 50)).save(os.path.join(DATA, "small_trace.pt"))
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), os.path.join(DATA, "script.pt"))
+    frozen = torch.jit.freeze(torch.jit.script(torch.nn.Linear(2, 2).eval()))
+    torch.jit.save(frozen, os.path.join(DATA, "script_frozen.pt"))
 
 
 # Opcodes, as pickletools names them.
@@ -247,6 +263,8 @@ def archive(pickle, data=b"\0" * 16, **more):
         file.writestr("a/data.pkl", pickle)
         if data is not None:
             file.writestr("a/data/0", data)
+        if "script" in more:
+            file.writestr("a/constants.pkl", b"\x80\2).")
         if "order" in more:
             file.writestr("a/byteorder", more["order"])
     return buffer.getvalue()
@@ -254,6 +272,43 @@ def archive(pickle, data=b"\0" * 16, **more):
 
 def named(value, name="w"):
     return b"\x80\2}" + text(name) + value + b"s."
+
+
+def module(*attributes, of="__torch__\nNet"):
+    """An object of a TorchScript program: names and values."""
+    state = b"".join(text(name) + value for name, value in attributes)
+    return b"c" + of.encode() + b"\n)\x81}(" + state + b"ub"
+
+
+def nested(value, times, name="m"):
+    for _ in range(times):
+        value = module((name, value))
+    return value
+
+
+def attacks_of_programs():
+    w = tensor(storage())
+    bush = module(("w", w)) + b"q\0"
+    for i in range(40):  # each holds the one before twice
+        bush = module(("a", bush), ("b", b"h" + bytes([i]))) + b"q" + bytes([i + 1])
+    rows = {
+        "state_of_a_string": b"c__torch__\nNet\n)\x81" + text("x") + b"b",
+        "state_twice": module(("w", w)) + b"}b",
+        "state_missing": b"c__torch__\nNet\n)\x81",
+        "circle": b"c__torch__\nNet\n)\x81q\0}(" + text("w") + w + text("m") + b"h\0ub",
+        "bush": bush,
+        "deep": nested(module(("w", w)), 100),
+        "long_path": nested(module(("w", w)), 3, "m" * 300),
+        "nul_in_name": module(("a\0b", w)),
+        "outside": module(("w", tensor(storage(), offset=1))),
+        "class_beside": module(("w", w), of="__torch__x\nNet"),
+        "class_of_system": module(("w", w), of="os\nsystem"),
+        "tensor_twice": module(("w", w), ("w", w)),
+        "dots": module(("a", module(("b", w))), ("a.b", w)),
+        "no_tensors": module(("training", b"\x88")),
+    }
+    for name, pickle in rows.items():
+        write(ATTACKS, "program_" + name + ".pt", archive(b"\x80\2" + pickle + b".", script=True))
 
 
 def attacks():
@@ -325,3 +380,4 @@ if __name__ == "__main__":
     os.makedirs(ATTACKS, exist_ok=True)
     checkpoints()
     attacks()
+    attacks_of_programs()

@@ -11,8 +11,8 @@
 static void all_layouts_hold_the_same_weights(void **state)
 {
     (void)state;
-    static const char *const files[] = {"small_old.pth", "small.safetensors", "small_views.pth",
-                                        "small_packed.pth"};
+    static const char *const files[] = {"small_old.pth",    "small.safetensors", "small_views.pth",
+                                        "small_packed.pth", "small_script.pt",   "small_trace.pt"};
     static const char *const names[] = {"conv1.weight", "fc.weight", "layer2.0.conv1.weight",
                                         "layer4.0.bn2.running_var"};
     opened first;
@@ -47,6 +47,7 @@ static void what_is_not_known_is_told(void **state)
     } rows[] = {
         {"other.pth", NULL, "2 tensors", 2},
         {"near.pth", "ResNet", "'layer1.0.se.fc.weight' is none of its tensors", 75},
+        {"script.pt", NULL, "torch.jit.load('model.pt')", 2},
         {"lacking.pth", "ResNet", "'layer2.0.bn1.weight' and 3 more are not in the file", 69},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -65,13 +66,14 @@ static void what_is_not_known_is_told(void **state)
     }
 }
 
-static void programs_are_refused(void **state)
+static void programs_that_hold_no_tensors_are_refused(void **state)
 {
     (void)state;
     opened model;
-    open_model(&model, DATA_DIR, "script.pt");
+    open_model(&model, DATA_DIR, "script_frozen.pt");
     assert_int_equal(model.status, LTAP_ERROR_UNSUPPORTED);
-    assert_non_null(strstr(model.error.message, "TorchScript"));
+    assert_non_null(strstr(model.error.message, "torch.jit.freeze"));
+    assert_non_null(strstr(model.error.message, "TS2EPConverter"));
     close_model(&model);
 }
 
@@ -254,6 +256,7 @@ static void changed_bytes_never_hurt(void **state)
     change_bytes("other.pth", 4000, 0x41);
     change_bytes("small_old.pth", 4000, 0x41);
     change_bytes("small.safetensors", 4000, 0x41);
+    change_bytes("script.pt", 4000, 0x41);
 }
 
 int main(void)
@@ -262,7 +265,7 @@ int main(void)
         cmocka_unit_test(all_layouts_hold_the_same_weights),
         cmocka_unit_test(weights_lie_in_the_file),
         cmocka_unit_test(what_is_not_known_is_told),
-        cmocka_unit_test(programs_are_refused),
+        cmocka_unit_test(programs_that_hold_no_tensors_are_refused),
         cmocka_unit_test(each_tensor_matters),
         cmocka_unit_test(the_user_says_whether_the_input_is_transformed),
         cmocka_unit_test(names_of_networks_are_checked),

@@ -35,15 +35,15 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* The entry that the others are beside; NULL: no checkpoint. */
-static const ltap_zip_entry *find_pickle(const ltap_zip *zip, bool *script)
+static const ltap_zip_entry *find_pickle(const ltap_zip *zip, bool *is_script)
 {
     const ltap_zip_entry *found = NULL;
-    *script = false;
+    *is_script = false;
     for (size_t i = 0; i < zip->n_entries; i++) {
         const char *name = zip->entries[i].name;
         if (found == NULL && (strcmp(name, "data.pkl") == 0 || ends_with(name, "/data.pkl")))
             found = &zip->entries[i];
-        *script |= ends_with(name, "/constants.pkl");
+        *is_script |= ends_with(name, "/constants.pkl");
     }
     return found;
 }
@@ -131,20 +131,18 @@ static ltap_status check_storages(const ltap_torch_checkpoint *c, ltap_error *er
 static ltap_status read_zip(ltap_torch_checkpoint *c, ltap_error *error)
 {
     ltap_pickle *object;
-    bool script;
     LTAP_TRY(ltap_zip_open(c->source->data, c->source->size, c->arena, &c->zip, error));
-    const ltap_zip_entry *pickle = find_pickle(&c->zip, &script);
-    if (script)
-        return ltap_error_at(error, LTAP_ERROR_UNSUPPORTED, 0,
-                             "this is a TorchScript program, whose code is not run; convert it: "
-                             "model = torch.jit.load('model.pt'); torch.save(model.state_dict(), "
-                             "'weights.pth')");
+    const ltap_zip_entry *pickle = find_pickle(&c->zip, &c->is_script);
+    c->layout = c->is_script ? "TorchScript program" : c->layout;
     if (pickle == NULL)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
                              "this is a zip archive (starts with 'PK') without the data.pkl of a "
                              "PyTorch checkpoint; layertap reads ONNX and PyTorch checkpoints");
     LTAP_TRY(read_pickle(c, pickle, &object, error));
-    LTAP_TRY(ltap_torch_collect(c, object, error));
+    if (c->is_script)
+        LTAP_TRY(ltap_torch_collect_modules(c, object, error));
+    else
+        LTAP_TRY(ltap_torch_collect(c, object, error));
     return find_entries(c, pickle, error);
 }
 

@@ -32,7 +32,8 @@ typedef struct ltap_torch_tensor {
 typedef struct ltap_torch_checkpoint {
     ltap_source *source;
     ltap_arena *arena;  /* borrowed: lives as long as the graph */
-    const char *layout; /* "PyTorch checkpoint", "safetensors checkpoint" */
+    const char *layout; /* "PyTorch checkpoint", "safetensors checkpoint", "TorchScript program" */
+    bool is_script;     /* the last of them: its code is left alone */
     ltap_zip zip;
     ltap_vector storages; /* ltap_torch_storage */
     ltap_vector tensors;  /* ltap_torch_tensor, in the file's order */
@@ -61,6 +62,18 @@ ltap_status ltap_torch_data(ltap_torch_checkpoint *checkpoint, const ltap_torch_
 extern const ltap_pickle_global ltap_torch_globals[];
 ltap_status ltap_torch_collect(ltap_torch_checkpoint *checkpoint, ltap_pickle *object,
                                ltap_error *error);
+/* The tensors that the modules of a TorchScript program hold, by their paths; none where they are
+ * constants of its code. */
+ltap_status ltap_torch_collect_modules(ltap_torch_checkpoint *checkpoint, ltap_pickle *object,
+                                       ltap_error *error);
+/* Whether a value will be a tensor; and that tensor, added. name: kept. */
+bool ltap_torch_is_tensor(const ltap_pickle *value);
+ltap_status ltap_torch_read_tensor(ltap_torch_checkpoint *checkpoint, const char *name,
+                                   const ltap_pickle *value, ltap_error *error);
+/* How a TorchScript program becomes something that layertap reads: lines of Python. path: of the
+ * file; NULL: not known. */
+ltap_status ltap_torch_tell_conversion(const char *path, ltap_arena *arena, const char **text,
+                                       ltap_error *error);
 /* Checks that all elements lie in the storage, then adds. */
 ltap_status ltap_torch_add(ltap_torch_checkpoint *checkpoint, const ltap_torch_tensor *tensor,
                            ltap_error *error);

@@ -64,6 +64,12 @@ const ltap_pickle_global ltap_torch_globals[] = {
     {"torch", "device", PLAIN, 0},
     {"torch.serialization", "_get_layout", PLAIN, 0},
     {"argparse", "Namespace", PLAIN, 0},
+    {"__torch__", NULL, LTAP_PICKLE_OBJECT, 0}, /* classes of TorchScript programs */
+    {"torch.jit._pickle", "build_intlist", PLAIN, 0},
+    {"torch.jit._pickle", "build_doublelist", PLAIN, 0},
+    {"torch.jit._pickle", "build_boollist", PLAIN, 0},
+    {"torch.jit._pickle", "build_tensorlist", PLAIN, 0},
+    {"torch.jit._pickle", "restore_type_tag", PLAIN, 0},
     {"builtins", "set", PLAIN, 0},
     {"__builtin__", "set", PLAIN, 0},
     {"_codecs", "encode", PLAIN, 0},
@@ -91,7 +97,7 @@ static int call_role(const ltap_pickle *value)
 }
 
 /* Whether it will be a tensor: a call of what rebuilds one, perhaps as a parameter. */
-static bool is_tensor(const ltap_pickle *value)
+bool ltap_torch_is_tensor(const ltap_pickle *value)
 {
     int role = call_role(value);
     return role == REBUILD || role == REBUILD_TYPED || role == PARAMETER;
@@ -173,8 +179,8 @@ static ltap_status check_place(const ltap_torch_checkpoint *c, const ltap_torch_
                storage->count);
 }
 
-static ltap_status read_tensor(ltap_torch_checkpoint *c, const char *name, const ltap_pickle *value,
-                               ltap_error *error)
+ltap_status ltap_torch_read_tensor(ltap_torch_checkpoint *c, const char *name,
+                                   const ltap_pickle *value, ltap_error *error)
 {
     ltap_torch_tensor tensor = {.name = name, .at = value->offset};
     int strides_rank = 0, depth = 0;
@@ -222,7 +228,8 @@ static size_t count_tensors(const ltap_pickle *dict)
 {
     size_t count = 0;
     for (size_t i = 0; i + 1 < dict->count; i += 2)
-        count += dict->items[i]->kind == LTAP_PICKLE_STRING && is_tensor(dict->items[i + 1]);
+        count +=
+            dict->items[i]->kind == LTAP_PICKLE_STRING && ltap_torch_is_tensor(dict->items[i + 1]);
     return count;
 }
 
@@ -249,7 +256,7 @@ ltap_status ltap_torch_collect(ltap_torch_checkpoint *c, ltap_pickle *object, lt
     if (best == NULL)
         return BAD(object->offset, error, "the file holds no dictionary of tensors");
     for (size_t i = 0; i + 1 < best->count; i += 2)
-        if (best->items[i]->kind == LTAP_PICKLE_STRING && is_tensor(best->items[i + 1]))
-            LTAP_TRY(read_tensor(c, best->items[i]->text, best->items[i + 1], error));
+        if (best->items[i]->kind == LTAP_PICKLE_STRING && ltap_torch_is_tensor(best->items[i + 1]))
+            LTAP_TRY(ltap_torch_read_tensor(c, best->items[i]->text, best->items[i + 1], error));
     return LTAP_OK;
 }

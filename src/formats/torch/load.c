@@ -54,12 +54,22 @@ static ltap_status keep_line(ltap_graph *graph, const char **line, ltap_error *e
     return ltap_arena_text(&graph->arena, told->message, strlen(told->message), line, error);
 }
 
+/* What the user can do instead. */
+static ltap_status tell_way(const ltap_torch_checkpoint *c, const char **way, ltap_error *error)
+{
+    *way = "export the network with torch.onnx.export";
+    return c->is_script ? ltap_torch_tell_conversion(c->source->path, c->arena, way, error)
+                        : LTAP_OK;
+}
+
 static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, ltap_graph *graph,
                                 ltap_error *error)
 {
     ltap_nearest nearest;
     ltap_error told;
     char names[512];
+    const char *way;
+    LTAP_TRY(tell_way(c, &way, error));
     LTAP_TRY(ltap_torch_nearest(c, &nearest, error));
     if (nearest.name == NULL && begun->name != NULL)
         nearest = (ltap_nearest){begun->name, begun->why};
@@ -68,8 +78,8 @@ static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, 
     if (nearest.name == NULL) {
         (void)ltap_error_set(&told, LTAP_ERROR_UNSUPPORTED,
                              "the %zu tensors of this %s are those of no network that layertap "
-                             "builds (%s); export the network with torch.onnx.export",
-                             c->tensors.count, c->layout, names);
+                             "builds (%s); %s",
+                             c->tensors.count, c->layout, names, way);
         return keep_line(graph, &graph->no_network, error, &told);
     }
     graph->nearest = nearest.name;
@@ -77,8 +87,8 @@ static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, 
     LTAP_TRY(keep_line(graph, &graph->differs, error, &told));
     (void)ltap_error_set(&told, LTAP_ERROR_UNSUPPORTED,
                          "the %zu tensors of this %s are nearly, but not, those of %s: %s; "
-                         "export the network with torch.onnx.export",
-                         c->tensors.count, c->layout, nearest.name, graph->differs);
+                         "%s",
+                         c->tensors.count, c->layout, nearest.name, graph->differs, way);
     return keep_line(graph, &graph->no_network, error, &told);
 }
 
@@ -116,9 +126,10 @@ static ltap_status build(const ltap_architecture *row, const ltap_arch *arch,
                                b.preprocess ? b.preprocess : row->preprocess, &graph->properties,
                                error));
     graph->n_properties = 1;
-    LTAP_TRY(ltap_arena_format(&graph->arena, &graph->version, error, "recognised as %s%s%s%s",
+    LTAP_TRY(ltap_arena_format(&graph->arena, &graph->version, error, "recognised as %s%s%s%s%s",
                                b.summary, c->prefix[0] ? " (names without '" : "", c->prefix,
-                               c->prefix[0] ? "')" : ""));
+                               c->prefix[0] ? "')" : "",
+                               c->is_script ? "; its own code is not run" : ""));
     return ltap_graph_link(graph, error);
 }
 
