@@ -141,6 +141,7 @@ typedef struct ltap_value {
     bool unaligned;              /* constant's data is not aligned to its type: copy before use */
     const char *missing; /* constant's data is NULL for this reason (a file that is not there) */
     bool is_input, is_output;
+    bool is_end;     /* the module that made it hands it out, whether anyone uses it or not */
     uint32_t second; /* after passes: the value of the same numbers with channels second, which is
                         read in its place; LTAP_NO_VALUE: none */
     const uint32_t *consumers; /* node numbers in order, one entry per use; set by link */

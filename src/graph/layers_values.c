@@ -364,6 +364,8 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
                 continue;
             last = node->outputs[i];
             how = leaves(tree, call, last);
+            if (tree->call_of[place] == c && ltap_graph_at(tree->layers->graph, last)->is_end)
+                how = LEAVES;
             if (how == STAYS)
                 continue;
             last_way = how;

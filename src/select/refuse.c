@@ -61,6 +61,7 @@ static ltap_status describe_call(const ltap_search *search, const ltap_module *m
 static ltap_status list_calls(const ltap_search *search, const ltap_module *module, const char *end,
                               ltap_vector *text, ltap_error *error)
 {
+    const bool is_keras = search->layers->graph->channels_last;
     size_t n = module->n_calls;
     for (size_t k = 0; k < n; k++) {
         if (n > MAX_LISTED && k >= 3 && k + 1 < n) {
@@ -72,8 +73,10 @@ static ltap_status list_calls(const ltap_search *search, const ltap_module *modu
         LTAP_TRY(ltap_text_format(text, error, "%s'%s#%zu%s' (", before, module->path, k, end));
         LTAP_TRY(describe_call(search, module, k, text, error));
         if (k == 0 && end[0] == '\0')
-            LTAP_TRY(ltap_text_format(text, error, "; torchvision's reading"));
-        if (k + 1 == n && end[0] == '\0')
+            LTAP_TRY(ltap_text_format(text, error, "; %s",
+                                      is_keras ? "what Keras' get_layer gives"
+                                               : "torchvision's reading"));
+        if (k + 1 == n && end[0] == '\0' && !is_keras)
             LTAP_TRY(ltap_text_format(text, error, "; what a hook's dictionary ends with"));
         LTAP_TRY(ltap_text_format(text, error, ")"));
     }

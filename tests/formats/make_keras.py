@@ -13,6 +13,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tf_keras
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "data")
@@ -135,6 +136,28 @@ def models():
     x = keras.Input((4, 4, 3), name="image")
     mean = keras.layers.GlobalAveragePooling2D(name="mean")(x)
     keras.Model(x, mean, name="vgg16").save(os.path.join(DATA, "keras_vgg16.keras"))
+
+
+def ends():
+    """Layers that hand out what nobody uses, and code with two outputs that stands between weights."""
+    layers = keras.layers
+    x = keras.Input((5, 4), name="given")
+    attended = layers.GroupQueryAttention(3, 2, 1, name="attention")(x, x)
+    twice = layers.Lambda(lambda t: [t, 2 * t], name="code")(attended)
+    inside = keras.Model(x, [layers.Dense(3, name="behind")(attended), twice[1]], name="inner")
+    steps = keras.Input((5, 4), name="steps")
+    y = inside(steps)
+    scaled = CustomScaleLayer(0.25, name="scaled")([y[0], y[0]])
+    last = layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(scaled)[1]
+    model = keras.Model(steps, [last, layers.Dense(2, name="after_code")(y[1])], name="ends")
+    disturb(model, 11)
+    model.save(os.path.join(DATA, "keras_ends.h5"))
+    given = np.random.default_rng(13).normal(size=(2, 5, 4)).astype("float32")
+    attended = inside.get_layer("attention")(given, given)
+    behind = inside.get_layer("behind")(attended)
+    names = ["inner.attention", "inner.behind", "scaled", "lstm:out[0]", "lstm:out[1]", "lstm:out[2]"]
+    values = [attended, behind, 1.25 * behind, *model.get_layer("lstm")(1.25 * behind)]
+    np.savez(os.path.join(DATA, "keras_ends.npz"), steps=given, **{n: np.asarray(v) for n, v in zip(names, values)})
 
 
 def attack(name, change=None, config=None, files=None):

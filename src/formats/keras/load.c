@@ -227,7 +227,7 @@ static ltap_status sequential_input(ltap_keras_reader *r, const ltap_keras_net *
     while (p.shape == NULL && inner != NULL && inner->layers.count > 0) {
         const ltap_keras_layer *first = LTAP_VECTOR_AT(&inner->layers, ltap_keras_layer, 0);
         p = port_of(first);
-        if (!ltap_keras_is(first->class_name, "InputLayer"))
+        if (!ltap_keras_is_input(first))
             LTAP_TRY(ltap_arena_format(r->arena, &p.name, r->error, "%s_input", first->name));
         inner = first->net;
     }

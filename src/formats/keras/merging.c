@@ -75,6 +75,18 @@ void ltap_keras_run_minimum(ltap_keras_call *c)
     c->outputs[0] = fold(c, "Min");
 }
 
+void ltap_keras_run_custom_scale(ltap_keras_call *c)
+{
+    if (c->n_inputs != 2) {
+        ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "it is called with %zu tensors; expected 2",
+                         c->n_inputs);
+        return;
+    }
+    const double scale = ltap_keras_number(c, "scale", 1);
+    ltap_keras_tensor branch = ltap_keras_binary_scalar(c->b, "Mul", c->inputs[1], scale);
+    c->outputs[0] = ltap_keras_binary(c->b, "Add", c->inputs[0], branch);
+}
+
 void ltap_keras_run_average(ltap_keras_call *c)
 {
     c->outputs[0] = ltap_keras_binary_scalar(c->b, "Div", fold(c, "Add"), (double)c->n_inputs);

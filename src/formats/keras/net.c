@@ -241,6 +241,11 @@ static ltap_status add_layer(ltap_keras_reader *r, ltap_keras_net *net, const lt
     return ltap_vector_push(&net->layers, &layer, r->error);
 }
 
+bool ltap_keras_is_input(const ltap_keras_layer *layer)
+{
+    return ltap_keras_is(layer->class_name, "InputLayer");
+}
+
 /* [layer, number of the call, number of the tensor] */
 static void note_ref(ltap_keras_net *net, const ltap_json *ref)
 {
@@ -249,8 +254,12 @@ static void note_ref(ltap_keras_net *net, const ltap_json *ref)
         call->kind != LTAP_JSON_INT)
         return;
     ltap_keras_layer *layer = ltap_keras_net_find(net, name->text);
+    const ltap_json *tensor = call->next;
     if (layer != NULL && call->integer < layer->least_ref)
         layer->least_ref = call->integer;
+    if (layer != NULL && tensor != NULL && tensor->kind == LTAP_JSON_INT &&
+        tensor->integer > layer->last_end)
+        layer->last_end = tensor->integer;
 }
 
 static void note_refs(ltap_keras_net *net, const ltap_json *json)
@@ -271,8 +280,9 @@ static ltap_status read_layers(ltap_keras_reader *r, ltap_keras_net *net, const 
     ltap_map_init(&counts, r->memory);
     for (const ltap_json *j = layers->first; j != NULL; j = j->next)
         LTAP_GO(add_layer(r, net, j, &counts, depth));
-    for (size_t i = 0; net->is_old && i < net->layers.count; i++)
+    for (size_t i = 0; i < net->layers.count; i++)
         note_refs(net, LTAP_VECTOR_AT(&net->layers, ltap_keras_layer, i)->inbound);
+    note_refs(net, net->outputs);
 done:
     ltap_map_clear(&counts);
     return status;

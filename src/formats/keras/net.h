@@ -58,6 +58,7 @@ struct ltap_keras_layer {
     bool trainable;
     bool is_operation; /* no layer: Keras keeps no weights for it */
     int64_t least_ref; /* the smallest number by which calls of a nested model are spoken of */
+    int64_t last_end;  /* the largest number of a tensor that is used of what it hands out */
 };
 
 struct ltap_keras_net {
@@ -94,6 +95,7 @@ ltap_status ltap_keras_net_read(ltap_keras_reader *r, const ltap_json *model, in
                                 ltap_keras_net **net);
 bool ltap_keras_is_model(const ltap_json *model);
 ltap_keras_layer *ltap_keras_net_find(const ltap_keras_net *net, const char *name);
+bool ltap_keras_is_input(const ltap_keras_layer *layer);
 
 /* --- applications.c: how pictures are prepared, where the model's name says so. ----------------
  */

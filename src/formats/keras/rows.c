@@ -47,6 +47,7 @@ static const ltap_keras_row rows[] = {
     {"ConvLSTM3D", ltap_keras_run_conv_lstm, RECURRENT, NULL, MASKS},
     {"Convolution1D", ltap_keras_run_conv, BIASED, NULL, 0},
     {"Convolution2D", ltap_keras_run_conv, BIASED, NULL, 0},
+    {"CustomScaleLayer", ltap_keras_run_custom_scale, NULL, NULL, 0},
     {"Cropping1D", ltap_keras_run_cropping, NULL, NULL, 0},
     {"Cropping2D", ltap_keras_run_cropping, NULL, NULL, 0},
     {"Cropping3D", ltap_keras_run_cropping, NULL, NULL, 0},

@@ -85,6 +85,7 @@ void ltap_keras_run_add(ltap_keras_call *c);
 void ltap_keras_run_subtract(ltap_keras_call *c);
 void ltap_keras_run_multiply(ltap_keras_call *c);
 void ltap_keras_run_average(ltap_keras_call *c);
+void ltap_keras_run_custom_scale(ltap_keras_call *c); /* of keras.applications' InceptionResNetV2 */
 void ltap_keras_run_maximum(ltap_keras_call *c);
 void ltap_keras_run_minimum(ltap_keras_call *c);
 void ltap_keras_run_concatenate(ltap_keras_call *c);

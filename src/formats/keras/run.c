@@ -200,20 +200,19 @@ static void call_net(ltap_keras_call *c)
 void ltap_keras_cannot(ltap_keras_call *c, const char *why)
 {
     char op[160];
-    uint32_t inputs[LTAP_KERAS_MAX_ENDS];
+    uint32_t inputs[LTAP_KERAS_MAX_ENDS], values[LTAP_KERAS_MAX_ENDS];
     snprintf(op, sizeof op, "%.60s%s%s%s", c->layer->class_name, why ? " (" : "", why ? why : "",
              why ? ")" : "");
     for (size_t i = 0; i < c->n_inputs; i++)
         inputs[i] = c->inputs[i].value;
-    c->outputs[0] = (ltap_keras_tensor){
-        .value = ltap_keras_add(c->b, (ltap_keras_node){.op = op,
-                                                        .domain = "keras",
-                                                        .inputs = inputs,
-                                                        .n_inputs = c->n_inputs}),
-        .mask = LTAP_NO_VALUE,
-        .rank = -1,
-        .dtype = LTAP_FLOAT32};
-    c->n_outputs = 1;
+    c->n_outputs = c->layer->last_end < LTAP_KERAS_MAX_ENDS ? (size_t)c->layer->last_end + 1 : 1;
+    ltap_keras_add_several(
+        c->b,
+        (ltap_keras_node){.op = op, .domain = "keras", .inputs = inputs, .n_inputs = c->n_inputs},
+        values, c->n_outputs);
+    for (size_t i = 0; i < c->n_outputs; i++)
+        c->outputs[i] = (ltap_keras_tensor){
+            .value = values[i], .mask = LTAP_NO_VALUE, .rank = -1, .dtype = LTAP_FLOAT32};
 }
 
 static bool ranks_known(const ltap_keras_call *c)
@@ -256,6 +255,8 @@ static void run_row(ltap_keras_call *c)
     for (size_t i = 0; c->n_outputs > 1 && i < c->n_outputs; i++) {
         c->outputs[i] = ltap_keras_unary(c->b, "Identity", c->outputs[i]);
         c->outputs[i].one_of = (int)i + 1;
+        if (ltap_keras_is_good(c->b))
+            ltap_graph_at(c->b->graph, c->outputs[i].value)->is_end = true;
     }
     for (size_t i = 0; i < c->n_outputs; i++)
         limit_sizes(&c->outputs[i]);
@@ -403,11 +404,6 @@ static void run_calls(running *run)
         tell_stuck(run);
 }
 
-static bool is_input(const ltap_keras_layer *layer)
-{
-    return ltap_keras_is(layer->class_name, "InputLayer");
-}
-
 /* An input of a net gets what the net is called with; it is a layer with a name of its own. */
 static void bind_input(running *run, ltap_keras_layer *layer, ltap_keras_tensor x)
 {
@@ -498,7 +494,7 @@ static void run_sequence(running *run, const ltap_keras_tensor *inputs, size_t n
                              .n_args = 1,
                              .depth = run->depth};
         memcpy(tensors, out->tensors, out->count * sizeof *tensors);
-        if (is_input(layer)) {
+        if (ltap_keras_is_input(layer)) {
             bind_input(run, layer, tensors[0]);
             if (run->layers[i].calls.count > 0)
                 out->tensors[0] = LTAP_VECTOR_AT(&run->layers[i].calls, handed, 0)->tensors[0];

@@ -179,7 +179,8 @@ typedef struct listing {
 static ltap_status list_all(ltap_keras_reader *r, ltap_keras_layer *layer, listing *list)
 {
     LTAP_TRY(list_vars(r, layer));
-    list->unsure = list->unsure || (layer->row == NULL && layer->net == NULL);
+    list->unsure = list->unsure || (layer->row == NULL && layer->net == NULL &&
+                                    !layer->is_operation && !ltap_keras_is_input(layer));
     for (size_t i = 0; i < layer->n_held; i++)
         LTAP_TRY(list_all(r, &layer->held[i], list));
     for (size_t i = 0; layer->net != NULL && i < layer->net->layers.count; i++)
@@ -187,7 +188,7 @@ static ltap_status list_all(ltap_keras_reader *r, ltap_keras_layer *layer, listi
     return LTAP_OK;
 }
 
-/* "inner/conv/kernel:0" is the kernel of a layer conv. */
+/* "inner/conv/kernel:0" is a kernel of a layer conv; what it holds has names of its own. */
 static bool speaks_of(const char *path, const ltap_keras_layer *layer, const char *name)
 {
     size_t n = strlen(path), m = strlen(name), k = strlen(layer->name);
@@ -204,8 +205,11 @@ static bool speaks_of(const char *path, const ltap_keras_layer *layer, const cha
 static void take_named(ltap_keras_reader *r, const ltap_keras_layer *layer, ltap_keras_var *var,
                        const listing *list)
 {
+    size_t before = 0; /* of the same name, of other parts of the layer */
+    for (const ltap_keras_var *v = layer->vars; v < var; v++)
+        before += ltap_keras_is(v->name, var->name);
     for (size_t i = 0; i < list->count && var->object == NULL; i++)
-        if (speaks_of(list->names[i], layer, var->name))
+        if (speaks_of(list->names[i], layer, var->name) && before-- == 0)
             var->object = ltap_hdf5_find(r->weights.file, list->group, list->names[i]);
 }
 
