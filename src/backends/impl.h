@@ -127,6 +127,8 @@ struct ltap_impl {
     bool chains;
     /* Obeys the query's step. */
     bool apart;
+    /* Bit i: float32 input i, where it is constant, need not be aligned to its type. */
+    uint32_t loose;
     /* Makes the kernel, packs weights. Plain row-major descriptions in the query, memory in the
      * agreed layouts. */
     ltap_status (*prepare)(const ltap_query *query, ltap_kernel *kernel, ltap_error *error);
@@ -142,6 +144,9 @@ void ltap_kernel_release(ltap_kernel *kernel, ltap_memory *memory);
 
 /* Whether this processor has products of bfloat16. */
 bool ltap_impls_have_bf16(void);
+
+/* What any row of that operator takes loose. */
+uint32_t ltap_impls_loose(const char *op);
 
 /* Rows in order; NULL-terminated. */
 const ltap_impl *const *ltap_impls(void);

@@ -8,6 +8,8 @@
 #include "backends/gemm/tile.h"
 #include "backends/simd/rows.h"
 
+#include <string.h>
+
 #define LISTED(id, operator) &ltap_impl_simd_##id,
 
 static const ltap_impl *const rows[] = {
@@ -54,6 +56,16 @@ static const ltap_impl *const rows[] = {
 const ltap_impl *const *ltap_impls(void)
 {
     return rows;
+}
+
+uint32_t ltap_impls_loose(const char *op)
+{
+    uint32_t inputs = 0;
+
+    for (const ltap_impl *const *row = rows; *row; row++)
+        if (strcmp((*row)->op, op) == 0)
+            inputs |= (*row)->loose;
+    return inputs;
 }
 
 bool ltap_impls_have_bf16(void)

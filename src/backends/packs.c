@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "base/slabs.h"
 #include "base/vector.h"
 #include <pthread.h>
 #include <string.h>
@@ -19,7 +20,8 @@ struct ltap_packs {
     ltap_arena keys;
     ltap_map by_key;    /* number in blocks */
     ltap_vector blocks; /* void * */
-    uint64_t bytes;
+    ltap_slabs slabs;
+    ltap_reader reader;
 };
 
 ltap_status ltap_packs_new(ltap_memory *memory, ltap_packs **packs, ltap_error *error)
@@ -36,6 +38,7 @@ ltap_status ltap_packs_new(ltap_memory *memory, ltap_packs **packs, ltap_error *
     ltap_arena_init(&made->keys, memory);
     ltap_map_init(&made->by_key, memory);
     ltap_vector_init(&made->blocks, memory, sizeof(void *));
+    ltap_slabs_init(&made->slabs, memory);
     *packs = made;
     return LTAP_OK;
 }
@@ -45,8 +48,7 @@ void ltap_packs_free(ltap_packs *packs)
     if (packs == NULL)
         return;
     ltap_memory *memory = packs->memory;
-    for (size_t i = 0; i < packs->blocks.count; i++)
-        ltap_memory_release(memory, *LTAP_VECTOR_AT(&packs->blocks, void *, i));
+    ltap_slabs_clear(&packs->slabs);
     ltap_vector_clear(&packs->blocks);
     ltap_map_clear(&packs->by_key);
     ltap_arena_clear(&packs->keys);
@@ -70,19 +72,17 @@ static ltap_status pack(ltap_packs *packs, const request *wanted, void **packed,
     void *block = NULL;
     ltap_status status;
     uint32_t number = (uint32_t)packs->blocks.count;
-    LTAP_GO(ltap_memory_take(packs->memory, wanted->bytes, "a packed weight", &block, error));
+    LTAP_TRY(ltap_slabs_take(&packs->slabs, wanted->bytes, "a packed weight", &block, error));
     LTAP_GO(wanted->fill(wanted->context, block, error));
     LTAP_GO(ltap_arena_text(&packs->keys, wanted->key, wanted->key_bytes, &key, error));
     LTAP_GO(ltap_vector_push(&packs->blocks, &block, error));
     *packed = block;
     status = ltap_map_set(&packs->by_key, key, wanted->key_bytes, number, error);
-    if (status == LTAP_OK) {
-        packs->bytes += wanted->bytes;
+    if (status == LTAP_OK)
         return LTAP_OK;
-    }
     packs->blocks.count--;
 done:
-    ltap_memory_release(packs->memory, block);
+    ltap_slabs_undo(&packs->slabs, block, wanted->bytes);
     return status;
 }
 
@@ -111,10 +111,20 @@ ltap_status ltap_packs_get(ltap_packs *packs, const void *source, const char *ke
     return status;
 }
 
+void ltap_packs_tell(ltap_packs *packs, const ltap_reader *reader)
+{
+    packs->reader = *reader;
+}
+
+void ltap_packs_let_go(const ltap_packs *packs, const void *data, uint64_t bytes)
+{
+    ltap_reader_done(&packs->reader, data, bytes);
+}
+
 uint64_t ltap_packs_bytes(ltap_packs *packs)
 {
     pthread_mutex_lock(&packs->lock);
-    uint64_t bytes = packs->bytes;
+    uint64_t bytes = ltap_slabs_bytes(&packs->slabs);
     pthread_mutex_unlock(&packs->lock);
     return bytes;
 }

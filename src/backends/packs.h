@@ -6,6 +6,7 @@
 #ifndef LTAP_BACKENDS_PACKS_H
 #define LTAP_BACKENDS_PACKS_H
 
+#include "base/file.h"
 #include "base/memory.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -22,5 +23,10 @@ ltap_status ltap_packs_get(ltap_packs *packs, const void *source, const char *ke
                            ltap_pack_fill fill, void *context, const void **packed,
                            ltap_error *error);
 uint64_t ltap_packs_bytes(ltap_packs *packs);
+
+/* Whom to tell what of a source was read; before anything is packed. */
+void ltap_packs_tell(ltap_packs *packs, const ltap_reader *reader);
+/* Bytes of a source that a fill has read. Does nothing where nobody is told. */
+void ltap_packs_let_go(const ltap_packs *packs, const void *data, uint64_t bytes);
 
 #endif

@@ -30,6 +30,17 @@ void ltap_file_close(ltap_file *file);
  * within this file, or where the file is a copy and not mapped. */
 void ltap_file_forget(const ltap_file *file, const void *data, size_t bytes);
 
+/* Whom to tell that bytes of some files were read and are not needed in memory for now. */
+typedef struct ltap_reader {
+    void (*done)(const void *files, const void *data, uint64_t bytes); /* NULL: nobody */
+    const void *files;
+} ltap_reader;
+static inline void ltap_reader_done(const ltap_reader *reader, const void *data, uint64_t bytes)
+{
+    if (reader->done)
+        reader->done(reader->files, data, bytes);
+}
+
 #define LTAP_PATH_BYTES 4096
 
 /* An output that is seen under its final name only after commit. Where the system can, it has no

@@ -138,7 +138,8 @@ ltap_status ltap_memory_check(ltap_memory *memory, uint64_t bytes, const char *w
     return refuse(memory, bytes, used, what, error);
 }
 
-static ltap_status reserve(ltap_memory *memory, uint64_t bytes, const char *what, ltap_error *error)
+ltap_status ltap_memory_charge(ltap_memory *memory, uint64_t bytes, const char *what,
+                               ltap_error *error)
 {
     uint64_t used = atomic_load(&memory->used);
     do {
@@ -148,22 +149,71 @@ static ltap_status reserve(ltap_memory *memory, uint64_t bytes, const char *what
     return LTAP_OK;
 }
 
+void ltap_memory_uncharge(ltap_memory *memory, uint64_t bytes)
+{
+    atomic_fetch_sub(&memory->used, bytes);
+}
+
+static bool may_map(const ltap_memory *memory)
+{
+    return MAPS && memory->allocator.allocate == system_allocate;
+}
+
 static void *map(size_t bytes)
 {
     void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return block == MAP_FAILED ? NULL : block;
 }
 
-static ltap_status take(ltap_memory *memory, uint64_t bytes, bool is_mapped, const char *what,
+/* Maps too much, and gives back what lies before a huge page's begin and after the end. */
+static void *map_huge(size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t rounded = (bytes + page - 1) & ~(page - 1);
+    char *block = map(rounded + LTAP_HUGE_PAGE);
+    if (block == NULL)
+        return NULL;
+    size_t before = (LTAP_HUGE_PAGE - (uintptr_t)block % LTAP_HUGE_PAGE) % LTAP_HUGE_PAGE;
+    if (before > 0)
+        munmap(block, before);
+    if (before < LTAP_HUGE_PAGE)
+        munmap(block + before + rounded, LTAP_HUGE_PAGE - before);
+#ifdef MADV_HUGEPAGE
+    madvise(block + before, rounded, MADV_HUGEPAGE);
+#endif
+    return block + before;
+}
+
+void *ltap_memory_map(const ltap_memory *memory, uint64_t bytes)
+{
+    if (!may_map(memory) || bytes > SIZE_MAX / 2)
+        return NULL;
+    return map_huge((size_t)bytes);
+}
+
+void ltap_memory_unmap(void *block, uint64_t bytes)
+{
+    munmap(block, (size_t)bytes);
+}
+
+/* Where a block comes from. */
+typedef enum place { PLACE_HEAP, PLACE_MAPPED, PLACE_HUGE } place;
+
+static void *obtain(const ltap_memory *memory, size_t bytes, place from)
+{
+    if (from == PLACE_HEAP)
+        return memory->allocator.allocate(memory->allocator.user, bytes, LTAP_ALIGNMENT);
+    return from == PLACE_HUGE ? map_huge(bytes) : map(bytes);
+}
+
+static ltap_status take(ltap_memory *memory, uint64_t bytes, place from, const char *what,
                         void **block, ltap_error *error)
 {
     uint64_t total;
     if (!ltap_checked_add(bytes, LTAP_ALIGNMENT, &total) || total > SIZE_MAX / 2)
         return refuse(memory, bytes, atomic_load(&memory->used), what, error);
-    LTAP_TRY(reserve(memory, total, what, error));
-    const ltap_allocator *allocator = &memory->allocator;
-    char *base = is_mapped ? map((size_t)total)
-                           : allocator->allocate(allocator->user, (size_t)total, LTAP_ALIGNMENT);
+    LTAP_TRY(ltap_memory_charge(memory, total, what, error));
+    char *base = obtain(memory, (size_t)total, from);
     if (base == NULL) {
         atomic_fetch_sub(&memory->used, total);
         return ltap_error_set(error, LTAP_ERROR_MEMORY,
@@ -171,7 +221,7 @@ static ltap_status take(ltap_memory *memory, uint64_t bytes, bool is_mapped, con
                               "programs, or ask for less (a smaller batch or input)",
                               what, human(bytes).text);
     }
-    *(header *)(void *)base = (header){total, is_mapped};
+    *(header *)(void *)base = (header){total, from != PLACE_HEAP};
     *block = base + LTAP_ALIGNMENT;
     return LTAP_OK;
 }
@@ -179,14 +229,21 @@ static ltap_status take(ltap_memory *memory, uint64_t bytes, bool is_mapped, con
 ltap_status ltap_memory_take(ltap_memory *memory, uint64_t bytes, const char *what, void **block,
                              ltap_error *error)
 {
-    return take(memory, bytes, false, what, block, error);
+    return take(memory, bytes, PLACE_HEAP, what, block, error);
 }
 
 ltap_status ltap_memory_take_briefly(ltap_memory *memory, uint64_t bytes, const char *what,
                                      void **block, ltap_error *error)
 {
-    bool is_mapped = MAPS && bytes >= LARGE_BYTES && memory->allocator.allocate == system_allocate;
-    return take(memory, bytes, is_mapped, what, block, error);
+    bool mapped = bytes >= LARGE_BYTES && may_map(memory);
+    return take(memory, bytes, mapped ? PLACE_MAPPED : PLACE_HEAP, what, block, error);
+}
+
+ltap_status ltap_memory_take_large(ltap_memory *memory, uint64_t bytes, const char *what,
+                                   void **block, ltap_error *error)
+{
+    bool huge = bytes >= LTAP_HUGE_PAGE && may_map(memory);
+    return take(memory, bytes, huge ? PLACE_HUGE : PLACE_HEAP, what, block, error);
 }
 
 ltap_status ltap_memory_take_zeroed(ltap_memory *memory, uint64_t count, uint64_t size,

@@ -267,6 +267,7 @@ static ltap_status fill(ltap_getter *getter, const ltap_return_layer *given, siz
     ltap_vector_init(&wanted, getter->memory, sizeof(ltap_wanted));
     LTAP_GO(take_options(getter, options, error));
     LTAP_GO(ltap_packs_new(getter->memory, &getter->packs, error));
+    ltap_packs_tell(getter->packs, &(ltap_reader){ltap_model_forget, getter->model});
     LTAP_GO(ltap_request_expand(getter->model, given, n_given, options->calls, !getter->runs,
                                 &getter->arena, &wanted, error));
     getter->n_layers = wanted.count;

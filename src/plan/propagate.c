@@ -224,9 +224,9 @@ done:
 /* The file's bytes of a value have been read. */
 static void forget(const ltap_propagation *propagation, const ltap_value *value)
 {
-    if (value->constant && value->constant->data && propagation->reader.done)
-        propagation->reader.done(propagation->reader.files, value->constant->data,
-                                 ltap_tensor_bytes(value->constant));
+    if (value->constant && value->constant->data)
+        ltap_reader_done(&propagation->reader, value->constant->data,
+                         ltap_tensor_bytes(value->constant));
 }
 
 /* A constant of the file that has no aligned data in place. */

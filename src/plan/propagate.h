@@ -7,6 +7,7 @@
 #ifndef LTAP_PLAN_PROPAGATE_H
 #define LTAP_PLAN_PROPAGATE_H
 
+#include "base/file.h"
 #include "base/vector.h"
 #include "ops/op.h"
 
@@ -17,19 +18,12 @@ typedef struct ltap_known {
     void *block;        /* owned memory of data, or NULL */
 } ltap_known;
 
-/* Whom to tell that a weight was read and is not needed in memory for now; a mapped file lets its
- * pages go then. */
-typedef struct ltap_reader {
-    void (*done)(const void *files, const void *data, uint64_t bytes); /* NULL: nobody */
-    const void *files;
-} ltap_reader;
-
 typedef struct ltap_propagation {
     const ltap_graph *graph; /* linked, bound; borrowed */
     const uint8_t *keep;     /* a flag a node; NULL: all */
     ltap_memory *memory;     /* borrowed */
     ltap_known *values;      /* one a value of the graph */
-    ltap_reader reader;
+    ltap_reader reader;      /* told what was read of the files */
     int threads;
     uint64_t held, most_held; /* bytes of computed constants; the most since it was set */
     bool lenient;             /* what cannot be told stays unknown instead of being an error */

@@ -25,16 +25,6 @@ static bool all_constant(const ltap_schedule *schedule, const ltap_node *node)
     return true;
 }
 
-/* Constants that this node reads get their data now; so the rows can see and pack them. */
-ltap_status ltap_schedule_constants(ltap_schedule *schedule, const ltap_node *node,
-                                    ltap_error *error)
-{
-    for (size_t i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i] != LTAP_NO_VALUE && is_constant(schedule, node->inputs[i]))
-            LTAP_TRY(ltap_propagation_compute(&schedule->known, node->inputs[i], error));
-    return LTAP_OK;
-}
-
 static void make_query(ltap_schedule *schedule, const ltap_node *node, ltap_query *query,
                        ltap_call *call)
 {
@@ -243,14 +233,18 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     ltap_chain_plan found = {.n_links = 0};
     ltap_query query;
     ltap_call call;
+    uint32_t loose;
 
     schedule->known.most_held = schedule->known.held;
-    LTAP_TRY(ltap_schedule_constants(schedule, node, error));
+    LTAP_TRY(ltap_schedule_see(schedule, node, &loose, error));
     make_query(schedule, node, &query, &call);
+    LTAP_TRY(ltap_schedule_see_loose(schedule, node, loose, false, error));
     if (node->op->cost)
         step.mult_adds = node->op->cost(&call);
     schedule->plan->mult_adds += step.mult_adds;
     LTAP_TRY(ltap_choose(schedule, &query, &choice, error));
+    LTAP_TRY(ltap_schedule_see_loose(schedule, node,
+                                     loose & ~(choice.impl ? choice.impl->loose : 0), true, error));
     call.threads = schedule->request->threads;
     if (!choice.impl && node->op->temporary)
         step.temporary_bytes = node->op->temporary(&call);

@@ -71,6 +71,14 @@ ltap_status ltap_schedule_steps(ltap_schedule *schedule, ltap_error *error);
 /* Constants that a node reads get their data; so the rows can see and pack them. */
 ltap_status ltap_schedule_constants(ltap_schedule *schedule, const ltap_node *node,
                                     ltap_error *error);
+/* The same, but for those that the node's rows may take as they lie in the file, unaligned; loose:
+ * a bit for each of these. */
+ltap_status ltap_schedule_see(ltap_schedule *schedule, const ltap_node *node, uint32_t *loose,
+                              ltap_error *error);
+/* The scratch tensors of these get their data: the file's own, or a copy for a row that does not
+ * take that. */
+ltap_status ltap_schedule_see_loose(ltap_schedule *schedule, const ltap_node *node, uint32_t loose,
+                                    bool copied, ltap_error *error);
 
 /* Whether a value lies channels last, and that is not plain as well. */
 bool ltap_schedule_lies_last(const ltap_schedule *schedule, uint32_t value);

@@ -125,7 +125,7 @@ static ltap_status renew(ltap_run *run, void **block, uint64_t *have, uint64_t w
     ltap_memory_release(run->memory, *block);
     *block = NULL;
     *have = 0;
-    LTAP_TRY(ltap_memory_take(run->memory, want, what, block, error));
+    LTAP_TRY(ltap_memory_take_large(run->memory, want, what, block, error));
     *have = want;
     return LTAP_OK;
 }

@@ -41,6 +41,27 @@ static float *numbers(problem *p, int64_t count)
     return block;
 }
 
+/* From where nothing is aligned; either way of lying. */
+static void pack(problem *p)
+{
+    int64_t count = p->columns * p->taps * p->depth;
+    bool turned = draw(p, 0, 1);
+    char *odd = malloc((size_t)count * sizeof(float) + 1);
+    assert_non_null(odd);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t row = i % (p->taps * p->depth), column = i / (p->taps * p->depth);
+        memcpy(odd + 1 + (turned ? row * p->columns + column : i) * (int64_t)sizeof(float),
+               p->right + i, sizeof(float));
+    }
+    ltap_panels_source source = {.src = odd + 1,
+                                 .column = turned ? 1 : p->taps * p->depth,
+                                 .tap = p->depth * (turned ? p->columns : 1),
+                                 .depth = turned ? p->columns : 1,
+                                 .inner = p->depth};
+    ltap_panels_fill(&p->panels, &source, 0, p->panels.count, p->packed);
+    free(odd);
+}
+
 static void make(const ltap_tiles *tiles, uint64_t seed, problem *p)
 {
     *p = (problem){.random = seed * 977 + SEED};
@@ -67,12 +88,7 @@ static void make(const ltap_tiles *tiles, uint64_t seed, problem *p)
     assert_non_null(p->packed);
     for (int64_t t = 0; t < p->taps; t++)
         p->out[t] = draw(p, 0, 4) == 0;
-    ltap_panels_source source = {.src = p->right,
-                                 .column = p->taps * p->depth,
-                                 .tap = p->depth,
-                                 .depth = 1,
-                                 .inner = p->depth};
-    ltap_panels_fill(&p->panels, &source, 0, p->panels.count, p->packed);
+    pack(p);
 }
 
 static void clear(problem *p)

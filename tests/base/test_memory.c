@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "base/slabs.h"
 #include "base/vector.h"
 #include "support/fail_alloc.h"
 
@@ -293,9 +294,14 @@ static ltap_status use_everything(ltap_memory *memory, ltap_error *error)
     ltap_arena arena;
     ltap_vector vector;
     ltap_map map;
+    ltap_slabs slabs;
+    void *block;
     ltap_arena_init(&arena, memory);
     ltap_vector_init(&vector, memory, 1);
     ltap_map_init(&map, memory);
+    ltap_slabs_init(&slabs, memory);
+    LTAP_GO(ltap_slabs_take(&slabs, 5, "a block", &block, error));
+    LTAP_GO(ltap_slabs_take(&slabs, 5 << 20, "a block", &block, error));
     for (uint32_t i = 0; i < 100; i++) {
         const char *text;
         int n = snprintf(keys[i], sizeof keys[i], "%u", i);
@@ -312,6 +318,7 @@ done:
     ltap_map_clear(&map);
     ltap_vector_clear(&vector);
     ltap_arena_clear(&arena);
+    ltap_slabs_clear(&slabs);
     return status;
 }
 
@@ -334,6 +341,42 @@ static void any_failing_allocation_is_an_error_without_a_leak(void **state)
     }
 }
 
+static void slabs_hold_blocks_side_by_side_and_count_what_they_touch(void **state)
+{
+    static const uint64_t sizes[] = {100, 4 << 20, 3 << 20, 1, 70 << 20, 5 << 20};
+    enum { N = sizeof sizes / sizeof sizes[0], LIMIT = 300 << 20 };
+    char *blocks[N];
+    void *block;
+    ltap_memory *memory;
+    ltap_slabs slabs;
+    uint64_t total = 0;
+    assert_int_equal(ltap_memory_new(NULL, LIMIT, &memory, NULL), LTAP_OK);
+    ltap_slabs_init(&slabs, memory);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(ltap_slabs_take(&slabs, sizes[i], "a block", &block, NULL), LTAP_OK);
+        assert_int_equal((uintptr_t)block % LTAP_ALIGNMENT, 0);
+        blocks[i] = block;
+        memset(block, (int)i + 1, (size_t)sizes[i]);
+        total += sizes[i];
+        assert_true(ltap_slabs_bytes(&slabs) >= total);
+        assert_true(ltap_slabs_bytes(&slabs) <= total + 3 * (uint64_t)LTAP_HUGE_PAGE);
+    }
+    uint64_t used = ltap_memory_used(memory), told = ltap_slabs_bytes(&slabs);
+    assert_int_equal(ltap_slabs_take(&slabs, 5, "a block", &block, NULL), LTAP_OK);
+    ltap_slabs_undo(&slabs, block, 5);
+    assert_int_equal(ltap_memory_used(memory), used);
+    assert_int_equal(ltap_slabs_bytes(&slabs), told);
+    assert_int_equal(ltap_slabs_take(&slabs, LIMIT, "a block", &block, NULL), LTAP_ERROR_MEMORY);
+    assert_int_equal(ltap_slabs_take(&slabs, UINT64_MAX, "a block", &block, NULL),
+                     LTAP_ERROR_MEMORY);
+    for (size_t i = 0; i < N; i++)
+        for (uint64_t k = 0; k<sizes[i]; k += sizes[i]> 1 ? sizes[i] - 1 : 1)
+            assert_int_equal(blocks[i][k], i + 1);
+    ltap_slabs_clear(&slabs);
+    assert_int_equal(ltap_memory_used(memory), 0);
+    ltap_memory_unref(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_map_finds_every_key_and_no_other),
         cmocka_unit_test(map_keys_are_bytes_with_a_length),
         cmocka_unit_test(maps_have_seeds_of_their_own),
+        cmocka_unit_test(slabs_hold_blocks_side_by_side_and_count_what_they_touch),
         cmocka_unit_test(any_failing_allocation_is_an_error_without_a_leak),
     };
     return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);

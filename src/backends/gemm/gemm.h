@@ -36,9 +36,9 @@ ltap_panel ltap_panels_at(const ltap_panels *panels, int64_t panel);
 uint64_t ltap_panels_bytes(const ltap_panels *panels);
 
 /* Where column n, tap t and depth k of the right side lie: src[n * column + t * tap + k / inner *
- * outer + k % inner * depth]. */
+ * outer + k % inner * depth]. src: floats, aligned or not. */
 typedef struct ltap_panels_source {
-    const float *src;
+    const char *src;
     int64_t column, tap, depth, inner, outer;
 } ltap_panels_source;
 /* Packs panels [first, last) of the whole into packed; columns that do not exist become 0. */

@@ -2,6 +2,7 @@
 #include "backends/gemm/gemm.h"
 
 #include "backends/gemm/pairs.h"
+#include "backends/simd/transpose.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -9,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RUN = 16 };
+/* LARGE_BYTES: of the source that are worth a word to the system. */
+enum { RUN = 16, TILE = LTAP_TRANSPOSE_TILE, FLOAT = sizeof(float), LARGE_BYTES = 1 << 20 };
 
 static int64_t round_up(int64_t count, int64_t unit)
 {
@@ -94,22 +96,72 @@ static int64_t place_of(const ltap_panels_source *s, int64_t k)
     return k / s->inner * s->outer + k % s->inner * s->depth;
 }
 
+static float load(const char *from, int64_t place)
+{
+    float number;
+    memcpy(&number, from + place * FLOAT, FLOAT);
+    return number;
+}
+
+/* Column c, from tap t on. */
+static const char *find_column(const strip *at, int64_t t, int64_t c)
+{
+    const ltap_panels_source *s = at->source;
+    return s->src + ((at->column + c) * s->column + t * s->tap) * FLOAT;
+}
+
+/* Columns from `first` on, number by number. */
+static void gather(const strip *at, int64_t t, const int64_t *places, int64_t n, int64_t first,
+                   float *to)
+{
+    for (int64_t c = first; c < at->live; c++) {
+        const char *from = find_column(at, t, c);
+        for (int64_t i = 0; i < n && !at->pairs; i++)
+            to[i * at->width + c] = load(from, places[i]);
+        for (int64_t i = 0; i < n && at->pairs; i++)
+            to[i * at->width + c] =
+                ltap_pair(load(from, places[2 * i]), load(from, places[2 * i + 1]));
+    }
+}
+
+/* Columns in tiles of which each lies in one stretch; how many that were. */
+static int64_t transpose(const strip *at, int64_t t, int64_t place, float *to)
+{
+    int64_t c = 0;
+
+    for (; c + TILE <= at->live; c += TILE)
+        for (int64_t i = 0; i < RUN; i += TILE)
+            ltap_transpose_tile(find_column(at, t, c) + (place + i) * FLOAT, at->source->column,
+                                to + i * at->width + c, at->width);
+    return c;
+}
+
+static bool is_stretch(const int64_t *places, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++)
+        if (places[i] != places[0] + i)
+            return false;
+    return n == RUN;
+}
+
 /* A few rows of a panel: tap t, depths [k, k + n). Source runs are short, so that what is written
  * stays in the cache until all columns are there. */
 static void fill_rows(const strip *at, int64_t t, int64_t k, int64_t n, float *to)
 {
     const ltap_panels_source *s = at->source;
-    int64_t places[2 * RUN], each = at->pairs ? 2 : 1;
+    int64_t places[2 * RUN], each = at->pairs ? 2 : 1, done = 0;
 
     for (int64_t i = 0; i < each * n; i++)
         places[i] = place_of(s, each * k + i);
-    for (int64_t c = 0; c < at->live; c++) {
-        const float *from = s->src + (at->column + c) * s->column + t * s->tap;
-        for (int64_t i = 0; i < n && !at->pairs; i++)
-            to[i * at->width + c] = from[places[i]];
-        for (int64_t i = 0; i < n && at->pairs; i++)
-            to[i * at->width + c] = ltap_pair(from[places[2 * i]], from[places[2 * i + 1]]);
+    if (s->column == 1 && !at->pairs) {
+        for (int64_t i = 0; i < n; i++)
+            memcpy(to + i * at->width, find_column(at, t, 0) + places[i] * FLOAT,
+                   (size_t)(at->live * FLOAT));
+        done = at->live;
+    } else if (!at->pairs && is_stretch(places, n)) {
+        done = transpose(at, t, places[0], to);
     }
+    gather(at, t, places, n, done, to);
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = at->live; c < at->width; c++)
             to[i * at->width + c] = 0;
@@ -136,15 +188,31 @@ void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *sourc
 typedef struct filling {
     const ltap_panels *panels;
     const ltap_panels_source *source;
+    ltap_packs *packs;
     float *packed;
     int threads;
 } filling;
+
+/* What was read of the source is not needed again, where columns lie by themselves. */
+static void let_go(const filling *f, int64_t panel)
+{
+    const ltap_panels_source *s = f->source;
+    ltap_panel at = ltap_panels_at(f->panels, panel);
+    int64_t numbers = f->panels->taps * f->panels->depth * (f->panels->pairs ? 2 : 1);
+
+    if (s->column == numbers && at.live * numbers * FLOAT >= LARGE_BYTES)
+        ltap_packs_let_go(f->packs, s->src + at.column * numbers * FLOAT,
+                          (uint64_t)(at.live * numbers) * FLOAT);
+}
 
 static void fill_range(void *context, int64_t first, int64_t last)
 {
     const filling *f = context;
 
-    ltap_panels_fill(f->panels, f->source, first, last, f->packed);
+    for (int64_t panel = first; panel < last; panel++) {
+        ltap_panels_fill(f->panels, f->source, panel, panel + 1, f->packed);
+        let_go(f, panel);
+    }
 }
 
 static ltap_status fill(void *context, void *packed, ltap_error *error)
@@ -161,7 +229,7 @@ ltap_status ltap_panels_pack(const ltap_query *query, size_t input, const ltap_p
                              const ltap_panels_source *source, const void **packed,
                              ltap_error *error)
 {
-    filling f = {.panels = panels, .source = source, .threads = query->threads};
+    filling f = {panels, source, query->packs, NULL, query->threads};
     char key[120];
 
     snprintf(key, sizeof key, "panels %s %d %lld %lld %lld %lld", panels->tiles->name,

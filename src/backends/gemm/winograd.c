@@ -176,7 +176,7 @@ static bool measure(winograd *s, uint64_t *scratch)
 /* Packing: [K/group, planes, C, 9, group]. */
 typedef struct filling {
     const ltap_winograd *w;
-    const float *weights;
+    const char *weights;
     float *packed;
     int threads;
 } filling;
@@ -195,7 +195,8 @@ static void fill_groups(void *context, int64_t first, int64_t last)
                               .groups = 1,
                               .together = 1,
                               .count = 1};
-        ltap_panels_source source = {.src = f->weights + g * w->group * filter,
+        ltap_panels_source source = {.src = f->weights +
+                                            g * w->group * filter * (int64_t)sizeof(float),
                                      .column = filter,
                                      .tap = LTAP_WINOGRAD_TAPS,
                                      .depth = 1,
@@ -404,6 +405,7 @@ const ltap_impl ltap_gemm_winograd = {
     .name = "gemm:winograd",
     .chains = true,
     .apart = true,
+    .loose = 1u << 1,
     .accepts = accepts,
     .layouts = ltap_gemm_layouts,
     .prepare = prepare,

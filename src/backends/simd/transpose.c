@@ -5,7 +5,7 @@
 
 enum { TILE = LTAP_TRANSPOSE_TILE };
 
-typedef int32_t row __attribute__((vector_size(TILE * sizeof(int32_t)), aligned(4)));
+typedef int32_t row __attribute__((vector_size(TILE * sizeof(int32_t)), aligned(1)));
 
 #define LOW_PAIRS(a, b)   __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
 #define HIGH_PAIRS(a, b)  __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
@@ -17,12 +17,12 @@ typedef int32_t row __attribute__((vector_size(TILE * sizeof(int32_t)), aligned(
 LTAP_VECTOR_CLONES
 static void transpose_tile(const void *src, int64_t src_stride, void *dst, int64_t dst_stride)
 {
-    const int32_t *from = src;
+    const char *from = src;
     int32_t *to = dst;
     row a[TILE], b[TILE];
 
     for (int i = 0; i < TILE; i++)
-        a[i] = *(const row *)(from + i * src_stride);
+        a[i] = *(const row *)(from + i * src_stride * (int64_t)sizeof(int32_t));
     for (int i = 0; i < TILE; i += 2) {
         b[i] = LOW_PAIRS(a[i], a[i + 1]);
         b[i + 1] = HIGH_PAIRS(a[i], a[i + 1]);
