@@ -46,6 +46,7 @@ static const ltap_impl *const rows[] = {
     &ltap_impl_simd_slice,
     &ltap_impl_simd_split,
     &ltap_impl_simd_softmax,
+    &ltap_impl_simd_log_softmax,
     &ltap_impl_simd_layer_norm,
     &ltap_impl_simd_conv_transpose,
     &ltap_impl_simd_instance_norm,

@@ -318,9 +318,14 @@ void make_matmul(problem *p)
 
 void make_softmax(problem *p)
 {
-    const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 9), problem_draw(p, 1, 300)};
-    p->node.op_type = "Softmax";
-    problem_input(p, 3, x, false);
+    const int64_t x[] = {problem_draw(p, 1, 3), problem_draw(p, 1, 40), problem_draw(p, 1, 300),
+                         problem_draw(p, 1, 3)};
+    int rank = (int)problem_draw(p, 1, 4);
+    int64_t axis = problem_draw(p, 0, rank - 1);
+    p->node.op_type = problem_draw(p, 0, 1) ? "Softmax" : "LogSoftmax";
+    p->mixes_batch = axis == 0;
+    problem_input(p, rank, x, false);
+    problem_int(p, "axis", problem_draw(p, 0, 1) ? axis : axis - rank);
 }
 
 void make_layer_norm(problem *p)

@@ -107,6 +107,29 @@ static const kernels_case pointwise[] = {
     {.title = "Erf", "Erf", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 2e-7f},
     {.title = "Exp", "Exp", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 2e-7f},
     {.title = "Gelu", "Gelu", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 4e-7f},
+    {.title = "Elu",
+     "Elu",
+     "simd:pointwise",
+     1,
+     {SHAPE(1, 20001)},
+     0,
+     1,
+     {FLOAT("alpha", 0.7f)},
+     4e-7f},
+    {.title = "Celu",
+     "Celu",
+     "simd:pointwise",
+     1,
+     {SHAPE(1, 20001)},
+     0,
+     1,
+     {FLOAT("alpha", 0.7f)},
+     4e-7f},
+    {.title = "Selu", "Selu", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 4e-7f},
+    {.title = "Softplus", "Softplus", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 4e-7f},
+    {.title = "Softsign", "Softsign", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 2e-7f},
+    {.title = "Mish", "Mish", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 4e-7f},
+    {.title = "Log", "Log", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 2e-7f},
     {.title = "Swish", "Swish", "simd:pointwise", 1, {SHAPE(1, 20001)}, 0, 0, {{0}}, 4e-7f},
 };
 
@@ -128,6 +151,15 @@ static const kernels_case others[] = {
      0,
      0,
      {{0}},
+     4e-7f},
+    {.title = "LogSoftmax over channels",
+     "LogSoftmax",
+     "simd:softmax",
+     1,
+     {SHAPE(4, 2, 21, 9, 11)},
+     0,
+     1,
+     {INT("axis", 1)},
      4e-7f},
     {.title = "LayerNormalization",
      "LayerNormalization",
@@ -261,14 +293,25 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
+static double softplus(double x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+
+static double elu(double x)
+{
+    return x > 0 ? x : expm1(x);
+}
+
 /* Bit patterns in even steps over all floats, NaN and Inf among them. */
 static void functions_are_within_two_ten_millionths_over_all_floats(void **state)
 {
     static const struct {
         const char *op;
         truth truth;
-    } known[] = {{"Exp", exp}, {"Erf", erf}, {"Tanh", tanh}, {"Sigmoid", logistic}};
-    const float params[2] = {0};
+    } known[] = {{"Exp", exp},           {"Erf", erf}, {"Tanh", tanh}, {"Sigmoid", logistic},
+                 {"Softplus", softplus}, {"Log", log}, {"Elu", elu}};
+    const float params[2] = {1, 0};
 
     (void)state;
     for (size_t i = 0; i < COUNT(known); i++) {

@@ -18,6 +18,7 @@ extern const ltap_impl ltap_impl_simd_split;
 extern const ltap_impl ltap_impl_simd_einsum;
 extern const ltap_impl ltap_impl_simd_matmul;
 extern const ltap_impl ltap_impl_simd_softmax;
+extern const ltap_impl ltap_impl_simd_log_softmax;
 extern const ltap_impl ltap_impl_simd_layer_norm;
 extern const ltap_impl ltap_impl_simd_conv_transpose;
 extern const ltap_impl ltap_impl_simd_instance_norm;
@@ -40,6 +41,13 @@ extern const ltap_impl ltap_impl_simd_group_norm;
     ROW(erf, "Erf")                                                                                \
     ROW(exp, "Exp")                                                                                \
     ROW(gelu, "Gelu")                                                                              \
+    ROW(elu, "Elu")                                                                                \
+    ROW(celu, "Celu")                                                                              \
+    ROW(selu, "Selu")                                                                              \
+    ROW(softplus, "Softplus")                                                                      \
+    ROW(softsign, "Softsign")                                                                      \
+    ROW(mish, "Mish")                                                                              \
+    ROW(log, "Log")                                                                                \
     ROW(sqrt, "Sqrt")                                                                              \
     ROW(reciprocal, "Reciprocal")                                                                  \
     ROW(neg, "Neg")                                                                                \

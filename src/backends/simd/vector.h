@@ -38,8 +38,6 @@ const ltap_vector_function *ltap_vector_functions(void);
 void ltap_vector_apply(ltap_vector_map map, const float *a, const float *b, const float *params,
                        float *y, int64_t n);
 
-/* Softmax of one contiguous lane. */
-void ltap_vector_softmax(const float *x, float *y, int64_t n);
 /* (x - mean) / sqrt(variance + epsilon) * scale + bias; bias: NULL for none. */
 typedef struct ltap_vector_norm {
     const float *scale, *bias;
