@@ -38,8 +38,11 @@ bool ltap_node_took_over(const ltap_graph *graph, const ltap_node *node)
     return ltap_node_was_merged(graph, node) || ltap_node_fused_norm(node);
 }
 
+/* Operations that were lost, and of which kind their modules were. */
 typedef struct merge_state {
     ltap_tree *tree;
+    const char *prefix, *what; /* of the class; what happened */
+    bool in_sight;      /* the only one that is left hands out the same value as the one lost */
     uint32_t *earliest; /* per module: place of the first merged operation in or right after it */
     uint32_t first;     /* of all */
     size_t count;
@@ -121,14 +124,23 @@ static ltap_status doubt_ends(merge_state *merging, uint32_t place, uint32_t val
     return LTAP_OK;
 }
 
-static bool is_activation(const ltap_module *module)
+/* Two BatchNorms after a convolution that are both folded into it leave the second one's scope. */
+static bool lost_norm(const ltap_node *node)
 {
-    static const char prefix[] = "torch.nn.modules.activation.";
-    return module->class_name != NULL && strncmp(module->class_name, prefix, strlen(prefix)) == 0;
+    static const char rule[] = "FuseBatchNorm";
+    const char *rules = ltap_node_property(node, rule_key);
+    const char *first = rules != NULL ? strstr(rules, rule) : NULL;
+    return first != NULL && strstr(first + 1, rule) != NULL;
 }
 
-/* The lost operation may have been a call of any activation there; later calls cannot be counted.
- * An activation that is itself what is left, and the only one, hands out the same value anyway. */
+static bool is_of_kind(const merge_state *merging, const ltap_module *module)
+{
+    return module->class_name != NULL &&
+           strncmp(module->class_name, merging->prefix, strlen(merging->prefix)) == 0;
+}
+
+/* The lost operation may have been a call of any module of its kind there; later calls cannot be
+ * counted. */
 static ltap_status doubt_counts(merge_state *merging, ltap_error *error)
 {
     ltap_layers *layers = merging->tree->layers;
@@ -137,40 +149,64 @@ static ltap_status doubt_counts(merge_state *merging, ltap_error *error)
         uint32_t place =
             module->parent == LTAP_NO_MODULE ? merging->first : merging->earliest[module->parent];
         size_t before = 0;
-        if (!is_activation(module) || place == LTAP_NO_NODE || module->doubt != NULL ||
-            (merging->count == 1 && module->n_calls == 1 && module->calls[0].first == place))
+        if (!is_of_kind(merging, module) || place == LTAP_NO_NODE || module->doubt != NULL ||
+            (merging->in_sight && merging->count == 1 && module->n_calls == 1 &&
+             module->calls[0].first == place))
             continue;
         while (before < module->n_calls && module->calls[before].first < place)
             before++;
         module->first_doubtful = before;
         LTAP_TRY(ltap_arena_format(&layers->arena, &module->doubt, error,
-                                   "the exporter merged two activations in a row into one: how "
-                                   "often '%s' was called is not in the file",
-                                   module->path));
+                                   "the exporter merged two %s: how often '%s' was called is not "
+                                   "in the file",
+                                   merging->what, module->path));
     }
     return LTAP_OK;
+}
+
+static ltap_status begin_merges(merge_state *merging, ltap_tree *tree, ltap_error *error)
+{
+    size_t n = tree->layers->modules.count;
+    void *block;
+    LTAP_TRY(ltap_arena_take(tree->scopes->arena, n + 1, sizeof(uint32_t), &block, error));
+    memset(block, 0xff, n * sizeof(uint32_t));
+    merging->tree = tree;
+    merging->earliest = block;
+    merging->first = LTAP_NO_NODE;
+    return LTAP_OK;
+}
+
+static void note_lost(merge_state *merging, uint32_t place)
+{
+    merging->first = merging->count == 0 ? place : merging->first;
+    merging->count++;
+    mark_around(merging, place, place);
 }
 
 ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
 {
     const ltap_graph *graph = tree->layers->graph;
-    merge_state found = {.tree = tree, .first = LTAP_NO_NODE};
-    void *block;
-    LTAP_TRY(ltap_arena_take(tree->scopes->arena, tree->layers->modules.count + 1, sizeof(uint32_t),
-                             &block, error));
-    found.earliest = block;
-    memset(block, 0xff, tree->layers->modules.count * sizeof(uint32_t));
+    merge_state found = {.prefix = "torch.nn.modules.activation.",
+                         .what = "activations in a row into one",
+                         .in_sight = true};
+    merge_state norms = {.prefix = "torch.nn.modules.batchnorm.",
+                         .what = "BatchNorms in a row into the convolution before them"};
+    LTAP_TRY(begin_merges(&found, tree, error));
+    LTAP_TRY(begin_merges(&norms, tree, error));
     for (uint32_t place = 0; place < tree->flow->n_order; place++) {
         const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+        if (lost_norm(node))
+            note_lost(&norms, place);
         if (!ltap_node_was_merged(graph, node))
             continue;
-        bool activation = merged_activation(node);
-        found.first = activation && found.count == 0 ? place : found.first;
-        found.count += activation;
+        if (merged_activation(node))
+            note_lost(&found, place);
         mark_around(&found, place, place);
         for (size_t i = 0; i < node->n_inputs; i++)
             if (node->inputs[i] != LTAP_NO_VALUE)
                 LTAP_TRY(doubt_ends(&found, place, node->inputs[i], error));
     }
+    if (norms.count > 0)
+        LTAP_TRY(doubt_counts(&norms, error));
     return found.count > 0 ? doubt_counts(&found, error) : LTAP_OK;
 }

@@ -468,6 +468,30 @@ static const tree_case other_cases[] = {
       {"a|Conv|x w|a|['', 'm', 'm.c', 'c']|['M', 'B', 'torch.nn.modules.conv.Conv2d', 'x']",
        "b|Split|a|p q|"}},
      "m B 4: a?\nm.c torch.nn.modules.conv.Conv2d 4: a\n"},
+    {"of two BatchNorms folded into one convolution, one call is lost",
+     {"x",
+      "y",
+      {"a|Conv|x c.weight|a|['', 'm', 'm.b', 'n']|['M', 'B', "
+       "'torch.nn.modules.batchnorm.BatchNorm2d', 'x']|FuseBatchNormIntoConv, "
+       "FuseBatchNormIntoConv",
+       "b|Exp|a|b|['', 'm', 'e']|['M', 'B', 'x']",
+       "c|BatchNormalization|b s|y|['', 'm', 'm.a', 'n']|['M', 'B', "
+       "'torch.nn.modules.batchnorm.BatchNorm2d', 'x']"}},
+     "m B 8: y\nc - 0: a [folded by m.b]\nm.b torch.nn.modules.batchnorm.BatchNorm2d 4: a [doubt]\n"
+     "m.a torch.nn.modules.batchnorm.BatchNorm2d 4: y [doubt]\n"},
+    {"a folded convolution may have run before another call of its module",
+     {"x y",
+      "z w",
+      {"/c/inner/Conv|Conv|x c.inner.weight c.inner.bias|z",
+       "/c/inner_1/Conv|Conv|y onnx::Conv_1 onnx::Conv_2|w"}},
+     "c - 16: z,w [folded within c.inner_1]\nc.inner - 8: z [doubt]\n"
+     "c.inner_1 - 8: w [folded]\n"},
+    {"but not where it reads what that one made",
+     {"x",
+      "w",
+      {"/c/inner/Conv|Conv|x c.inner.weight c.inner.bias|z",
+       "/c/inner_1/Conv|Conv|z onnx::Conv_1 onnx::Conv_2|w"}},
+     "c - 16: w [folded within c.inner_1]\nc.inner - 8: z\nc.inner_1 - 8: w [folded]\n"},
     {"a module that no line of the stack trace is of did not run the operation",
      {"x",
       "y",
