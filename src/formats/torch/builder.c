@@ -450,7 +450,7 @@ static bool is_number(const char *text)
 }
 
 /* One pass over the names, however many numbers there are. */
-int ltap_torch_count(const ltap_torch_checkpoint *c, const char *prefix)
+static int count_below(const ltap_torch_checkpoint *c, const char *prefix)
 {
     size_t bytes = strlen(prefix), n = c->tensors.count, count = 0;
     void *block;
@@ -471,4 +471,14 @@ int ltap_torch_count(const ltap_torch_checkpoint *c, const char *prefix)
         count++;
     ltap_memory_release(c->source->memory, block);
     return (int)count;
+}
+
+int ltap_torch_countf(const ltap_torch_checkpoint *checkpoint, const char *format, ...)
+{
+    char prefix[MAX_NAME];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(prefix, sizeof prefix, format, list);
+    va_end(list);
+    return count_below(checkpoint, prefix);
 }

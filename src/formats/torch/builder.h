@@ -126,8 +126,9 @@ const ltap_torch_tensor *ltap_torch_findf(const ltap_torch_checkpoint *checkpoin
 /* A tensor below the module that runs, for questions; NULL: there is none. */
 const ltap_torch_tensor *ltap_build_child(const ltap_builder *b, const char *name);
 bool ltap_torch_any(const ltap_torch_checkpoint *checkpoint, const char *prefix); /* a name */
-/* The first number n for which no tensor's name begins with prefix, n and a dot. */
-int ltap_torch_count(const ltap_torch_checkpoint *checkpoint, const char *prefix);
+/* The first number n for which no tensor's name begins with the printed prefix, n and a dot. */
+int ltap_torch_countf(const ltap_torch_checkpoint *checkpoint, const char *format, ...)
+    LTAP_PRINTF(2, 3);
 /* Gives tensors whose names hold a part of old times today's, as PyTorch does when it loads them.
  */
 void ltap_torch_rename(ltap_builder *b, const char *part, const char *todays);

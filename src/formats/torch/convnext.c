@@ -4,7 +4,6 @@
 #include "formats/torch/build.h"
 #include "formats/torch/rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define CONVNEXT "torchvision.models.convnext."
@@ -29,11 +28,8 @@ static const variant variants[] = {
 static variant read_variant(const ltap_torch_checkpoint *c)
 {
     variant found = {.name = "a ConvNeXt of its own sizes", .preprocess = LTAP_IMAGENET};
-    for (int i = 0; i < MAX_STAGES; i++) {
-        char blocks[32];
-        snprintf(blocks, sizeof blocks, "features.%d.", 2 * i + 1);
-        found.blocks[i] = ltap_torch_count(c, blocks);
-    }
+    for (int i = 0; i < MAX_STAGES; i++)
+        found.blocks[i] = ltap_torch_countf(c, "features.%d.", 2 * i + 1);
     found.width = ltap_torch_dim(ltap_torch_findf(c, "features.0.0.weight"), 0);
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         if (memcmp(variants[i].blocks, found.blocks, sizeof found.blocks) == 0 &&

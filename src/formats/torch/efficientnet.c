@@ -90,12 +90,9 @@ typedef struct found {
 static found read_found(const ltap_builder *b)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
-    found f = {.n_stages = ltap_torch_count(c, "features.") - 2};
-    for (int i = 0; i < f.n_stages && i < MAX_STAGES; i++) {
-        char stage[32];
-        snprintf(stage, sizeof stage, "features.%d.", i + 1);
-        f.blocks[i] = ltap_torch_count(c, stage);
-    }
+    found f = {.n_stages = ltap_torch_countf(c, "features.") - 2};
+    for (int i = 0; i < f.n_stages && i < MAX_STAGES; i++)
+        f.blocks[i] = ltap_torch_countf(c, "features.%d.", i + 1);
     f.head = ltap_torch_findf(c, "features.%d.0.weight", f.n_stages + 1);
     f.classifier = ltap_torch_findf(c, "classifier.1.weight");
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
@@ -146,11 +143,11 @@ static ltap_signal fused_mb_conv(ltap_builder *b, ltap_signal x, int n_layers, c
 
 static ltap_signal block(ltap_builder *b, int number, ltap_signal x, const place *at)
 {
-    char layers[64];
-    snprintf(layers, sizeof layers, "%s.%d.block.", ltap_build_path(b), number);
-    int n_layers = ltap_torch_count(b->checkpoint, layers);
+    const char *path = ltap_build_path(b);
+    int n_layers = ltap_torch_countf(b->checkpoint, "%s.%d.block.", path, number);
     if (n_layers < 1 || n_layers > 4)
-        ltap_build_refuse(b, "'%s' are %d layers; expected 1 to 4", layers, n_layers);
+        ltap_build_refuse(b, "'%s.%d.block.' are %d layers; expected 1 to 4", path, number,
+                          n_layers);
     ltap_build_enter_at(b, n_layers > 2 ? EFFICIENTNET "MBConv" : EFFICIENTNET "FusedMBConv",
                         number);
     ltap_build_enter(b, LTAP_SEQUENTIAL, "block");

@@ -44,7 +44,7 @@ static ltap_signal layers(ltap_builder *b, ltap_signal x)
     x = filter(b, x, 3, 1);
     x = ltap_build_conv_norm_here(b, x, &narrow);
     for (size_t s = 0; s < sizeof stacks / sizeof *stacks; s++) {
-        int blocks = ltap_torch_count(b->checkpoint, stacks[s].blocks);
+        int blocks = ltap_torch_countf(b->checkpoint, "%s", stacks[s].blocks);
         ltap_build_enter(b, LTAP_SEQUENTIAL, LTAP_NEXT);
         for (int i = 0; i < blocks; i++)
             x = block(b, x, stacks[s].kernel, i == 0 ? stacks[s].stride : 1);

@@ -52,7 +52,7 @@ static void build(ltap_builder *b)
 {
     const ltap_torch_checkpoint *c = b->checkpoint;
     const ltap_torch_tensor *first = ltap_torch_findf(c, "features.0.0.weight");
-    int count = ltap_torch_count(c, "features.");
+    int count = ltap_torch_countf(c, "features.");
     if (count != N_BLOCKS + 2)
         ltap_build_refuse(b, "'features' are %d layers; expected %d", count, N_BLOCKS + 2);
     ltap_build_summary(b, "mobilenet_v2 of width %.4g, %lld classes",

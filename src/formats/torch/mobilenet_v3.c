@@ -46,7 +46,7 @@ static const variant variants[] = {
 /* NULL: it has another number of blocks. */
 static const variant *find_variant(const ltap_torch_checkpoint *c, const char *prefix)
 {
-    int blocks = ltap_torch_count(c, prefix) - 2; /* the first and the last are plain */
+    int blocks = ltap_torch_countf(c, "%s", prefix) - 2; /* the first and the last are plain */
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         if (variants[i].n_blocks == blocks)
             return &variants[i];
@@ -98,7 +98,7 @@ ltap_signal ltap_mobilenet_v3_body(ltap_builder *b, const char *prefix, int64_t 
     *low = x;
     if (v == NULL) {
         ltap_build_refuse(b, "'%s' are %d layers; expected 17 (large) or 13 (small)", prefix,
-                          ltap_torch_count(b->checkpoint, prefix));
+                          ltap_torch_countf(b->checkpoint, "%s", prefix));
         return x;
     }
     if (output_stride != 32 && output_stride != 16)
@@ -142,7 +142,7 @@ static void build(ltap_builder *b)
     int64_t output_stride = 32;
     bool dilated = ltap_build_hint(b, ltap_output_stride[0].name, &output_stride);
     ltap_build_summary(b, "%s by %d blocks%s, %lld classes", ltap_mobilenet_v3_name(c, "features."),
-                       ltap_torch_count(c, "features.") - 2, dilated ? ", dilated" : "",
+                       ltap_torch_countf(c, "features.") - 2, dilated ? ", dilated" : "",
                        (long long)ltap_torch_dim(ltap_torch_findf(c, "classifier.3.weight"), 0));
     ltap_signal x =
         ltap_build_input(b, "x", ltap_torch_dim(ltap_torch_findf(c, "features.0.0.weight"), 1));

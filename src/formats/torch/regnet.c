@@ -50,11 +50,8 @@ static variant read_variant(const ltap_torch_checkpoint *c)
                      .width = ltap_torch_dim(first, 0),
                      .group = ltap_torch_dim(first, 1),
                      .excited = ltap_torch_any(c, "trunk_output.block1.block1-0.f.se.")};
-    for (int i = 0; i < MAX_STAGES; i++) {
-        char blocks[48];
-        snprintf(blocks, sizeof blocks, "trunk_output.block%d.block%d-", i + 1, i + 1);
-        found.blocks[i] = ltap_torch_count(c, blocks);
-    }
+    for (int i = 0; i < MAX_STAGES; i++)
+        found.blocks[i] = ltap_torch_countf(c, "trunk_output.block%d.block%d-", i + 1, i + 1);
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         const variant *v = &variants[i];
         if (memcmp(v->blocks, found.blocks, sizeof v->blocks) == 0 && v->width == found.width &&

@@ -32,11 +32,8 @@ static const variant variants[] = {
 static variant read_variant(const ltap_torch_checkpoint *c, const char *prefix)
 {
     variant found = {.name = "a ResNet of its own sizes"};
-    char layer[64];
-    for (int i = 0; i < 4; i++) {
-        snprintf(layer, sizeof layer, "%slayer%d.", prefix, i + 1);
-        found.blocks[i] = ltap_torch_count(c, layer);
-    }
+    for (int i = 0; i < 4; i++)
+        found.blocks[i] = ltap_torch_countf(c, "%slayer%d.", prefix, i + 1);
     const ltap_torch_tensor *conv2 = ltap_torch_findf(c, "%slayer1.0.conv2.weight", prefix);
     int64_t in = ltap_torch_dim(conv2, 1);
     found.width = ltap_torch_dim(conv2, 0);

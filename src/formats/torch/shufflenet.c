@@ -67,10 +67,9 @@ static ltap_signal block(ltap_builder *b, ltap_signal x, int64_t stride)
 
 static ltap_signal stage(ltap_builder *b, int number, ltap_signal x)
 {
-    char name[16], blocks[24];
+    char name[16];
     snprintf(name, sizeof name, "stage%d", number);
-    snprintf(blocks, sizeof blocks, "%s.", name);
-    int count = ltap_torch_count(b->checkpoint, blocks);
+    int count = ltap_torch_countf(b->checkpoint, "%s.", name);
     ltap_build_enter(b, LTAP_SEQUENTIAL, name);
     for (int i = 0; i < count; i++)
         x = block(b, x, i == 0 ? 2 : 1);

@@ -5,7 +5,6 @@
 #include "formats/torch/blocks.h"
 #include "formats/torch/windows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SWIN "torchvision.models.swin_transformer."
@@ -37,11 +36,8 @@ static variant read_variant(const ltap_torch_checkpoint *c)
     variant found = {.name = "a Swin Transformer of its own sizes",
                      .cosine = ltap_torch_any(c, "features.1.0.attn.cpb_mlp."),
                      .preprocess = BICUBIC(256, 224)};
-    for (int i = 0; i < MAX_STAGES; i++) {
-        char blocks[32];
-        snprintf(blocks, sizeof blocks, "features.%d.", 2 * i + 1);
-        found.blocks[i] = ltap_torch_count(c, blocks);
-    }
+    for (int i = 0; i < MAX_STAGES; i++)
+        found.blocks[i] = ltap_torch_countf(c, "features.%d.", 2 * i + 1);
     found.width = ltap_torch_dim(ltap_torch_findf(c, "features.0.0.weight"), 0);
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         if (memcmp(variants[i].blocks, found.blocks, sizeof found.blocks) == 0 &&

@@ -49,7 +49,7 @@ static found read_found(const ltap_builder *b)
     found f = {.patches = ltap_torch_findf(c, "conv_proj.weight"),
                .positions = ltap_torch_findf(c, "encoder.pos_embedding"),
                .head = ltap_torch_findf(c, "heads.head.weight"),
-               .blocks = ltap_torch_count(c, "encoder.layers.encoder_layer_")};
+               .blocks = ltap_torch_countf(c, "encoder.layers.encoder_layer_")};
     f.width = ltap_torch_dim(f.positions, 2);
     f.patch = ltap_torch_dim(f.patches, 3);
     f.side = side_of(ltap_torch_dim(f.positions, 1) - 1) * f.patch;
