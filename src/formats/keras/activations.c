@@ -87,11 +87,6 @@ static ltap_keras_tensor f_celu(const given *g, ltap_keras_tensor x)
     return with_alpha(g, "Celu", x, number(g, "alpha", 1));
 }
 
-static ltap_keras_tensor f_selu(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Selu", x);
-}
-
 static ltap_keras_tensor f_softmax(const given *g, ltap_keras_tensor x)
 {
     return ltap_keras_softmax(g->c->b, x, last_axis(g, &x));
@@ -101,16 +96,6 @@ static ltap_keras_tensor f_log_softmax(const given *g, ltap_keras_tensor x)
 {
     const ltap_attr attr = LTAP_ATTR_I("axis", last_axis(g, &x));
     return ltap_keras_unary_attr(g->c->b, "LogSoftmax", x, attr);
-}
-
-static ltap_keras_tensor f_softplus(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Softplus", x);
-}
-
-static ltap_keras_tensor f_softsign(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Softsign", x);
 }
 
 static ltap_keras_tensor f_silu(const given *g, ltap_keras_tensor x)
@@ -126,21 +111,6 @@ static ltap_keras_tensor f_gelu(const given *g, ltap_keras_tensor x)
     return ltap_keras_unary_attr(g->c->b, "Gelu", x, attr);
 }
 
-static ltap_keras_tensor f_tanh(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Tanh", x);
-}
-
-static ltap_keras_tensor f_sigmoid(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Sigmoid", x);
-}
-
-static ltap_keras_tensor f_exponential(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Exp", x);
-}
-
 /* Keras 2 has another slope than Keras 3. */
 static ltap_keras_tensor f_hard_sigmoid(const given *g, ltap_keras_tensor x)
 {
@@ -151,11 +121,6 @@ static ltap_keras_tensor f_hard_sigmoid(const given *g, ltap_keras_tensor x)
                                                                         .n_inputs = 1,
                                                                         .attrs = attrs,
                                                                         .n_attrs = 2}));
-}
-
-static ltap_keras_tensor f_hard_silu(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "HardSwish", x);
 }
 
 static ltap_keras_tensor f_hard_tanh(const given *g, ltap_keras_tensor x)
@@ -186,7 +151,7 @@ static ltap_keras_tensor f_soft_shrink(const given *g, ltap_keras_tensor x)
 
 static ltap_keras_tensor f_tanh_shrink(const given *g, ltap_keras_tensor x)
 {
-    return ltap_keras_binary(g->c->b, "Sub", x, f_tanh(g, x));
+    return ltap_keras_binary(g->c->b, "Sub", x, ltap_keras_unary(g->c->b, "Tanh", x));
 }
 
 static ltap_keras_tensor f_threshold(const given *g, ltap_keras_tensor x)
@@ -195,11 +160,6 @@ static ltap_keras_tensor f_threshold(const given *g, ltap_keras_tensor x)
         ltap_keras_binary_scalar(g->c->b, "Greater", x, number(g, "threshold", 0));
     return ltap_keras_choose(g->c->b, above, x,
                              ltap_keras_scalar(g->c->b, number(g, "default_value", 0)));
-}
-
-static ltap_keras_tensor f_mish(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Mish", x);
 }
 
 static ltap_keras_tensor f_log_sigmoid(const given *g, ltap_keras_tensor x)
@@ -242,49 +202,45 @@ static ltap_keras_tensor f_glu(const given *g, ltap_keras_tensor x)
     int64_t half = x.dims[axis] / 2;
     ltap_keras_tensor gate = ltap_keras_slice(g->c->b, x, axis, half, INT64_MAX, 1);
     x = ltap_keras_slice(g->c->b, x, axis, 0, half, 1);
-    return ltap_keras_binary(g->c->b, "Mul", x, f_sigmoid(g, gate));
+    return ltap_keras_binary(g->c->b, "Mul", x, ltap_keras_unary(g->c->b, "Sigmoid", gate));
 }
 
-static ltap_keras_tensor f_linear(const given *g, ltap_keras_tensor x)
-{
-    return ltap_keras_unary(g->c->b, "Identity", x);
-}
-
+/* What an operator of ONNX says alone, and what takes more. */
 static const struct {
-    const char *name;
+    const char *name, *op; /* op: NULL where there is a function */
     ltap_keras_tensor (*run)(const given *g, ltap_keras_tensor x);
 } functions[] = {
-    {"celu", f_celu},
-    {"elu", f_elu},
-    {"exponential", f_exponential},
-    {"gelu", f_gelu},
-    {"glu", f_glu},
-    {"hard_shrink", f_hard_shrink},
-    {"hard_sigmoid", f_hard_sigmoid},
-    {"hard_silu", f_hard_silu},
-    {"hard_swish", f_hard_silu},
-    {"hard_tanh", f_hard_tanh},
-    {"leaky_relu", f_leaky_relu},
-    {"linear", f_linear},
-    {"log_sigmoid", f_log_sigmoid},
-    {"log_softmax", f_log_softmax},
-    {"mish", f_mish},
-    {"relu", f_relu},
-    {"relu6", f_relu6},
-    {"selu", f_selu},
-    {"sigmoid", f_sigmoid},
-    {"silu", f_silu},
-    {"soft_shrink", f_soft_shrink},
-    {"softmax", f_softmax},
-    {"softplus", f_softplus},
-    {"softsign", f_softsign},
-    {"sparse_plus", f_sparse_plus},
-    {"sparse_sigmoid", f_sparse_sigmoid},
-    {"squareplus", f_squareplus},
-    {"swish", f_silu},
-    {"tanh", f_tanh},
-    {"tanh_shrink", f_tanh_shrink},
-    {"threshold", f_threshold},
+    {"celu", NULL, f_celu},
+    {"elu", NULL, f_elu},
+    {"exponential", "Exp", NULL},
+    {"gelu", NULL, f_gelu},
+    {"glu", NULL, f_glu},
+    {"hard_shrink", NULL, f_hard_shrink},
+    {"hard_sigmoid", NULL, f_hard_sigmoid},
+    {"hard_silu", "HardSwish", NULL},
+    {"hard_swish", "HardSwish", NULL},
+    {"hard_tanh", NULL, f_hard_tanh},
+    {"leaky_relu", NULL, f_leaky_relu},
+    {"linear", "Identity", NULL},
+    {"log_sigmoid", NULL, f_log_sigmoid},
+    {"log_softmax", NULL, f_log_softmax},
+    {"mish", "Mish", NULL},
+    {"relu", NULL, f_relu},
+    {"relu6", NULL, f_relu6},
+    {"selu", "Selu", NULL},
+    {"sigmoid", "Sigmoid", NULL},
+    {"silu", NULL, f_silu},
+    {"soft_shrink", NULL, f_soft_shrink},
+    {"softmax", NULL, f_softmax},
+    {"softplus", "Softplus", NULL},
+    {"softsign", "Softsign", NULL},
+    {"sparse_plus", NULL, f_sparse_plus},
+    {"sparse_sigmoid", NULL, f_sparse_sigmoid},
+    {"squareplus", NULL, f_squareplus},
+    {"swish", NULL, f_silu},
+    {"tanh", "Tanh", NULL},
+    {"tanh_shrink", NULL, f_tanh_shrink},
+    {"threshold", NULL, f_threshold},
 };
 
 bool ltap_keras_function(ltap_keras_call *c, const char *name, const ltap_json *arguments,
@@ -293,7 +249,8 @@ bool ltap_keras_function(ltap_keras_call *c, const char *name, const ltap_json *
     const given g = {c, arguments};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (ltap_keras_is(functions[i].name, name)) {
-            *y = functions[i].run(&g, x);
+            *y = functions[i].op ? ltap_keras_unary(c->b, functions[i].op, x)
+                                 : functions[i].run(&g, x);
             return true;
         }
     return false;

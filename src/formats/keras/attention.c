@@ -206,30 +206,6 @@ static void finish_heads(ltap_keras_call *c, ltap_keras_tensor y, ltap_keras_ten
         c->outputs[c->n_outputs++] = weights;
 }
 
-void ltap_keras_run_multi_head(ltap_keras_call *c)
-{
-    const int64_t heads = ltap_keras_int(c, "num_heads", 1), size = ltap_keras_int(c, "key_dim", 1);
-    const int64_t value_size = ltap_keras_int(c, "value_dim", size);
-    triple t;
-    ltap_keras_tensor weights;
-    const char *why = NULL;
-    if (!read_triple(c, &t, &why) || (why = why_not(c, &t)) != NULL) {
-        ltap_keras_cannot(c, why);
-        return;
-    }
-    const triple of = t;
-    if (heads < 1 || size < 1 || value_size < 1 || heads > INT32_MAX || size > INT32_MAX ||
-        value_size > INT32_MAX)
-        ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its numbers of heads or features are wrong");
-    t.query = heads_second(c, project(c, "query_dense", "query", t.query, heads, size));
-    t.key = heads_second(c, project(c, "key_dense", "key", t.key, heads, size));
-    t.value = heads_second(c, project(c, "value_dense", "value", t.value, heads, value_size));
-    if (!ltap_keras_is_good(c->b))
-        return;
-    ltap_keras_tensor y = attend(c, &t, &of, 1.0 / sqrt((double)size), &weights);
-    finish_heads(c, y, weights, of.query.mask);
-}
-
 /* Each key and value serves several queries in a row. */
 static ltap_keras_tensor repeat_heads(ltap_keras_call *c, ltap_keras_tensor x, int64_t times)
 {
@@ -246,31 +222,51 @@ static ltap_keras_tensor repeat_heads(ltap_keras_call *c, ltap_keras_tensor x, i
     return y;
 }
 
-void ltap_keras_run_grouped_query(ltap_keras_call *c)
+/* How many heads, and of how many features. */
+typedef struct heads {
+    int64_t count, shared; /* of queries; of keys and values */
+    int64_t size, value_size;
+} heads;
+
+static bool is_count(int64_t number)
 {
-    const int64_t size = ltap_keras_int(c, "head_dim", 1),
-                  heads = ltap_keras_int(c, "num_query_heads", 1),
-                  shared = ltap_keras_int(c, "num_key_value_heads", 1);
-    triple t;
+    return number >= 1 && number <= INT32_MAX;
+}
+
+static void run_heads(ltap_keras_call *c, heads h)
+{
+    triple of, t;
     ltap_keras_tensor weights;
     const char *why = NULL;
-    if (!read_triple(c, &t, &why) || (why = why_not(c, &t)) != NULL) {
+    if (!read_triple(c, &of, &why) || (why = why_not(c, &of)) != NULL) {
         ltap_keras_cannot(c, why);
         return;
     }
-    const triple of = t;
-    if (shared < 1 || heads < 1 || heads % shared != 0 || size < 1 || heads > INT32_MAX ||
-        size > INT32_MAX)
+    if (!is_count(h.count) || !is_count(h.shared) || h.count % h.shared != 0 || !is_count(h.size) ||
+        !is_count(h.value_size))
         ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "its numbers of heads or features are wrong");
-    t.query = heads_second(c, project(c, "query_dense", "query", t.query, heads, size));
-    t.key = heads_second(c, project(c, "key_dense", "key", t.key, shared, size));
-    t.value = heads_second(c, project(c, "value_dense", "value", t.value, shared, size));
+    t.query = heads_second(c, project(c, "query_dense", "query", of.query, h.count, h.size));
+    t.key = heads_second(c, project(c, "key_dense", "key", of.key, h.shared, h.size));
+    t.value = heads_second(c, project(c, "value_dense", "value", of.value, h.shared, h.value_size));
     if (!ltap_keras_is_good(c->b))
         return;
-    t.key = repeat_heads(c, t.key, heads / shared);
-    t.value = repeat_heads(c, t.value, heads / shared);
-    ltap_keras_tensor y = attend(c, &t, &of, 1.0 / sqrt((double)size), &weights);
+    t.key = repeat_heads(c, t.key, h.count / h.shared);
+    t.value = repeat_heads(c, t.value, h.count / h.shared);
+    ltap_keras_tensor y = attend(c, &t, &of, 1.0 / sqrt((double)h.size), &weights);
     finish_heads(c, y, weights, of.query.mask);
+}
+
+void ltap_keras_run_multi_head(ltap_keras_call *c)
+{
+    int64_t count = ltap_keras_int(c, "num_heads", 1), size = ltap_keras_int(c, "key_dim", 1);
+    run_heads(c, (heads){count, count, size, ltap_keras_int(c, "value_dim", size)});
+}
+
+void ltap_keras_run_grouped_query(ltap_keras_call *c)
+{
+    int64_t size = ltap_keras_int(c, "head_dim", 1);
+    run_heads(c, (heads){ltap_keras_int(c, "num_query_heads", 1),
+                         ltap_keras_int(c, "num_key_value_heads", 1), size, size});
 }
 
 /* --- Layers that take a list [query, value, key]. ----------------------------------------------
