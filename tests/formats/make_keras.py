@@ -97,6 +97,26 @@ def pictures(k):
     return k.Model(image, y, name="pictures")
 
 
+def operations(k):
+    """keras.ops as nodes: each kind that there is."""
+    ops, x = k.ops, k.Input((4, 6), name="x")
+    p, w = ops.abs(x) + 0.5, np.random.default_rng(2).normal(size=(6, 5)).astype("float32")
+    ids = ops.cast(ops.minimum(ops.abs(x) * 2, 4.0), "int32")
+    y = [ops.cumsum(x, axis=1), ops.cumprod(x, axis=-1), ops.sort(x, axis=1), ops.argsort(x, axis=-1),
+         ops.argmax(x, axis=1), ops.argmin(x, axis=-1, keepdims=True), *ops.top_k(x, 2), *ops.split(x, [1, 4], axis=2),
+         *ops.unstack(x, axis=1), ops.pad(x, [[0, 0], [1, 0], [2, 1]], constant_values=2.0), ops.tile(x, (1, 2, 1)),
+         ops.take(x, np.array([0, 2]), axis=1), ops.take(w.T, ids, axis=0), ops.one_hot(ids, 5, axis=1),
+         ops.swapaxes(x, 1, 2), ops.moveaxis(x, -1, 1), ops.tril(x, k=1), ops.std(x, axis=1), ops.var(x, axis=(1, 2), keepdims=True),
+         *ops.moments(x, axes=[1]), ops.norm(x, ord=1, axis=-1), ops.normalize(x, axis=1), ops.logaddexp(x, p), ops.mod(x, 0.7),
+         ops.arctan2(x, p), ops.log1p(p), ops.expm1(x), ops.matmul(x, w), ops.tensordot(x, w, axes=1), ops.outer(x, w[0]),
+         ops.diff(x, axis=1), ops.where(x > 0, x, 0.5), ops.select([x > 1, x > 0], [x, p], 0.0), ops.isfinite(ops.log(x)),
+         ops.nan_to_num(ops.log(x), nan=3.0), ops.nanmean(ops.log(x), axis=-1), ops.trunc(x * 3), ops.full_like(x, 2.5),
+         ops.squeeze(ops.expand_dims(x, (1, 3)), (1, 3)), ops.hstack([x, p]), ops.append(x, p, axis=1),
+         ops.take_along_axis(x, ops.argsort(p, axis=1), axis=1), ids * 2, ops.bitwise_and(ids, ids * 2), ops.max_pool(x, 2),
+         ops.average(x, axis=-1, weights=w[:, 0]), ops.slice(x, [0, 1, 2], [2, 2, 3]), ops.roll(x, 1, axis=1)]
+    return k.Model(x, y, name="operations")
+
+
 def features(k, model, name, x):
     """What each call of each layer hands out."""
     keys = model._nodes if hasattr(model, "_nodes") else model._network_nodes
@@ -127,6 +147,12 @@ def models():
     pictured.save(os.path.join(DATA, "keras_pictures.keras"))
     features(keras, pictured, "keras_pictures.npz",
              np.random.default_rng(4).normal(size=(2, 9, 10, 3)).astype("float32"))
+    worked = operations(keras)
+    worked.save(os.path.join(DATA, "keras_operations.keras"))
+    outputs = worked(np.random.default_rng(5).normal(size=(2, 4, 6)).astype("float32"))
+    np.savez_compressed(os.path.join(DATA, "keras_operations.npz"), **{
+        "output:%d" % i: np.asarray(v) for i, v in enumerate(outputs)},
+        x=np.random.default_rng(5).normal(size=(2, 4, 6)).astype("float32"))
     words = np.array([[1, 2, 3, 4, 5, 6], [3, 0, 8, 0, 1, 0], [0, 0, 5, 5, 2, 7]], np.int32)
     features(keras, model, "keras_recurrent.npz", words)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="first"),

@@ -14,7 +14,7 @@ typedef ltap_keras_window window;
 int ltap_keras_spatial_of(const ltap_keras_call *c)
 {
     const char *digit = strpbrk(c->layer->class_name, "123");
-    return digit != NULL ? *digit - '0' : 2;
+    return digit != NULL ? *digit - '0' : c->inputs[0].rank - 2;
 }
 
 int ltap_keras_spatial(ltap_keras_call *c)

@@ -8,63 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Arguments. ---------------------------------------------------------------------------------
- */
-
-/* A tensor, a number, or a list of numbers; false: something else, or nothing. */
-static bool operand(ltap_keras_call *c, size_t place, const char *name, ltap_keras_tensor *x)
-{
-    enum { ROOM = 256 };
-    float numbers[ROOM];
-    ltap_keras_argument a = ltap_keras_argument_get(c, place, name);
-    int64_t count = 0;
-    double number;
-    *x = a.tensor;
-    if (a.json == NULL)
-        return a.tensor.rank != LTAP_KERAS_NO_ARGUMENT;
-    /* Keras 3 writes arrays as objects with their values. */
-    if (a.json->kind == LTAP_JSON_OBJECT) {
-        const ltap_json *value = ltap_json_find(ltap_json_find(a.json, "config"), "value");
-        a.json = value != NULL ? value : a.json;
-    }
-    if (ltap_keras_is_number(a.json, &number)) {
-        *x = ltap_keras_scalar(c->b, number);
-        return true;
-    }
-    if (a.json->kind != LTAP_JSON_ARRAY)
-        return false;
-    for (const ltap_json *j = a.json->first; j != NULL; j = j->next) {
-        if (count == ROOM || !ltap_keras_is_number(j, &number))
-            return false;
-        numbers[count++] = (float)number;
-    }
-    *x = (ltap_keras_tensor){
-        .mask = LTAP_NO_VALUE, .rank = 1, .dims = {count}, .dtype = LTAP_FLOAT32};
-    x->value = ltap_keras_floats(c->b, numbers, 1, &count);
-    return true;
-}
-
-static const ltap_json *constant(ltap_keras_call *c, size_t place, const char *name)
-{
-    const ltap_json *json = ltap_keras_argument_get(c, place, name).json;
-    return json != NULL && json->kind == LTAP_JSON_NULL ? NULL : json;
-}
-
-static int64_t whole(ltap_keras_call *c, size_t place, const char *name, int64_t otherwise)
-{
-    const ltap_json *json = constant(c, place, name);
-    int64_t number = otherwise;
-    if (json != NULL)
-        ltap_keras_ints_of(c, json, name, &number, 1);
-    return number;
-}
-
-static bool flag(ltap_keras_call *c, size_t place, const char *name)
-{
-    const ltap_json *json = constant(c, place, name);
-    return json != NULL && json->kind == LTAP_JSON_BOOL && json->boolean;
-}
-
 void ltap_keras_other_kind(ltap_keras_call *c)
 {
     const ltap_json *function = ltap_json_find(c->config, "function");
@@ -81,17 +24,29 @@ typedef struct simple {
 } simple;
 
 static const simple unaries[] = {
-    {"Absolute", "math.abs", "Abs"},      {"Abs", "abs", "Abs"},
-    {"Arccos", "math.acos", "Acos"},      {"Arcsin", "math.asin", "Asin"},
-    {"Arctan", "math.atan", "Atan"},      {"Ceil", "math.ceil", "Ceil"},
-    {"Cos", "math.cos", "Cos"},           {"Cosh", "math.cosh", "Cosh"},
-    {"Erf", "math.erf", "Erf"},           {"Exp", "math.exp", "Exp"},
-    {"Floor", "math.floor", "Floor"},     {"Identity", "identity", "Identity"},
-    {"Log", "math.log", "Log"},           {"LogicalNot", "math.logical_not", "Not"},
-    {"Negative", "math.negative", "Neg"}, {"Reciprocal", "math.reciprocal", "Reciprocal"},
-    {"Round", "math.round", "Round"},     {"Sign", "math.sign", "Sign"},
-    {"Sin", "math.sin", "Sin"},           {"Sinh", "math.sinh", "Sinh"},
-    {"Sqrt", "math.sqrt", "Sqrt"},        {"StopGradient", "stop_gradient", "Identity"},
+    {"Absolute", "math.abs", "Abs"},
+    {"Fabs", "", "Abs"},
+    {"Abs", "abs", "Abs"},
+    {"Arccos", "math.acos", "Acos"},
+    {"Arcsin", "math.asin", "Asin"},
+    {"Arctan", "math.atan", "Atan"},
+    {"Ceil", "math.ceil", "Ceil"},
+    {"Cos", "math.cos", "Cos"},
+    {"Cosh", "math.cosh", "Cosh"},
+    {"Erf", "math.erf", "Erf"},
+    {"Exp", "math.exp", "Exp"},
+    {"Floor", "math.floor", "Floor"},
+    {"Identity", "identity", "Identity"},
+    {"Log", "math.log", "Log"},
+    {"LogicalNot", "math.logical_not", "Not"},
+    {"Negative", "math.negative", "Neg"},
+    {"Reciprocal", "math.reciprocal", "Reciprocal"},
+    {"", "math.round", "Round"},
+    {"Sign", "math.sign", "Sign"},
+    {"Sin", "math.sin", "Sin"},
+    {"Sinh", "math.sinh", "Sinh"},
+    {"Sqrt", "math.sqrt", "Sqrt"},
+    {"StopGradient", "stop_gradient", "Identity"},
     {"Tan", "math.tan", "Tan"},
 };
 
@@ -101,14 +56,12 @@ static const simple binaries[] = {
     {"BiasAdd", "nn.bias_add", "Add"},
     {"Divide", "math.truediv", "Div"},
     {"TrueDivide", "math.divide", "Div"},
-    {"DivideNoNan", "realdiv", "Div"},
+    {"", "realdiv", "Div"},
     {"Equal", "math.equal", "Equal"},
     {"Greater", "math.greater", "Greater"},
     {"GreaterEqual", "math.greater_equal", "GreaterOrEqual"},
     {"Less", "math.less", "Less"},
     {"LessEqual", "math.less_equal", "LessOrEqual"},
-    {"LogicalAnd", "math.logical_and", "And"},
-    {"LogicalOr", "math.logical_or", "Or"},
     {"Maximum", "math.maximum", "Max"},
     {"Minimum", "math.minimum", "Min"},
     {"Multiply", "math.multiply", "Mul"},
@@ -149,8 +102,8 @@ static void run_binary(ltap_keras_call *c)
 {
     const char *op = op_of(c, binaries, COUNT(binaries));
     ltap_keras_tensor x, y;
-    if (!operand(c, 0, c->kwargs && ltap_json_find(c->kwargs, "x1") ? "x1" : "x", &x) ||
-        !operand(c, 1, c->kwargs && ltap_json_find(c->kwargs, "x2") ? "x2" : "y", &y)) {
+    if (!ltap_keras_operand(c, 0, c->kwargs && ltap_json_find(c->kwargs, "x1") ? "x1" : "x", &x) ||
+        !ltap_keras_operand(c, 1, c->kwargs && ltap_json_find(c->kwargs, "x2") ? "x2" : "y", &y)) {
         ltap_keras_other_kind(c);
         return;
     }
@@ -172,25 +125,26 @@ static void run_rsqrt(ltap_keras_call *c)
 
 static void run_matmul(ltap_keras_call *c)
 {
-    if (c->n_inputs != 2 || flag(c, 2, "transpose_a")) {
+    ltap_keras_tensor x, y;
+    if (!ltap_keras_operand(c, 0, "x1", &x) || !ltap_keras_operand(c, 1, "x2", &y) || x.rank < 1 ||
+        y.rank < 2 || ltap_keras_flag(c, 2, "transpose_a")) {
         ltap_keras_other_kind(c);
         return;
     }
-    ltap_keras_tensor y = c->inputs[1];
-    if (flag(c, 3, "transpose_b") && y.rank >= 2) {
+    if (ltap_keras_flag(c, 3, "transpose_b")) {
         int64_t perm[LTAP_KERAS_MAX_RANK];
         for (int i = 0; i < y.rank; i++)
             perm[i] = i < y.rank - 2 ? i : 2 * y.rank - 3 - i;
         y = ltap_keras_transpose(c->b, y, perm);
     }
-    c->outputs[0] = ltap_keras_matmul(c->b, c->inputs[0], y);
+    c->outputs[0] = ltap_keras_matmul(c->b, x, y);
 }
 
 static void run_where(ltap_keras_call *c)
 {
     ltap_keras_tensor condition, x, y;
-    if (!operand(c, 0, "condition", &condition) || !operand(c, 1, "x1", &x) ||
-        !operand(c, 2, "x2", &y)) {
+    if (!ltap_keras_operand(c, 0, "condition", &condition) || !ltap_keras_operand(c, 1, "x1", &x) ||
+        !ltap_keras_operand(c, 2, "x2", &y)) {
         ltap_keras_other_kind(c);
         return;
     }
@@ -203,7 +157,7 @@ static void run_clip(ltap_keras_call *c)
     const char *names[2] = {"x_min", "x_max"};
     if (ltap_keras_is(c->layer->class_name, "TFOpLambda"))
         names[0] = "clip_value_min", names[1] = "clip_value_max";
-    if (!operand(c, 1, names[0], &low) || !operand(c, 2, names[1], &high)) {
+    if (!ltap_keras_operand(c, 1, names[0], &low) || !ltap_keras_operand(c, 2, names[1], &high)) {
         ltap_keras_other_kind(c);
         return;
     }
@@ -228,46 +182,30 @@ static const simple reductions[] = {
 static void run_reduction(ltap_keras_call *c)
 {
     const char *op = op_of(c, reductions, COUNT(reductions));
-    const ltap_json *axis = constant(c, 1, "axis");
-    ltap_keras_tensor x = c->inputs[0];
     int64_t axes[LTAP_KERAS_MAX_RANK];
-    size_t n = 0;
-    if (axis != NULL)
-        n = ltap_keras_ints_of(c, axis, "axis", axes, LTAP_KERAS_MAX_RANK);
-    else
-        for (; n < (size_t)x.rank; n++)
-            axes[n] = (int64_t)n;
-    for (size_t i = 0; i < n; i++)
-        axes[i] = ltap_keras_axis(c->b, axes[i], x.rank);
-    if (!ltap_keras_is_good(c->b))
-        return;
-    c->outputs[0] = ltap_keras_reduce(c->b, op, x, axes, n, flag(c, 2, "keepdims"));
+    size_t n = ltap_keras_axes(c, 1, "axis", axes);
+    if (ltap_keras_is_good(c->b))
+        c->outputs[0] =
+            ltap_keras_reduce(c->b, op, c->inputs[0], axes, n, ltap_keras_flag(c, 2, "keepdims"));
 }
 
 /* Of booleans: any of them, or all. */
 static void run_logical(ltap_keras_call *c)
 {
     bool any = strstr(c->layer->class_name, "Any") != NULL || strstr(function_of(c), "any") != NULL;
-    const ltap_json *axis = constant(c, 1, "axis");
     ltap_keras_tensor x = ltap_keras_cast(c->b, c->inputs[0], LTAP_INT32);
     int64_t axes[LTAP_KERAS_MAX_RANK];
-    size_t n = axis != NULL ? ltap_keras_ints_of(c, axis, "axis", axes, LTAP_KERAS_MAX_RANK) : 0;
-    for (size_t i = 0; i < n; i++)
-        axes[i] = ltap_keras_axis(c->b, axes[i], x.rank);
-    if (n == 0) {
-        ltap_keras_other_kind(c);
-        return;
-    }
+    size_t n = ltap_keras_axes(c, 1, "axis", axes);
     if (ltap_keras_is_good(c->b))
         x = ltap_keras_reduce(c->b, any ? "ReduceMax" : "ReduceMin", x, axes, n,
-                              flag(c, 2, "keepdims"));
+                              ltap_keras_flag(c, 2, "keepdims"));
     c->outputs[0] = ltap_keras_cast(c->b, x, LTAP_BOOL);
 }
 
 static void run_not_equal(ltap_keras_call *c)
 {
     ltap_keras_tensor x, y;
-    if (!operand(c, 0, "x1", &x) || !operand(c, 1, "x2", &y)) {
+    if (!ltap_keras_operand(c, 0, "x1", &x) || !ltap_keras_operand(c, 1, "x2", &y)) {
         ltap_keras_other_kind(c);
         return;
     }
@@ -281,11 +219,11 @@ static void run_not_equal(ltap_keras_call *c)
 
 static void run_reshape(ltap_keras_call *c)
 {
-    const ltap_json *shape = constant(c, 1, "newshape");
+    const ltap_json *shape = ltap_keras_constant(c, 1, "newshape");
     int64_t dims[LTAP_KERAS_MAX_RANK];
     size_t n = 0, n_open = 0;
     if (shape == NULL)
-        shape = constant(c, 1, "shape");
+        shape = ltap_keras_constant(c, 1, "shape");
     if (shape == NULL || shape->kind != LTAP_JSON_ARRAY || shape->count > LTAP_KERAS_MAX_RANK) {
         ltap_keras_other_kind(c);
         return;
@@ -308,12 +246,12 @@ static void run_reshape(ltap_keras_call *c)
 
 static void run_transpose(ltap_keras_call *c)
 {
-    const ltap_json *axes = constant(c, 1, "axes");
+    const ltap_json *axes = ltap_keras_constant(c, 1, "axes");
     ltap_keras_tensor x = c->inputs[0];
     int64_t perm[LTAP_KERAS_MAX_RANK];
     bool seen[LTAP_KERAS_MAX_RANK] = {false};
     if (axes == NULL)
-        axes = constant(c, 1, "perm");
+        axes = ltap_keras_constant(c, 1, "perm");
     size_t n = axes != NULL ? ltap_keras_ints_of(c, axes, "axes", perm, LTAP_KERAS_MAX_RANK) : 0;
     for (int i = 0; axes == NULL && i < x.rank; i++)
         perm[n++] = x.rank - 1 - i;
@@ -327,32 +265,49 @@ static void run_transpose(ltap_keras_call *c)
         c->outputs[0] = ltap_keras_transpose(c->b, x, perm);
 }
 
+/* Axes of the result, in order. */
 static void run_expand(ltap_keras_call *c)
 {
+    const ltap_json *json = ltap_keras_constant(c, 1, "axis");
     ltap_keras_tensor x = c->inputs[0];
-    int axis = ltap_keras_axis(c->b, whole(c, 1, "axis", 0), x.rank + 1);
-    if (ltap_keras_is_good(c->b))
-        c->outputs[0] = ltap_keras_unsqueeze(c->b, x, axis);
+    int64_t axes[LTAP_KERAS_MAX_RANK] = {0};
+    size_t n = json != NULL ? ltap_keras_ints_of(c, json, "axis", axes, LTAP_KERAS_MAX_RANK) : 1;
+    bool wanted[LTAP_KERAS_MAX_RANK + 1] = {false};
+    if (x.rank + (int)n > LTAP_KERAS_MAX_RANK) {
+        ltap_keras_other_kind(c);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        wanted[ltap_keras_axis(c->b, axes[i], x.rank + (int)n)] = true;
+    for (int i = 0; i < LTAP_KERAS_MAX_RANK && ltap_keras_is_good(c->b); i++)
+        if (wanted[i])
+            x = ltap_keras_unsqueeze(c->b, x, i);
+    c->outputs[0] = x;
 }
 
 static void run_squeeze(ltap_keras_call *c)
 {
-    const ltap_json *axis = constant(c, 1, "axis");
     ltap_keras_tensor x = c->inputs[0];
-    int64_t axes[LTAP_KERAS_MAX_RANK] = {0};
-    if (axis == NULL || ltap_keras_ints_of(c, axis, "axis", axes, LTAP_KERAS_MAX_RANK) != 1) {
+    int64_t axes[LTAP_KERAS_MAX_RANK];
+    bool gone[LTAP_KERAS_MAX_RANK] = {false};
+    if (ltap_keras_constant(c, 1, "axis") == NULL) {
         ltap_keras_other_kind(c);
         return;
     }
-    int at = ltap_keras_axis(c->b, axes[0], x.rank);
-    if (ltap_keras_is_good(c->b))
-        c->outputs[0] = ltap_keras_squeeze(c->b, x, at);
+    for (size_t i = ltap_keras_axes(c, 1, "axis", axes); i-- > 0;)
+        gone[axes[i]] = true;
+    for (int i = LTAP_KERAS_MAX_RANK; i-- > 0 && ltap_keras_is_good(c->b);)
+        if (gone[i])
+            x = ltap_keras_squeeze(c->b, x, i);
+    c->outputs[0] = x.value == c->inputs[0].value ? ltap_keras_unary(c->b, "Identity", x) : x;
 }
 
 static void run_concat(ltap_keras_call *c)
 {
     int axis = ltap_keras_axis(
-        c->b, whole(c, ltap_keras_is(c->layer->class_name, "TFOpLambda") ? SIZE_MAX : 1, "axis", 0),
+        c->b,
+        ltap_keras_whole(c, ltap_keras_is(c->layer->class_name, "TFOpLambda") ? SIZE_MAX : 1,
+                         "axis", 0),
         c->inputs[0].rank);
     if (ltap_keras_is_good(c->b))
         c->outputs[0] = ltap_keras_concat(c->b, c->inputs, c->n_inputs, axis);
@@ -361,7 +316,8 @@ static void run_concat(ltap_keras_call *c)
 static void run_stack(ltap_keras_call *c)
 {
     ltap_keras_tensor parts[LTAP_KERAS_MAX_ENDS];
-    int axis = ltap_keras_axis(c->b, whole(c, SIZE_MAX, "axis", 0), c->inputs[0].rank + 1);
+    int axis =
+        ltap_keras_axis(c->b, ltap_keras_whole(c, SIZE_MAX, "axis", 0), c->inputs[0].rank + 1);
     for (size_t i = 0; i < c->n_inputs && ltap_keras_is_good(c->b); i++)
         parts[i] = ltap_keras_unsqueeze(c->b, c->inputs[i], axis);
     if (ltap_keras_is_good(c->b))
@@ -370,8 +326,9 @@ static void run_stack(ltap_keras_call *c)
 
 static void run_cast(ltap_keras_call *c)
 {
-    static const ltap_dtype known[] = {LTAP_FLOAT32, LTAP_INT32, LTAP_INT64, LTAP_BOOL, LTAP_UINT8};
-    const ltap_json *json = constant(c, 1, "dtype");
+    static const ltap_dtype known[] = {LTAP_FLOAT32, LTAP_INT32, LTAP_INT64, LTAP_BOOL,
+                                       LTAP_UINT8,   LTAP_INT8,  LTAP_INT16};
+    const ltap_json *json = ltap_keras_constant(c, 1, "dtype");
     const char *name = ltap_keras_text_of(json, "");
     for (size_t i = 0; i < COUNT(known); i++)
         if (ltap_keras_is(ltap_dtype_find(known[i])->name, name)) {
@@ -385,7 +342,7 @@ static void run_cast(ltap_keras_call *c)
 
 static void run_flip(ltap_keras_call *c)
 {
-    const ltap_json *axis = constant(c, 1, "axis");
+    const ltap_json *axis = ltap_keras_constant(c, 1, "axis");
     ltap_keras_tensor x = c->inputs[0];
     int64_t axes[LTAP_KERAS_MAX_RANK];
     size_t n = 0;
@@ -429,6 +386,14 @@ static const struct {
     {"HardSilu", "", "hard_silu"},
     {"HardSwish", "", "hard_silu"},
     {"HardTanh", "", "hard_tanh"},
+    {"HardShrink", "", "hard_shrink"},
+    {"SoftShrink", "", "soft_shrink"},
+    {"TanhShrink", "", "tanh_shrink"},
+    {"SparsePlus", "", "sparse_plus"},
+    {"SparseSigmoid", "", "sparse_sigmoid"},
+    {"Threshold", "", "threshold"},
+    {"Glu", "", "glu"},
+    {"Mish", "", "mish"},
     {"LeakyRelu", "nn.leaky_relu", "leaky_relu"},
     {"LogSigmoid", "math.log_sigmoid", "log_sigmoid"},
     {"LogSoftmax", "nn.log_softmax", "log_softmax"},
@@ -523,7 +488,12 @@ static const ltap_keras_row *find(const char *name, bool function)
     for (size_t i = 0; i < COUNT(others); i++)
         if (ltap_keras_is(function ? others[i].function : others[i].row.name, name))
             return &others[i].row;
-    return NULL;
+    const ltap_keras_row *row = ltap_keras_formula_find(name, function);
+    if (row == NULL && !function)
+        row = ltap_keras_move_find(name);
+    if (row == NULL && !function)
+        row = ltap_keras_place_find(name);
+    return row == NULL && !function ? ltap_keras_product_find(name) : row;
 }
 
 const ltap_keras_row *ltap_keras_operation_find(const char *class_name)

@@ -169,6 +169,8 @@ bool ltap_keras_is(const char *a, const char *b);
 /* --- rows.c ------------------------------------------------------------------------------------
  */
 const ltap_keras_row *ltap_keras_row_find(const char *class_name);
+const ltap_keras_row *ltap_keras_row_in(const ltap_keras_row *rows, size_t count,
+                                        const char *class_name);
 /* functions.c: operations, of keras.ops by class, of TensorFlow by function. */
 const ltap_keras_row *ltap_keras_operation_find(const char *class_name);
 const ltap_keras_row *ltap_keras_function_find(const char *function);

@@ -174,7 +174,9 @@ static bool resize(ltap_keras_call *c, ltap_keras_tensor *x, const int64_t *size
 
 void ltap_keras_run_resizing(ltap_keras_call *c)
 {
-    const int64_t sizes[2] = {ltap_keras_int(c, "height", 0), ltap_keras_int(c, "width", 0)};
+    int64_t sizes[2] = {ltap_keras_int(c, "height", 0), ltap_keras_int(c, "width", 0)};
+    if (ltap_json_find(c->config, "size") != NULL) /* the operation */
+        ltap_keras_list(c, "size", 0, sizes, 2);
     resizing how = {.antialias = ltap_keras_bool(c, "antialias", false),
                     .crops = ltap_keras_bool(c, "crop_to_aspect_ratio", false),
                     .pads = ltap_keras_bool(c, "pad_to_aspect_ratio", false)};

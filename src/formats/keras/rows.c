@@ -145,10 +145,16 @@ static const ltap_keras_row rows[] = {
 };
 /* clang-format on */
 
+const ltap_keras_row *ltap_keras_row_in(const ltap_keras_row *table, size_t count,
+                                        const char *class_name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ltap_keras_is(table[i].name, class_name))
+            return &table[i];
+    return NULL;
+}
+
 const ltap_keras_row *ltap_keras_row_find(const char *class_name)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (ltap_keras_is(rows[i].name, class_name))
-            return &rows[i];
-    return NULL;
+    return ltap_keras_row_in(rows, sizeof rows / sizeof *rows, class_name);
 }

@@ -120,6 +120,27 @@ void ltap_keras_run_additive_attention(ltap_keras_call *c);
 
 /* functions.c: an operation with arguments that are not done. */
 void ltap_keras_other_kind(ltap_keras_call *c);
+
+/* arguments.c: by place in the call, or by name there or in the configuration. */
+/* A tensor, a number or an array; false: none of them. */
+bool ltap_keras_operand(ltap_keras_call *c, size_t place, const char *name, ltap_keras_tensor *x);
+const ltap_json *ltap_keras_constant(ltap_keras_call *c, size_t place, const char *name);
+int64_t ltap_keras_whole(ltap_keras_call *c, size_t place, const char *name, int64_t otherwise);
+bool ltap_keras_flag(ltap_keras_call *c, size_t place, const char *name);
+/* Axes of the first input, from 0; all where none is said. axes: LTAP_KERAS_MAX_RANK. */
+size_t ltap_keras_axes(ltap_keras_call *c, size_t place, const char *name, int64_t *axes);
+int ltap_keras_one_axis(ltap_keras_call *c, const char *name, int64_t otherwise, int rank);
+/* The first input, and its axis of that name; made one axis where the call names none. */
+ltap_keras_tensor ltap_keras_along(ltap_keras_call *c, int *axis);
+/* A node of one output. */
+uint32_t ltap_keras_one(ltap_keras_call *c, const char *op, const uint32_t *inputs, size_t n_inputs,
+                        const ltap_attr *attrs, size_t n_attrs);
+
+/* Rows of operations, by files; NULL: none of that name. */
+const ltap_keras_row *ltap_keras_formula_find(const char *name, bool function);
+const ltap_keras_row *ltap_keras_move_find(const char *class_name);
+const ltap_keras_row *ltap_keras_place_find(const char *class_name);
+const ltap_keras_row *ltap_keras_product_find(const char *class_name);
 /* slices.c */
 void ltap_keras_run_index(ltap_keras_call *c);
 void ltap_keras_run_roll(ltap_keras_call *c);
