@@ -195,6 +195,16 @@ INDEX = {
     "split_in": lambda x: x.tensor_split(4, 3)[1], "broadcast": lambda x: torch.broadcast_tensors(x[:, :1], x[:, :, :1])[1], "ravel": lambda x: x[0].ravel(), "mT": lambda x: x.mT,
 }
 
+FORMULAS = {
+    "hypot": lambda x: torch.hypot(x, x + 1), "logaddexp": lambda x: torch.logaddexp(x, x * 2), "logit": lambda x: torch.logit(x.sigmoid()), "logit_eps": lambda x: torch.logit(x, 0.1), "deg2rad": torch.deg2rad, "rad2deg": torch.rad2deg, "sgn": torch.sgn,
+    "nan_to_num": lambda x: torch.nan_to_num(1 / torch.relu(x), posinf=3.0), "nans": lambda x: torch.nan_to_num(torch.sqrt(x), nan=-1.0), "round": lambda x: torch.round(x, decimals=1), "bucketize": lambda x: torch.bucketize(x, at(-0.5, 0.0, 0.5)), "expit": torch.special.expit,
+    "searchsorted": lambda x: torch.searchsorted(at(-0.5, 0.0, 0.5), x, right=True), "pairwise": lambda x: F.pairwise_distance(x, x * 2 + 1), "pairwise_1": lambda x: F.pairwise_distance(x, x * 2 + 1, p=1.0, keepdim=True), "cdist": lambda x: torch.cdist(x[:, 0], x[:, 1, :3] + 1),
+    "outer": lambda x: torch.outer(x[0, 0, 0], x[0, 0, 1]), "tensordot": lambda x: torch.tensordot(x, x[0].transpose(0, 1), dims=([1, 3], [1, 2])), "addmv": lambda x: torch.addmv(x[0, 0, 0], x[0, 1], x[0, 0, 2], beta=0.5, alpha=2.0), "vdot": lambda x: torch.vdot(x[0, 0, 0], x[0, 0, 1]),
+    "float_power": lambda x: torch.float_power(x.abs(), 1.5), "roll_all": lambda x: x[0].roll(3), "fliplr": torch.fliplr, "flipud": lambda x: torch.flipud(x[0]), "repeat_all": lambda x: x[0].repeat_interleave(3),
+    "cond": lambda x: torch.cond(x.sum() > 100, lambda x: x * 2, lambda x: x + 1, (x,)), "cond_two": lambda x: torch.cond(x.sum() < 100, lambda x: (x * 2, x.amax()), lambda x: (x + 1, x.amin()), (x,))[1],
+    "cond_overwritten": lambda x: torch.cond(x.sum() < 100, torch.exp, torch.sin, (put(x, (slice(None), 0), 1.0),)), "cond_inside": lambda x: torch.cond(x.sum() < 100, lambda x: torch.cond(x.amax() > 0, torch.neg, torch.tanh, (x,)), torch.sin, (x,)),
+}
+
 OVERWRITES = {
     "steps": lambda x: written(x, lambda y: y[:, 1:3, ::2].fill_(7)), "steps_end": lambda x: written(x, lambda y: y[..., 1:-1:3].mul_(x[..., 1:-1:3])), "diagonal": lambda x: written(x, lambda y: y.diagonal(dim1=2, dim2=3).zero_()),
     "chunk": lambda x: written(x, lambda y: y.chunk(3, 2)[1].neg_()), "split": lambda x: written(x, lambda y: y.split([1, 3], 1)[1].mul_(0.5)), "unbind": lambda x: written(x, lambda y: y.unbind(1)[2].zero_()), "tensor_split": lambda x: written(x, lambda y: y.tensor_split([1, 4], 3)[2].zero_()),
@@ -257,12 +267,18 @@ class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
         self.rows = nn.ModuleDict({
+            "lstm_cell": nn.LSTMCell(6, 5), "gru_cell": nn.GRUCell(6, 5), "rnn_cell": nn.RNNCell(6, 5, bias=False),
             "lstm": nn.LSTM(6, 5, 2, bidirectional=True, batch_first=True), "lstm_plain": nn.LSTM(6, 5, bias=False),
             "gru": nn.GRU(6, 5, 2), "rnn": nn.RNN(6, 5, nonlinearity="relu", bidirectional=True)})
 
     def forward(self, x):
         out = {}
         for name, row in self.rows.items():
+            if "cell" in name:
+                state = row(x[:, 0, 0])
+                state = row(x[:, 1, 0], state)
+                out[name] = torch.cat(state, 1) if isinstance(state, tuple) else state
+                continue
             made, state = row(x[:, :, 0])
             out[name], out[name + "_state"] = made, state[1] if "lstm" in name else state
         return out
@@ -282,13 +298,13 @@ def shaken(model):
 GROUPS = {
     "activations": (lambda: Rows(ACTIVATIONS), (2, 4, 6, 6)), "math": (lambda: Rows(MATH), (2, 4, 6, 6)), "positive": (lambda: Rows(POSITIVE), None),
     "reduce": (lambda: Rows(REDUCE), (2, 4, 6, 6)), "shapes": (lambda: Rows(SHAPES), (2, 4, 6, 6)), "windows": (lambda: Rows(WINDOWS), (2, 4, 6, 6)),
-    "index": (lambda: Rows(INDEX), (2, 4, 6, 6)), "overwrites": (lambda: Rows(OVERWRITES), (2, 4, 6, 6)),
+    "index": (lambda: Rows(INDEX), (2, 4, 6, 6)), "overwrites": (lambda: Rows(OVERWRITES), (2, 4, 6, 6)), "formulas": (lambda: Rows(FORMULAS), (2, 4, 6, 6)),
     "layers": (lambda: shaken(Layers()), (2, 4, 6, 6)), "recurrent": (lambda: shaken(Recurrent()), (2, 4, 6, 6)),
 }
 FIXED = {"shapes", "recurrent"}  # with constants that only fit one batch
 
 # Refused, and why: their operators are not there.
-REFUSED = {"bilinear", "smooth_corners", "unfolded"}
+REFUSED = {"smooth_corners", "unfolded"}
 
 
 def check(group, kind, free, tool, folder):

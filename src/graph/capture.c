@@ -20,20 +20,31 @@ static bool is_free(const ltap_value *value)
     return value->producer == LTAP_NO_NODE && !value->is_input && value->constant == NULL;
 }
 
-static ltap_status take_free(capturing *c, const ltap_graph *inner, ltap_error *error)
+static ltap_status take_free(capturing *c, const ltap_graph *inner, uint32_t index,
+                             ltap_error *error)
 {
-    for (size_t i = 0; i < inner->values.count; i++) {
-        const ltap_value *value = ltap_graph_at(inner, (uint32_t)i);
-        size_t bytes = strlen(value->name);
-        uint32_t outer;
-        if (!is_free(value) || ltap_map_get(&c->known, value->name, bytes, &outer))
-            continue;
-        LTAP_TRY(ltap_graph_value(c->graph, value->name, bytes, &outer, error));
-        const char *name = ltap_graph_at(c->graph, outer)->name;
-        LTAP_TRY(ltap_map_set(&c->known, name, bytes, outer, error));
-        LTAP_TRY(ltap_vector_push(&c->values, &outer, error));
-        LTAP_TRY(ltap_vector_push(&c->names, &name, error));
+    const ltap_value *value = index != LTAP_NO_VALUE ? ltap_graph_at(inner, index) : NULL;
+    size_t bytes = value != NULL ? strlen(value->name) : 0;
+    uint32_t outer;
+    if (value == NULL || !is_free(value) || ltap_map_get(&c->known, value->name, bytes, &outer))
+        return LTAP_OK;
+    LTAP_TRY(ltap_graph_value(c->graph, value->name, bytes, &outer, error));
+    const char *name = ltap_graph_at(c->graph, outer)->name;
+    LTAP_TRY(ltap_map_set(&c->known, name, bytes, outer, error));
+    LTAP_TRY(ltap_vector_push(&c->values, &outer, error));
+    return ltap_vector_push(&c->names, &name, error);
+}
+
+/* What nodes read, and what is handed out. */
+static ltap_status take_all_free(capturing *c, const ltap_graph *inner, ltap_error *error)
+{
+    for (size_t i = 0; i < inner->nodes.count; i++) {
+        const ltap_node *node = ltap_graph_node(inner, (uint32_t)i);
+        for (size_t k = 0; k < node->n_inputs; k++)
+            LTAP_TRY(take_free(c, inner, node->inputs[k], error));
     }
+    for (size_t i = 0; i < inner->outputs.count; i++)
+        LTAP_TRY(take_free(c, inner, *LTAP_VECTOR_AT(&inner->outputs, uint32_t, i), error));
     return LTAP_OK;
 }
 
@@ -84,7 +95,7 @@ static ltap_status capture_for(ltap_graph *graph, uint32_t index, int depth, lta
         bool graphs = attr->kind == LTAP_ATTR_GRAPH || attr->kind == LTAP_ATTR_GRAPHS;
         for (size_t k = 0; graphs && k < attr->count; k++) {
             LTAP_GO(capture_all(attr->u.graphs[k], depth + 1, error));
-            LTAP_GO(take_free(&c, attr->u.graphs[k], error));
+            LTAP_GO(take_all_free(&c, attr->u.graphs[k], error));
         }
     }
     LTAP_GO(append_inputs(&c, ltap_graph_node(graph, index), error));

@@ -119,7 +119,7 @@ def expected():
             file.write('{"%s", {%s}},\n' % (name, numbers))
 
 
-USES = ("activations", "math", "reduce", "shapes", "windows", "index", "overwrites")
+USES = ("activations", "math", "reduce", "shapes", "windows", "index", "overwrites", "formulas")
 
 
 def bare(program):

@@ -4,10 +4,11 @@
 #include <string.h>
 
 static const ltap_aten_row *const families[] = {
-    ltap_aten_layers, ltap_aten_recurrent, ltap_aten_windows, ltap_aten_activations,
-    ltap_aten_math,   ltap_aten_reduce,    ltap_aten_views,   ltap_aten_move,
-    ltap_aten_index,  ltap_aten_subscript, ltap_aten_patches, ltap_aten_diagonal,
-    ltap_aten_make,   ltap_aten_sizes};
+    ltap_aten_layers,  ltap_aten_recurrent, ltap_aten_windows, ltap_aten_activations,
+    ltap_aten_math,    ltap_aten_reduce,    ltap_aten_views,   ltap_aten_move,
+    ltap_aten_index,   ltap_aten_subscript, ltap_aten_patches, ltap_aten_diagonal,
+    ltap_aten_control, ltap_aten_formulas,  ltap_aten_cells,   ltap_aten_make,
+    ltap_aten_sizes};
 
 #define MAX_NAME 96
 

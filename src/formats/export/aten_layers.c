@@ -171,8 +171,9 @@ static void matmul(ltap_program *p)
 static void baddbmm(ltap_program *p)
 {
     ltap_operand bias = ltap_arg_tensor(p, "self");
-    uint32_t y = ltap_emit_two(p, "MatMul", ltap_arg_tensor(p, "batch1").value,
-                               ltap_arg_tensor(p, "batch2").value);
+    bool vector = ltap_arg_find(p, "vec") != NULL;
+    uint32_t y = ltap_emit_two(p, "MatMul", ltap_arg_tensor(p, vector ? "mat" : "batch1").value,
+                               ltap_arg_tensor(p, vector ? "vec" : "batch2").value);
     double alpha = ltap_arg_float(p, "alpha", 1), beta = ltap_arg_float(p, "beta", 1);
     if (alpha != 1)
         y = ltap_emit_two(p, "Mul", y, ltap_emit_number(p, alpha, bias.dtype));
@@ -270,10 +271,14 @@ static void norm_by_table(ltap_program *p, const char *first, double epsilon)
     }
     if (channels < 0 && mean.rank == 1)
         channels = mean.dims[0];
-    uint32_t inputs[] = {x.value,
-                         or_fill(p, ltap_arg_optional(p, "weight"), 1, channels, mean.dtype),
-                         or_fill(p, ltap_arg_optional(p, "bias"), 0, channels, mean.dtype),
-                         mean.value, variance.value};
+    uint32_t inputs[] = {x.value, ltap_arg_optional(p, "weight").value,
+                         ltap_arg_optional(p, "bias").value, mean.value, variance.value};
+    for (int i = 1; i < 3; i++)
+        if (inputs[i] == LTAP_NO_VALUE && channels >= 0)
+            inputs[i] = ltap_emit_fill(p, i == 1, channels, mean.dtype);
+        else if (inputs[i] == LTAP_NO_VALUE)
+            inputs[i] = ltap_emit_two(p, "Expand", ltap_emit_number(p, i == 1, mean.dtype),
+                                      ltap_emit_shape(p, mean.value));
     ltap_attr attr = LTAP_ATTR_F("epsilon", epsilon);
     ltap_emit_result(p, 0, normalize(p, "BatchNormalization", inputs, 5, &attr, 1));
 }
@@ -377,7 +382,9 @@ const ltap_aten_row ltap_aten_layers[] = {
     {.name = "matmul", .map = matmul},
     {.name = "mv", .map = matmul},
     {.name = "dot", .map = matmul},
+    {.name = "vdot", .map = matmul},
     {.name = "baddbmm", .map = baddbmm},
+    {.name = "addmv", .map = baddbmm},
     {.name = "einsum", .map = einsum},
     {.name = "batch_norm", .map = batch_norm},
     {.name = "_native_batch_norm_legit_no_training", .map = batch_norm},

@@ -49,9 +49,10 @@ static void repeat(ltap_program *p)
 
 static void repeat_interleave(ltap_program *p)
 {
+    static const int64_t flat[] = {-1};
     ltap_operand x = ltap_arg_tensor(p, "self");
     if (ltap_arg_find(p, "dim") == NULL)
-        ltap_program_refuse(p, "without an axis");
+        x = (ltap_operand){ltap_emit_reshape_to(p, x.value, flat, 1), x.dtype, 1, flat};
     int axis = ltap_arg_axis(p, "dim", 0, x.rank);
     ltap_emit_result(p, 0, ltap_emit_repeat(p, x, axis, ltap_arg_size(p, "repeats", 1)));
 }
@@ -110,12 +111,29 @@ static uint32_t roll_axis(ltap_program *p, uint32_t x, int64_t shift, int64_t si
     return ltap_emit_concat(p, parts, 2, axis);
 }
 
+/* -1: not in the file. */
+static int64_t elements_of(ltap_operand x)
+{
+    int64_t count = 1;
+    for (int i = 0; i < x.rank; i++)
+        if (x.dims[i] < 0 || __builtin_mul_overflow(count, x.dims[i], &count))
+            return -1;
+    return count;
+}
+
 static void roll(ltap_program *p)
 {
     int64_t shifts[LTAP_MAX_RANK], axes[LTAP_MAX_RANK];
     ltap_operand x = ltap_arg_tensor(p, "self");
     size_t n = ltap_arg_ints(p, "shifts", shifts), m = ltap_arg_ints(p, "dims", axes);
     uint32_t y = x.value;
+    if (n == 1 && m == 0) {
+        static const int64_t flat[] = {-1};
+        y = ltap_emit_reshape_to(p, y, flat, 1);
+        y = roll_axis(p, y, shifts[0], elements_of(x), 0);
+        ltap_emit_result(p, 0, ltap_emit_reshape(p, y, ltap_emit_shape(p, x.value)));
+        return;
+    }
     if (n != m)
         ltap_program_refuse(p, "without axes");
     for (size_t i = 0; i < n && ltap_program_goes_on(p); i++) {
@@ -126,11 +144,12 @@ static void roll(ltap_program *p)
     ltap_emit_result(p, 0, y);
 }
 
+/* op_type: NULL, or the axis. */
 static void flip(ltap_program *p)
 {
-    int64_t axes[LTAP_MAX_RANK];
+    int64_t axes[LTAP_MAX_RANK] = {p->row->op_type != NULL ? p->row->op_type[0] - '0' : 0};
     ltap_operand x = ltap_arg_tensor(p, "self");
-    size_t n = ltap_arg_ints(p, "dims", axes);
+    size_t n = p->row->op_type != NULL ? 1 : ltap_arg_ints(p, "dims", axes);
     uint32_t y = x.value;
     for (size_t i = 0; i < n; i++)
         y = ltap_emit_slice(p, y, ltap_emit_int(p, -1), ltap_emit_int(p, INT64_MIN), axes[i], -1);
@@ -285,6 +304,8 @@ const ltap_aten_row ltap_aten_move[] = {
     {.name = "vstack", .map = stack_along, .op_type = "v"},
     {.name = "roll", .map = roll},
     {.name = "flip", .map = flip},
+    {.name = "flipud", .map = flip, .op_type = "0"},
+    {.name = "fliplr", .map = flip, .op_type = "1"},
     {.name = "pad", .map = pad},
     {.name = "constant_pad_nd", .map = pad_as_named, .op_type = "constant"},
     {.name = "reflection_pad1d", .map = pad_as_named, .op_type = "reflect"},

@@ -11,7 +11,7 @@
 
 #define MAX_VIEWS 32 /* of views of views */
 
-/* Makes a view's operation the one at hand again; settle gives back what was. */
+/* Makes a view's operation the one at hand again. */
 static ltap_program take_up(ltap_program *p, const ltap_entry *entry)
 {
     const ltap_program kept = *p;
@@ -22,7 +22,7 @@ static ltap_program take_up(ltap_program *p, const ltap_entry *entry)
     return kept;
 }
 
-static void settle(ltap_program *p, const ltap_program *kept)
+void ltap_program_resume(ltap_program *p, const ltap_program *kept)
 {
     p->result_entries = kept->result_entries;
     p->results = kept->results;
@@ -41,7 +41,7 @@ static uint32_t remake(ltap_program *p, const ltap_entry *entry)
         p->row->map(p);
     if (ltap_program_goes_on(p) && entry->slot < p->n_results)
         value = p->results[entry->slot];
-    settle(p, &kept);
+    ltap_program_resume(p, &kept);
     return value;
 }
 
@@ -92,7 +92,7 @@ static uint32_t put_back(ltap_program *p, const ltap_entry *entry, uint32_t valu
     const ltap_program kept = take_up(p, entry);
     if (ltap_program_goes_on(p))
         value = p->row->back(p, entry, value);
-    settle(p, &kept);
+    ltap_program_resume(p, &kept);
     if (ltap_program_goes_on(p))
         ltap_program_take(
             p, ltap_entry_type(p, entry->base, &ltap_graph_at(p->graph, value)->type, p->error));

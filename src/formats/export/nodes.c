@@ -325,7 +325,8 @@ static ltap_status add_unknown_value(ltap_program *p, uint32_t entry, uint32_t *
 ltap_status ltap_program_last(ltap_program *p, uint32_t entry, uint32_t *value, ltap_error *error)
 {
     p->refusal = NULL;
-    p->node = ltap_program_at(p, entry)->maker;
+    if (ltap_program_at(p, entry)->maker != NULL)
+        p->node = ltap_program_at(p, entry)->maker;
     ltap_entry_refresh(p, entry);
     LTAP_TRY(p->status);
     if (p->refusal != NULL) {

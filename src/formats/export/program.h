@@ -91,6 +91,9 @@ ltap_alias ltap_entry_reshaped(const ltap_entry *base, const ltap_entry *made);
 /* Sizes or strides as they were when the program was exported; false: not all are in the file. */
 bool ltap_entry_hints(const ltap_entry *entry, const char *what, int64_t hints[LTAP_MAX_RANK]);
 
+/* Goes back to the operation that was at hand. */
+void ltap_program_resume(ltap_program *p, const ltap_program *kept);
+
 /* --- memory.c ------------------------------------------------------------------------------- */
 /* Computes a view again where its base was written to. */
 void ltap_entry_refresh(ltap_program *p, uint32_t entry);
