@@ -3,6 +3,7 @@
 #include "cli/changes.h"
 #include "cli/inputs.h"
 #include "cli/model.h"
+#include "cli/text.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,6 @@
 /* --- --set ----------------------------------------------------------------------------------- */
 
 static const char wants[] = "zero, mean[:AXIS], scale:X, noise:X[:SEED], or a file: x.npy";
-
-static ltap_status refuse(const cli_change *change, ltap_error *error)
-{
-    return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--set %s=%s: it wants LAYER=%s",
-                         change->layer, change->what, wants);
-}
 
 /* A number up to ':' or the end. */
 static int read_number(const char **text, double *number)
@@ -26,6 +21,22 @@ static int read_number(const char **text, double *number)
     int good = errno == 0 && end != *text && (*end == 0 || *end == ':') && *number - *number == 0;
     *text = end;
     return good;
+}
+
+/* A number alone: most likely a factor. */
+static int is_number(const char *text)
+{
+    double number;
+    return read_number(&text, &number) && *text == 0;
+}
+
+static ltap_status refuse(const cli_change *change, ltap_error *error)
+{
+    char likely[128] = "";
+    if (is_number(change->what))
+        cli_text_add(likely, sizeof(likely), "; for a factor, scale:%s", change->what);
+    return cli_error_set(error, LTAP_ERROR_ARGUMENT, "--set %s=%s: it wants LAYER=%s%s",
+                         change->layer, change->what, wants, likely);
 }
 
 static int read_scale(const char *text, ltap_intervention *to)
@@ -92,8 +103,8 @@ static ltap_status read_what(cli_change *change, ltap_error *error)
             continue;
         return kinds[i].read(rest, &change->intervention) ? LTAP_OK : refuse(change, error);
     }
-    return strchr(change->what, '.') || strchr(change->what, '/') ? read_file(change, error)
-                                                                  : refuse(change, error);
+    int is_file = strchr(change->what, '.') || strchr(change->what, '/');
+    return is_file && !is_number(change->what) ? read_file(change, error) : refuse(change, error);
 }
 
 static ltap_status read_change(cli_change *change, const cli_given *given, ltap_error *error)

@@ -260,6 +260,21 @@ static ltap_status take_value(const ltap_tensor *value, ltap_arena *arena, ltap_
     return LTAP_OK;
 }
 
+/* "layer4[17]" is a child; where there is none, an index may have been meant. */
+static ltap_status tell_parts(const char *layer, ltap_status status, ltap_error *error)
+{
+    const char *open = strrchr(layer, '[');
+    size_t digits = open ? strspn(open + 1, "0123456789") : 0;
+
+    if (status != LTAP_ERROR_UNKNOWN_LAYER || !error || open == layer || !digits ||
+        strcmp(open + 1 + digits, "]") != 0)
+        return status;
+    const ltap_error said = *error;
+    return ltap_error_set(error, status,
+                          "%s; '[%.*s]' is a child, an index along axis 1 is '[:,%.*s]'",
+                          said.message, (int)digits, open + 1, (int)digits, open + 1);
+}
+
 /* The hook, under the whole name or without its part. */
 static ltap_status add_hook(ltap_run *run, const char *layer, ltap_part *part, ltap_hooked **hooked,
                             ltap_error *error)
@@ -269,8 +284,10 @@ static ltap_status add_hook(ltap_run *run, const char *layer, ltap_part *part, l
     ltap_arena arena;
     size_t bytes;
 
-    if (!ltap_part_cut(layer, &bytes, part))
-        return ltap_hooks_add(&run->hooks, run->getter, &hook, hooked, error);
+    if (!ltap_part_cut(layer, &bytes, part)) {
+        status = ltap_hooks_add(&run->hooks, run->getter, &hook, hooked, error);
+        return tell_parts(layer, status, error);
+    }
     status = ltap_hooks_add(&run->hooks, run->getter, &hook, hooked, NULL);
     if (status == LTAP_OK)
         part->n_axes = 0;

@@ -71,6 +71,18 @@ static ltap_status fit_axis(const ltap_part_axis *axis, int number, int64_t size
     return LTAP_OK;
 }
 
+/* An index of the batch that only the channels have. */
+static bool is_channel_alone(const ltap_part *part, const ltap_tensor *tensor)
+{
+    const ltap_part_axis *axis = &part->axes[0];
+
+    for (int i = 1; i < part->n_axes; i++)
+        if (part->axes[i].single || part->axes[i].has_first || part->axes[i].has_end)
+            return false;
+    return part->n_axes > 0 && axis->single && tensor->rank > 1 && axis->first >= tensor->dims[0] &&
+           axis->first < tensor->dims[1];
+}
+
 ltap_status ltap_part_fit(const ltap_part *part, const ltap_tensor *tensor, ltap_box *box,
                           ltap_error *error)
 {
@@ -80,6 +92,12 @@ ltap_status ltap_part_fit(const ltap_part *part, const ltap_tensor *tensor, ltap
     if (part->n_axes > tensor->rank)
         return ltap_error_set(error, LTAP_ERROR_INPUT, "the part has %d axes, the layer is %s",
                               part->n_axes, ltap_tensor_text(tensor).text);
+    if (is_channel_alone(part, tensor))
+        return ltap_error_set(error, LTAP_ERROR_INPUT,
+                              "there is no index %lld along axis 0, the batch, which has %lld; "
+                              "along axis 1 that is [:,%lld]",
+                              (long long)part->axes[0].first, (long long)tensor->dims[0],
+                              (long long)part->axes[0].first);
     for (int i = 0; i < tensor->rank; i++) {
         const ltap_part_axis *axis = i < part->n_axes ? &part->axes[i] : &whole;
         LTAP_TRY(fit_axis(axis, i, tensor->dims[i], box, error));

@@ -97,7 +97,7 @@ ltap_status ltap_refuse_calls(const ltap_search *search, const ltap_module *modu
     else
         LTAP_GO(ltap_text_format(&text, error, "%zu times; choose ", module->n_calls));
     LTAP_GO(list_calls(search, module, end, &text, error));
-    LTAP_GO(ltap_text_format(&text, error, ", or say --calls first|last"));
+    LTAP_GO(ltap_text_format(&text, error, ", or set calls (--calls) to first or last"));
     if (module->beside)
         LTAP_GO(ltap_text_format(&text, error,
                                  "; these stand side by side and may be the outputs of one call"));

@@ -184,11 +184,11 @@ static const select_case refused[] = {
      .message =
          "'layer1.0.relu' is called twice; choose 'layer1.0.relu#0' (after conv1; torchvision's "
          "reading) or 'layer1.0.relu#1' (after the addition; what a hook's dictionary ends "
-         "with), or say --calls first|last"},
+         "with), or set calls (--calls) to first or last"},
     {&beside, "m", .status = AMBIGUOUS,
      .message =
          "'m' is called twice; choose 'm#0' (of the input 'x'; torchvision's reading) or 'm#1' "
-         "(of the input 'z'; what a hook's dictionary ends with), or say --calls first|last; "
+         "(of the input 'z'; what a hook's dictionary ends with), or set calls (--calls) to first or last; "
          "these stand side by side and may be the outputs of one call"},
     {&beside, "s.0", .status = UNKNOWN,
      .message = "modules that compute nothing (a Dropout, an Identity) and activations that were "
