@@ -27,6 +27,33 @@
     {"exif", 0, NULL, "turn pictures as their EXIF orientation says", NULL, ""}
 /* clang-format on */
 
+/* How extract and diff compute. */
+/* clang-format off */
+#define NUMBER_OPTIONS                                                                             \
+    {"threads", 0, "N", "processors to use (all)", NULL, ""},                                      \
+    {"exact", 0, NULL, "no fast algorithms; bits repeat over batches and threads", NULL,           \
+     "no fast algorithms; float32 or bf16; 'reference'"},                                          \
+    {"precision", 0, "float32|bf16",                                                               \
+     "what products are computed in; features are float32 either way", "float32 bf16", ""},        \
+    {"backend", 0, "NAME", "reference: plain C kernels only", "reference", ""}
+/* clang-format on */
+
+/* What prune and convert, which write models, have behind their own. */
+/* clang-format off */
+#define WRITING_OPTIONS                                                                            \
+    {"rewrite", 0, NULL,                                                                           \
+     "an ONNX model anew: today's operators, functions in place of calls", NULL, NULL},            \
+    {"force", 'f', NULL, "replace what is there", NULL, NULL},                                     \
+    {"external-dir", 0, "DIR",                                                                     \
+     "a folder that may hold the model's external data", "folder", NULL},                          \
+    {"arch", 0, "NAME",                                                                            \
+     "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", NULL},                  \
+    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},     \
+    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},                       \
+    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},                                \
+    {"help", 'h', NULL, "this text", NULL, NULL}
+/* clang-format on */
+
 static const cli_option layers_options[] = {
     {"tree", 0, NULL, "indent by module instead of full names", NULL, NULL},
     {"depth", 0, "N", "no deeper than N levels of modules", NULL, NULL},
@@ -83,12 +110,7 @@ static const cli_option extract_options[] = {
     {"explain", 0, NULL, "run nothing; print the plan: kernels, layouts, memory", NULL, ""},
     {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL,
      "most memory to use (512M, 2G); processors"},
-    {"threads", 0, "N", "processors to use (all)", NULL, ""},
-    {"exact", 0, NULL, "no fast algorithms; bits repeat over batches and threads", NULL,
-     "no fast algorithms; float32 or bf16; 'reference'"},
-    {"precision", 0, "float32|bf16",
-     "what products are computed in; features are float32 either way", "float32 bf16", ""},
-    {"backend", 0, "NAME", "reference: plain C kernels only", "reference", ""},
+    NUMBER_OPTIONS,
     {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder",
      "a folder with external data; the network of a checkpoint (resnet50)"},
     {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", ""},
@@ -142,12 +164,7 @@ static const cli_option diff_options[] = {
     {"memory", 0, "SIZE",
      "refuse to use more: 512M, 2G; half for each network (80 % of what there is)", NULL,
      "most memory to use (512M, 2G); processors"},
-    {"threads", 0, "N", "processors to use (all)", NULL, ""},
-    {"exact", 0, NULL, "no fast algorithms; bits repeat over batches and threads", NULL,
-     "no fast algorithms; float32 or bf16; 'reference'"},
-    {"precision", 0, "float32|bf16",
-     "what products are computed in; features are float32 either way", "float32 bf16", ""},
-    {"backend", 0, "NAME", "reference: plain C kernels only", "reference", ""},
+    NUMBER_OPTIONS,
     {"external-dir", 0, "DIR", "a folder that may hold the models' external data", "folder",
      "a folder with external data; the network of a checkpoint (resnet50)"},
     {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", ""},
@@ -173,30 +190,14 @@ static const cli_option prune_options[] = {
      NULL},
     {"external", 0, "keep|repack", "weights beside the model: refer to them, or copy to OUT.data",
      "keep repack", NULL},
-    {"rewrite", 0, NULL, "an ONNX model anew: today's operators, functions in place of calls", NULL,
-     NULL},
-    {"force", 'f', NULL, "replace what is there", NULL, NULL},
-    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
-    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", NULL},
-    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
-    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
-    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
-    {"help", 'h', NULL, "this text", NULL, NULL},
+    WRITING_OPTIONS,
 };
 
 static const cli_option convert_options[] = {
     {"output", 'o', "OUT", "the model file", "file", NULL},
     {"external", 0, "keep|repack", "weights: leave them in MODEL's file, or copy to OUT.data",
      "keep repack", NULL},
-    {"rewrite", 0, NULL, "an ONNX model anew: today's operators, functions in place of calls", NULL,
-     NULL},
-    {"force", 'f', NULL, "replace what is there", NULL, NULL},
-    {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
-    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", NULL},
-    {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
-    {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
-    {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
-    {"help", 'h', NULL, "this text", NULL, NULL},
+    WRITING_OPTIONS,
 };
 
 static const cli_option generate_options[] = {
