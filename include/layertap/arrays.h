@@ -29,11 +29,13 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_arrays_open(const char *path, ltap_array
 LTAP_API LTAP_MUST_USE ltap_status ltap_arrays_open_bytes(const void *bytes, size_t size,
                                                           const char *name, ltap_arrays **arrays,
                                                           ltap_error *error);
+/* All its arrays end with it. NULL is fine. */
 LTAP_API void ltap_arrays_close(ltap_arrays *arrays);
+/* How many arrays the file holds. */
 LTAP_API size_t ltap_arrays_count(const ltap_arrays *arrays);
-/* In the order of the file; NULL beyond the last. */
+/* In the order of the file; NULL beyond the last. Borrowed. */
 LTAP_API const ltap_array *ltap_arrays_at(const ltap_arrays *arrays, size_t index);
-/* By name; NULL where there is none. */
+/* By name; NULL where there is none. Borrowed. */
 LTAP_API const ltap_array *ltap_arrays_find(const ltap_arrays *arrays, const char *name);
 
 LTAP_END

@@ -110,15 +110,17 @@ typedef struct ltap_getter_layer {
     int folded;        /* 1: the value after what the exporter folded in */
     const char *reduce; /* "" or reductions: "gap@l2" */
 } ltap_getter_layer;
+/* One for each requested layer, in request order; NULL beyond the last. Borrowed. */
 LTAP_API size_t ltap_getter_layers_count(const ltap_getter *getter);
 LTAP_API const ltap_getter_layer *ltap_getter_layers_at(const ltap_getter *getter, size_t index);
 
 /* The layers that it starts at, in the order given. `name` is the input's; `note` tells where what
- * follows is computed in another way than in the whole network. */
+ * follows is computed in another way than in the whole network. NULL beyond the last. Borrowed. */
 LTAP_API size_t ltap_getter_starts_count(const ltap_getter *getter);
 LTAP_API const ltap_getter_layer *ltap_getter_starts_at(const ltap_getter *getter, size_t index);
 
-/* The inputs that the request needs: the model's, in its order, then the layers it starts at. */
+/* The inputs that the request needs: the model's, in its order, then the layers it starts at. NULL
+ * beyond the last. Borrowed. */
 LTAP_API size_t ltap_getter_inputs_count(const ltap_getter *getter);
 LTAP_API const ltap_port *ltap_getter_inputs_at(const ltap_getter *getter, size_t index);
 

@@ -35,9 +35,12 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_image_open_bytes(const void *bytes, size
 LTAP_API LTAP_MUST_USE ltap_status ltap_image_open_pixels(const uint8_t *pixels, int width,
                                                           int height, ltap_image **image,
                                                           ltap_error *error);
+/* NULL is fine. */
 LTAP_API void ltap_image_close(ltap_image *image);
+/* In pixels. */
 LTAP_API int ltap_image_width(const ltap_image *image);
 LTAP_API int ltap_image_height(const ltap_image *image);
+/* u8[height,width,3], red first, no gaps between rows. Borrowed until the image is closed. */
 LTAP_API const uint8_t *ltap_image_pixels(const ltap_image *image);
 
 typedef enum ltap_filter {

@@ -82,8 +82,10 @@ typedef struct ltap_model_info {
     const char *names_from; /* what the names of modules are read from: "the metadata of nodes"; ""
                                where there are none */
 } ltap_model_info;
+/* Borrowed, as all that follows, until the model is closed. */
 LTAP_API const ltap_model_info *ltap_model_info_get(const ltap_model *model);
 
+/* What the file calls its inputs and outputs, in its order; NULL beyond the last. */
 LTAP_API size_t ltap_model_inputs_count(const ltap_model *model);
 LTAP_API const ltap_port *ltap_model_inputs_at(const ltap_model *model, size_t index);
 LTAP_API size_t ltap_model_outputs_count(const ltap_model *model);
@@ -118,6 +120,7 @@ typedef struct ltap_layer {
     int computable; /* 0: an operator on the way to it is missing */
 } ltap_layer;
 
+/* The list; NULL beyond its last line. Borrowed. */
 LTAP_API size_t ltap_model_layers_count(const ltap_model *model);
 LTAP_API const ltap_layer *ltap_model_layers_at(const ltap_model *model, size_t index);
 
@@ -138,6 +141,7 @@ typedef struct ltap_value_info {
     const char *module; /* path of the module that it is made in; "" where there is none */
     int shared_name;    /* 1: something else has that name too; ask for "value:NAME" */
 } ltap_value_info;
+/* How many tensors there are. */
 LTAP_API size_t ltap_model_values_count(const ltap_model *model);
 /* info: filled; all "" where index is too large. */
 LTAP_API void ltap_model_values_at(const ltap_model *model, size_t index, ltap_value_info *info);
@@ -147,8 +151,8 @@ typedef struct ltap_weight {
     const char *name;
     ltap_tensor tensor; /* type and shape; data NULL */
 } ltap_weight;
-LTAP_API size_t
-ltap_model_weights_count(const ltap_model *model); /* 0: the file is no checkpoint */
+/* 0 where the file is no checkpoint. */
+LTAP_API size_t ltap_model_weights_count(const ltap_model *model);
 LTAP_API void ltap_model_weights_at(const ltap_model *model, size_t index, ltap_weight *weight);
 
 /* What the node reads that makes a value, by the node's inputs, what its subgraphs take behind
@@ -185,11 +189,14 @@ typedef struct ltap_layer_shape {
 LTAP_API LTAP_MUST_USE ltap_status ltap_shapes_new(const ltap_model *model,
                                                    const ltap_tensor *inputs, size_t n_inputs,
                                                    ltap_shapes **shapes, ltap_error *error);
+/* Of a line of the layer list: layer_index is below ltap_model_layers_count. Borrowed. */
 LTAP_API const ltap_layer_shape *ltap_shapes_at(const ltap_shapes *shapes, size_t layer_index);
-/* The same for a value; index as in ltap_model_values_at. Borrowed. */
+/* The same for a value; index as in ltap_model_values_at, and not beyond. Borrowed. */
 LTAP_API const ltap_layer_shape *ltap_shapes_value_at(const ltap_shapes *shapes,
                                                       size_t value_index);
-LTAP_API uint64_t ltap_shapes_mult_adds(const ltap_shapes *shapes); /* of the whole network */
+/* Multiply-adds of the whole network. */
+LTAP_API uint64_t ltap_shapes_mult_adds(const ltap_shapes *shapes);
+/* NULL is fine. */
 LTAP_API void ltap_shapes_free(ltap_shapes *shapes);
 
 LTAP_END

@@ -22,6 +22,7 @@ typedef struct ltap_input {
 /* run: yours to free; keeps the getter alive; one thread at a time. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_run_new(ltap_getter *getter, ltap_run **run,
                                                 ltap_error *error);
+/* Features that it returned stay. NULL is fine. */
 LTAP_API void ltap_run_free(ltap_run *run);
 
 /* Runs the pruned network.
@@ -67,13 +68,14 @@ typedef struct ltap_feature {
     int channels;       /* the axis that holds channels; 0: none does */
 } ltap_feature;
 
-/* In request order. */
+/* In request order; NULL beyond the last. Borrowed from the features. */
 LTAP_API size_t ltap_features_count(const ltap_features *features);
 LTAP_API const ltap_feature *ltap_features_at(const ltap_features *features, size_t index);
-/* By requested name; NULL where there is none. */
+/* By requested name; NULL where there is none. Borrowed from the features. */
 LTAP_API const ltap_feature *ltap_features_find(const ltap_features *features, const char *name);
 /* The layer whose hook stopped the forward; NULL: none did. Borrowed from the features. */
 LTAP_API const char *ltap_features_stopped(const ltap_features *features);
+/* All tensors in it end with it. NULL is fine. */
 LTAP_API void ltap_features_free(ltap_features *features);
 
 LTAP_END

@@ -40,6 +40,7 @@ LTAP_API void ltap_summary_channels(ltap_summary *summary, int axis);
  * strings and complex numbers. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_summary_add(ltap_summary *summary,
                                                     const ltap_tensor *tensor, ltap_error *error);
+/* facts: of all that was added so far. */
 LTAP_API void ltap_summary_get(const ltap_summary *summary, ltap_facts *facts);
 /* NULL is fine. */
 LTAP_API void ltap_summary_free(ltap_summary *summary);

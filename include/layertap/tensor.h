@@ -66,11 +66,11 @@ LTAP_API uint64_t ltap_tensor_count(const ltap_tensor *tensor);
 /* Size of the data in bytes. */
 LTAP_API uint64_t ltap_tensor_bytes(const ltap_tensor *tensor);
 
-/* Text of a shape, as a value: ltap_shape_text(&t).text is "1x64x56x56"; "scalar" for rank 0;
- * an unknown dimension (-1) is "?". */
+/* A text that is a value: nothing to free. */
 typedef struct ltap_text {
     char text[256];
 } ltap_text;
+/* ltap_shape_text(&t).text is "1x64x56x56"; "scalar" for rank 0; an unknown dimension is "?". */
 LTAP_API ltap_text ltap_shape_text(const ltap_tensor *tensor);
 
 /* Facts about the numbers of a tensor. min, max and mean are over the finite elements and NaN where
@@ -79,6 +79,7 @@ typedef struct ltap_stats {
     uint64_t count, n_nan, n_inf;
     double min, max, mean;
 } ltap_stats;
+/* stats: filled. Errors: LTAP_ERROR_UNSUPPORTED for strings and complex numbers. */
 LTAP_API LTAP_MUST_USE ltap_status ltap_tensor_stats(const ltap_tensor *tensor, ltap_stats *stats,
                                                      ltap_error *error);
 
