@@ -81,16 +81,6 @@ ltap_status ltap_call_int(const ltap_call *call, size_t input, const char *what,
     return LTAP_OK;
 }
 
-size_t ltap_call_known_ints(const ltap_call *call, size_t input, int64_t *ints, size_t max)
-{
-    if (!ltap_call_has(call, input))
-        return 0;
-    uint64_t n = ltap_tensor_count(&call->inputs[input]);
-    for (uint64_t i = 0; i < n && i < max; i++)
-        ints[i] = ltap_tensor_int(&call->inputs[input], i);
-    return (size_t)(n < max ? n : max);
-}
-
 void ltap_call_output(const ltap_call *call, size_t index, ltap_dtype dtype, int rank,
                       const int64_t *dims)
 {

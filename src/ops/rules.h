@@ -58,10 +58,6 @@ ltap_status ltap_call_ints(const ltap_call *call, size_t input, const char *what
 /* The same for one number, a scalar or a tensor of one element. */
 ltap_status ltap_call_int(const ltap_call *call, size_t input, const char *what, int64_t *number,
                           ltap_error *error);
-/* In kernels, where data is known to be there: the numbers of an integer input that the shape rule
- * has checked; returns their count (0 where the input is omitted). */
-size_t ltap_call_known_ints(const ltap_call *call, size_t input, int64_t *ints, size_t max);
-
 /* Fills output `index` where the node has it. */
 void ltap_call_output(const ltap_call *call, size_t index, ltap_dtype dtype, int rank,
                       const int64_t *dims);

@@ -16,9 +16,6 @@ typedef struct ltap_pass {
     ltap_status (*apply)(const ltap_graph *original, ltap_graph *graph, ltap_error *error);
 } ltap_pass;
 
-/* In order; NULL-terminated. */
-const ltap_pass *const *ltap_passes(void);
-
 /* All passes on a copy of `original` (which must outlive it), linked. rewritten: yours to free. */
 ltap_status ltap_passes_apply(const ltap_graph *original, ltap_graph **rewritten,
                               ltap_error *error);

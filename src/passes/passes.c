@@ -10,11 +10,6 @@ static const ltap_pass *const passes[] = {
     NULL,
 };
 
-const ltap_pass *const *ltap_passes(void)
-{
-    return passes;
-}
-
 ltap_status ltap_passes_apply(const ltap_graph *original, ltap_graph **rewritten, ltap_error *error)
 {
     ltap_status status;

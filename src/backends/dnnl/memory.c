@@ -93,24 +93,6 @@ ltap_dnnl_key ltap_dnnl_key_of(const dnnl_memory_desc_t *desc, const char *name)
     return key;
 }
 
-int64_t ltap_dnnl_offset(const dnnl_memory_desc_t *desc, const int64_t *at)
-{
-    const dnnl_blocking_desc_t *blocking = &desc->format_desc.blocking;
-    int64_t offset = desc->offset0, stride = 1, outer[DNNL_MAX_NDIMS];
-
-    for (int i = 0; i < desc->ndims; i++)
-        outer[i] = at[i];
-    for (int i = blocking->inner_nblks - 1; i >= 0; i--) {
-        int64_t size = blocking->inner_blks[i], *index = &outer[blocking->inner_idxs[i]];
-        offset += *index % size * stride;
-        *index /= size;
-        stride *= size;
-    }
-    for (int i = 0; i < desc->ndims; i++)
-        offset += outer[i] * blocking->strides[i];
-    return offset;
-}
-
 ltap_status ltap_dnnl_pack(ltap_packs *packs, const void *identity, ltap_dnnl_reorder *reorder,
                            const void **packed, ltap_error *error)
 {

@@ -31,7 +31,5 @@ typedef struct ltap_dnnl_key {
     char text[2048];
 } ltap_dnnl_key;
 ltap_dnnl_key ltap_dnnl_key_of(const dnnl_memory_desc_t *desc, const char *name);
-/* Where an element lies in a blocked layout. */
-int64_t ltap_dnnl_offset(const dnnl_memory_desc_t *desc, const int64_t *at);
 
 #endif

@@ -144,12 +144,6 @@ const char *ltap_arg_text(ltap_program *p, const char *name, const char *otherwi
     return arg != NULL && arg->kind == LTAP_JSON_STRING ? arg->text : otherwise;
 }
 
-ltap_dtype ltap_arg_dtype(ltap_program *p, const char *name)
-{
-    const ltap_json *arg = ltap_arg_find(p, name);
-    return is_key(arg, "as_scalar_type") ? ltap_export_dtype(arg) : LTAP_UNDEFINED;
-}
-
 size_t ltap_arg_count(const ltap_program *p, const char *name)
 {
     const ltap_json *arg = ltap_arg_find(p, name);

@@ -65,7 +65,6 @@ int64_t ltap_arg_int(ltap_program *p, const char *name, int64_t otherwise);
 double ltap_arg_float(ltap_program *p, const char *name, double otherwise);
 bool ltap_arg_bool(ltap_program *p, const char *name, bool otherwise);
 const char *ltap_arg_text(ltap_program *p, const char *name, const char *otherwise);
-ltap_dtype ltap_arg_dtype(ltap_program *p, const char *name); /* LTAP_UNDEFINED: none */
 /* A list of numbers, of which one alone stands for all of `count`; absent: otherwise. */
 void ltap_arg_window(ltap_program *p, const char *name, int count, int64_t otherwise,
                      int64_t *numbers);

@@ -27,11 +27,6 @@ const ltap_architecture *ltap_torch_row(size_t index)
     return index < N_ROWS ? rows[index].row : NULL;
 }
 
-const char *ltap_torch_family(size_t index)
-{
-    return index < N_ROWS ? rows[index].family : NULL;
-}
-
 const ltap_arch_hint ltap_output_stride[] = {{"output_stride", 1}, {NULL, 0}};
 
 static const char *name_at(const ltap_names *names, size_t index)

@@ -28,9 +28,8 @@ typedef struct ltap_architecture {
 /* The one hint of networks whose last stages may keep their size: "output_stride". */
 extern const ltap_arch_hint ltap_output_stride[];
 
-/* The rows of architectures.def, and what users call their families; NULL behind the last. */
+/* The rows of architectures.def; NULL behind the last. */
 const ltap_architecture *ltap_torch_row(size_t index);
-const char *ltap_torch_family(size_t index);
 /* Reads what the user calls the network. text: kept. Errors: LTAP_ERROR_ARGUMENT with the nearest
  * names, or with what may stand behind the plus. */
 ltap_status ltap_arch_read(const char *text, ltap_arch *arch, ltap_error *error);
