@@ -32,6 +32,20 @@ bool ltap_moves_channels(const ltap_node *node, bool last)
     return perm->u.ints[0] == 0;
 }
 
+bool ltap_is_moved(const ltap_graph *graph, uint32_t value, uint32_t from)
+{
+    while (value != from) {
+        const ltap_value *v = ltap_graph_at(graph, value);
+        if (v->producer == LTAP_NO_NODE)
+            return false;
+        const ltap_node *node = ltap_graph_node(graph, v->producer);
+        if (!ltap_moves_channels(node, true) && !ltap_moves_channels(node, false))
+            return false;
+        value = node->inputs[0];
+    }
+    return true;
+}
+
 typedef struct carrying {
     const ltap_graph *original;
     ltap_graph *graph;

@@ -23,6 +23,8 @@ ltap_status ltap_passes_apply(const ltap_graph *original, ltap_graph **rewritten
 extern const ltap_pass ltap_pass_fold_batchnorm, ltap_pass_channels_last;
 /* Whether a node moves channels behind all other axes (last) or back to the second. */
 bool ltap_moves_channels(const ltap_node *node, bool last);
+/* Whether a value is another one, or that with its channels moved. */
+bool ltap_is_moved(const ltap_graph *graph, uint32_t value, uint32_t from);
 /* The convolution that a BatchNormalization is folded into, or NULL: the two are computed as one.
  */
 const ltap_node *ltap_fold_batchnorm_into(const ltap_graph *graph, const ltap_node *norm);

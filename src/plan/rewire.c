@@ -143,21 +143,6 @@ static ltap_status unfold(rewiring *r, const ltap_node *norm, ltap_error *error)
     return LTAP_OK;
 }
 
-/* Whether a value is another one, or that with its axes moved. */
-static bool is_moved(const ltap_graph *graph, uint32_t value, uint32_t from)
-{
-    while (value != from) {
-        const ltap_value *v = ltap_graph_at(graph, value);
-        if (v->producer == LTAP_NO_NODE)
-            return false;
-        const ltap_node *node = ltap_graph_node(graph, v->producer);
-        if (!ltap_moves_channels(node, true) && !ltap_moves_channels(node, false))
-            return false;
-        value = node->inputs[0];
-    }
-    return true;
-}
-
 /* Whether a BatchNormalization and the convolution that it is folded into would not both see what a
  * point makes of a value: it stands between them, or before the convolution, and the layer at hand
  * ends between them. */
@@ -167,12 +152,12 @@ static bool is_torn(const rewiring *r, const ltap_look *look, uint32_t value, co
     const ltap_graph *graph = between(r->getter);
     bool norm_inside = r->inside[base_of(r, norm->index)];
     bool conv_inside = r->inside[base_of(r, conv->index)];
-    bool is_between = is_moved(graph, norm->inputs[0], value);
+    bool is_between = ltap_is_moved(graph, norm->inputs[0], value);
 
     if (!look->before)
         return is_between && !norm_inside;
     return (is_between && norm_inside) ||
-           (is_moved(graph, conv->inputs[0], value) && conv_inside && !norm_inside);
+           (ltap_is_moved(graph, conv->inputs[0], value) && conv_inside && !norm_inside);
 }
 
 /* Whoever must see what a point makes of a value reads it, and not what is before it. */

@@ -62,7 +62,11 @@ static void mark(splitting *split)
         if (!conv || !split->backbone[conv->index] || split->backbone[i])
             continue;
         split->backbone[i] = 1;
-        split->moved = split->moved || conv->outputs[0] == split->at;
+        const ltap_value *made = ltap_graph_at(graph, node->outputs[0]);
+        if (made->n_consumers == 1 &&
+            ltap_moves_channels(ltap_graph_node(graph, made->consumers[0]), true))
+            split->backbone[made->consumers[0]] = 1; /* as its layer hands it out */
+        split->moved = split->moved || ltap_is_moved(graph, node->inputs[0], split->at);
     }
 }
 
