@@ -5,6 +5,8 @@
 #include "backends/dnnl/row.h"
 #include "backends/dnnl/rows.h"
 
+#include <limits.h>
+
 /* The bias as one number per column; false where it is something else. */
 static bool describe_bias(const ltap_query *query, dnnl_memory_desc_t *bias)
 {
@@ -68,14 +70,18 @@ static bool describe_inner(const ltap_query *query, bool has_bias, ltap_dnnl_job
                                                 has_bias ? &bias : NULL, &y) == dnnl_success;
 }
 
-/* Whether sums keep their order over rows and threads: on arm64 the batch was seen to change it. */
+/* Whether sums keep their order over rows and threads: on arm64, and without AVX-512, the batch was
+ * seen to change it. */
 static bool order_is_known(const ltap_query *query, ltap_why *why)
 {
-#if defined(__x86_64__)
-    return true;
-#else
-    return !query->exact || ltap_refuse(why, "the order of its sums is known on x86-64 only");
+    unsigned known = dnnl_cpu_isa_avx512_core;
+
+#if !defined(__x86_64__)
+    known = UINT_MAX;
 #endif
+    if (!query->exact || ((unsigned)dnnl_get_effective_cpu_isa() & known) == known)
+        return true;
+    return ltap_refuse(why, "the order of its sums is known with AVX-512 only");
 }
 
 static bool gemm_describe(const ltap_query *query, ltap_dnnl_job *job, ltap_why *why)

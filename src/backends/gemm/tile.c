@@ -91,10 +91,14 @@ const ltap_tiles *ltap_tiles_at(int index)
     int count = 0;
 
 #if defined(TILE_X86)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+    int most = LTAP_PROCESSOR_MOST;
+
+    if (most >= LTAP_PROCESSOR_AVX512 && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq"))
         all[count++] = &tiles_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (most >= LTAP_PROCESSOR_AVX2 && __builtin_cpu_supports("avx2") &&
+        __builtin_cpu_supports("fma"))
         all[count++] = &tiles_avx2;
 #endif
     all[count++] = &tiles_plain;

@@ -130,7 +130,7 @@ static void multiply_low(int64_t height, const lines *l, const float *right, int
 
 static bool is_tall(void)
 {
-#ifdef LTAP_VECTOR_CLONED
+#if defined(LTAP_VECTOR_CLONED) && LTAP_PROCESSOR_MOST >= LTAP_PROCESSOR_AVX512
     return __builtin_cpu_supports("avx512f");
 #else
     return false;

@@ -8,6 +8,8 @@
 #ifndef LTAP_BACKENDS_SIMD_VECTOR_H
 #define LTAP_BACKENDS_SIMD_VECTOR_H
 
+#include "backends/processor.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -58,7 +60,13 @@ void ltap_vector_normalize(const float *x, const ltap_vector_norm *norm, float *
 #ifndef LTAP_VECTOR_FOR
 #define LTAP_VECTOR_FOR(...)
 #endif
+#if LTAP_PROCESSOR_MOST >= LTAP_PROCESSOR_AVX512
 #define LTAP_VECTOR_CLONES LTAP_VECTOR_FOR("avx512f", "arch=haswell", "default")
+#elif LTAP_PROCESSOR_MOST >= LTAP_PROCESSOR_AVX2
+#define LTAP_VECTOR_CLONES LTAP_VECTOR_FOR("arch=haswell", "default")
+#else
+#define LTAP_VECTOR_CLONES
+#endif
 
 /* At the head of a file: a * b + c may be rounded once, where the processor does that at once. The
  * file is compiled once for each kind of processor, so on one machine the bits are always the same.
