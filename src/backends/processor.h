@@ -1,5 +1,5 @@
-/* The most that kernels may use of a processor, whatever it has: all of it, unless a build says less,
- * as those do in which tests see what a lesser processor would run.
+/* The most that kernels may use of a processor, whatever it has: all of it, unless a build says
+ * less, as those do in which tests see what a lesser processor would run.
  */
 #ifndef LTAP_BACKENDS_PROCESSOR_H
 #define LTAP_BACKENDS_PROCESSOR_H
