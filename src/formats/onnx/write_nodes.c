@@ -7,12 +7,14 @@ enum { NODE = 1, GRAPH_NAME = 2, INITIALIZER = 5, INPUT = 11, OUTPUT = 12, ATTRI
 
 /* --- subgraphs ------------------------------------------------------------------------------- */
 
+/* Readers leave subgraphs unlinked: then nobody has counted who reads a constant. */
 static ltap_status put_constants(ltap_onnx_writing *writing, const ltap_onnx_frame *frame,
                                  ltap_error *error)
 {
     for (uint32_t i = 0; i < frame->graph->values.count; i++) {
         const ltap_value *value = ltap_graph_at(frame->graph, i);
-        if (value->constant && (value->n_consumers > 0 || value->is_output))
+        bool used = !frame->graph->linked || value->n_consumers > 0 || value->is_output;
+        if (value->constant && used)
             LTAP_TRY(ltap_onnx_put_tensor(writing, INITIALIZER, frame->names[i], value->constant,
                                           error));
     }
