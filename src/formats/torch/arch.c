@@ -31,7 +31,8 @@ const ltap_arch_hint ltap_output_stride[] = {{"output_stride", 1}, {NULL, 0}};
 
 static const char *name_at(const ltap_names *names, size_t index)
 {
-    return *(const char *const *)((const char *)names->rows + index * names->row_bytes);
+    const void *row = (const char *)names->rows + index * names->row_bytes;
+    return *(const char *const *)row;
 }
 
 const char *ltap_torch_arch_at(size_t index)
