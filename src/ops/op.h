@@ -34,6 +34,7 @@ typedef struct ltap_call {
     int threads;
     uint64_t *temporary;     /* where shape rules of bodies put what running takes; else NULL */
     ltap_observer *observer; /* NULL: nobody */
+    bool constant;           /* in shape rules: no input depends on the model's, data or not */
 } ltap_call;
 
 enum {

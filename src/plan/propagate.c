@@ -155,8 +155,9 @@ static ltap_status visit(ltap_propagation *propagation, const ltap_node *node, l
 
     ltap_propagation_call(propagation, node, tensors, outputs, &call);
     call.memory = NULL;
+    call.constant = is_constant_call(propagation, node);
     LTAP_TRY(ltap_op_shape(propagation->graph, &call, error));
-    bool constant = is_constant_call(propagation, node) || reads_shapes_only(node);
+    bool constant = call.constant || reads_shapes_only(node);
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == LTAP_NO_VALUE)
             continue;
@@ -259,6 +260,23 @@ static void drop_weights(ltap_propagation *propagation, const ltap_node *node)
 }
 
 static ltap_status compute(ltap_propagation *propagation, uint32_t index, int depth,
+                           ltap_error *error);
+
+/* The file's weights come last: what else is computed from them drops them. */
+static ltap_status compute_inputs(ltap_propagation *propagation, const ltap_node *node,
+                                  bool weights, int depth, ltap_error *error)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        uint32_t value = node->inputs[i];
+        if (value == LTAP_NO_VALUE ||
+            (ltap_graph_at(propagation->graph, value)->constant != NULL) != weights)
+            continue;
+        LTAP_TRY(compute(propagation, value, depth + 1, error));
+    }
+    return LTAP_OK;
+}
+
+static ltap_status compute(ltap_propagation *propagation, uint32_t index, int depth,
                            ltap_error *error)
 {
     const ltap_value *value = ltap_graph_at(propagation->graph, index);
@@ -275,9 +293,10 @@ static ltap_status compute(ltap_propagation *propagation, uint32_t index, int de
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
                               "%s: a constant needs more than %d operations on large constants",
                               ltap_node_text(propagation->graph, node).text, MAX_DEPTH);
-    for (size_t i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i] != LTAP_NO_VALUE && !reads_shapes_only(node))
-            LTAP_TRY(compute(propagation, node->inputs[i], depth + 1, error));
+    if (!reads_shapes_only(node)) {
+        LTAP_TRY(compute_inputs(propagation, node, false, depth, error));
+        LTAP_TRY(compute_inputs(propagation, node, true, depth, error));
+    }
     LTAP_TRY(ltap_memory_take_zeroed(propagation->memory, node->n_inputs + node->n_outputs,
                                      sizeof(ltap_tensor), "a list of tensors", &tensors, error));
     LTAP_GO(fold(propagation, node, tensors, error));
