@@ -81,12 +81,19 @@ static bool is_port(const ltap_thing *thing)
     return strcmp(thing->kind, "input") == 0 || strcmp(thing->kind, "output") == 0;
 }
 
+/* Statistics and masks that a reader left out keep their names, but nobody makes them. */
+static bool is_made(const ltap_value *value)
+{
+    return value->producer != LTAP_NO_NODE || value->constant != NULL || value->is_input;
+}
+
 /* Made-up names are not the file's, and cannot be asked for. An input's own value says nothing new.
  */
 static void find_value(const ltap_search *search, const char *name, ltap_things *things)
 {
     uint32_t value;
-    if (name[0] == '\1' || !ltap_graph_find(search->layers->graph, name, &value))
+    if (name[0] == '\1' || !ltap_graph_find(search->layers->graph, name, &value) ||
+        !is_made(ltap_graph_at(search->layers->graph, value)))
         return;
     for (size_t i = 0; i < things->count; i++)
         if (is_port(&things->items[i]) && things->items[i].value == value)
