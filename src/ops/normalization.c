@@ -265,18 +265,25 @@ static ltap_status rms_reference(const ltap_call *call, ltap_error *error)
     return compute_layer(call, &n);
 }
 
+/* In training mode the statistics are those of the input itself. Of a constant that is sound:
+ * networks without normalization standardize their weights so. */
+static bool is_training(const ltap_call *call)
+{
+    return ltap_node_int(call->node, "training_mode", 0) != 0;
+}
+
 static ltap_status batch_shape(const ltap_call *call, ltap_error *error)
 {
     const ltap_tensor *x = &call->inputs[0];
     LTAP_TRY(check_floats(call, error));
-    if (ltap_node_int(call->node, "training_mode", 0) != 0)
+    if (is_training(call) && !x->data && !call->constant)
         return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
                               "training_mode is 1: its statistics would come from the batch; "
                               "export the model in eval mode");
     for (size_t i = 1; i < call->n_outputs; i++) {
         if (call->node->outputs[i] != LTAP_NO_VALUE)
             return ltap_error_set(error, LTAP_ERROR_FORMAT,
-                                  "it has %zu outputs; more than one only come with training_mode",
+                                  "it has %zu outputs; running statistics are not computed",
                                   call->n_outputs);
     }
     if (x->rank < 1)
@@ -286,6 +293,20 @@ static ltap_status batch_shape(const ltap_call *call, ltap_error *error)
     LTAP_TRY(check_per_channel(call, 1, 5, x->rank > 1 ? x->dims[1] : 1, error));
     ltap_call_output_like(call);
     return LTAP_OK;
+}
+
+/* Mean and variance of a channel of x, over the batch and all positions. */
+static void batch_statistics(const ltap_tensor *x, int64_t channel, double *mean, double *variance)
+{
+    int64_t channels = x->rank > 1 ? x->dims[1] : 1;
+    const span_norm n = {.x = x, .span = ltap_number_product(x->dims, 2, x->rank)};
+
+    *mean = *variance = 0;
+    for (int64_t i = 0; i < x->dims[0]; i++)
+        *mean += span_mean(&n, (i * channels + channel) * n.span, 0, false) / (double)x->dims[0];
+    for (int64_t i = 0; i < x->dims[0]; i++)
+        *variance +=
+            span_mean(&n, (i * channels + channel) * n.span, *mean, true) / (double)x->dims[0];
 }
 
 /* Spans are the planes of channels. */
@@ -301,6 +322,8 @@ static void batch_planes(void *context, int64_t first, int64_t last)
         double given[4]; /* scale, bias, mean, variance */
         for (int i = 0; i < 4; i++)
             load(&call->inputs[1 + i], task % channels, 1, &given[i]);
+        if (is_training(call))
+            batch_statistics(x, task % channels, &given[2], &given[3]);
         double factor = given[0] / sqrt(given[3] + epsilon), shift = given[1] - given[2] * factor;
         for (int64_t at = 0; at < plane; at += LTAP_RUN) {
             int64_t count = plane - at < LTAP_RUN ? plane - at : LTAP_RUN;

@@ -26,6 +26,14 @@ static const op_case cases[] = {
      0.56, -0.68), F32(DIMS(3), -0.49, -0.69, -0.14), F32(DIMS(3), 1.84, -1.16, 1.64), F32(DIMS(3),
      -1.01, -0.23, 0.84), F32(DIMS(3), 0.73, 0.38, 1.75)},
      .refusal = LTAP_ERROR_UNSUPPORTED, .message = "training_mode is 1"},
+    {"BatchNormalization standardizes a constant", "BatchNormalization",
+     .attrs = {ATTR_INT("training_mode", 1)},
+     .inputs = {F32(DIMS(4, 3), 0.36, -1.02, 2.57, -0.21, 0.19, -1.15, -0.48, -1.29, 0.98, -0.26,
+     0.56, -0.68), F32(DIMS(3), -0.49, -0.69, -0.14), F32(DIMS(3), 1.84, -1.16, 1.64), F32(DIMS(3),
+     -1.01, -0.23, 0.84), F32(DIMS(3), 0.73, 0.38, 1.75)},
+     .constants = INPUT(0),
+     .outputs = {F32(DIMS(4, 3), 1.038151, -0.60408854, 1.4358008, 1.9387499, -1.6717914,
+     1.7907639, 2.3653493, -0.36584076, 1.5875189, 2.0177498, -1.9982791, 1.7459164)}},
     {"BatchNormalization refuses other channels", "BatchNormalization",
      .inputs = {F32(DIMS(2, 4), -0.5, 1.29, -0.97, -1.8, 0.41, -1.14, -0.44, 0.91), F32(DIMS(3),
      -0.49, -0.69, -0.14), F32(DIMS(3), 1.84, -1.16, 1.64), F32(DIMS(3), -1.01, -0.23, 0.84),
@@ -259,8 +267,9 @@ static const op_case cases[] = {
      .attrs = {ATTR_INT("axis", 0)},
      .inputs = {F32(DIMS(2, 3), 1, 3, 4, 5, 2, 4)},
      .outputs = {F32(DIMS(2, 3), 0, 1, 1, 1, 0, 0)}},
-    {"Hardmax of half-width floats", "Hardmax", .inputs = {F16(DIMS(3), 0x3c00, 0x4200, 0xc000)},
-     .outputs = {F16(DIMS(3), 0, 0x3c00, 0)}},
+    {"Hardmax of half-width floats", "Hardmax",
+     .inputs = {F16(DIMS(3), 0x3c00, 0x4200, 0xc200)},
+     .outputs = {F16(DIMS(3), 0x0000, 0x3c00, 0x0000)}},
 };
 /* clang-format on */
 

@@ -102,6 +102,19 @@ def f4(result):
     return result.numpy().astype('f4')
 
 
+def adaptive(f):
+    x = x5 = np.round(np.random.default_rng(8).standard_normal((1, 2, 3, 5)), 2).astype('f4')
+    f.add('AdaptiveAveragePool divides a picture into bins that overlap', 'AdaptiveAveragePool', [x],
+          [f4(F.adaptive_avg_pool2d(t(x), (2, 3)))], output_size=[2, 3])
+    x = x5.reshape(-1)[:4].reshape(2, 1, 2, 1)
+    f.add('AdaptiveAveragePool repeats what is smaller than its output', 'AdaptiveAveragePool', [x],
+          [f4(F.adaptive_avg_pool2d(t(x), (3, 2)))], output_size=[3, 2])
+    f.refuse('AdaptiveAveragePool needs pixels', 'AdaptiveAveragePool',
+             [np.zeros((1, 1, 0, 3), 'f4')], 'FORMAT', 'without pixels', output_size=[2, 2])
+    f.refuse('AdaptiveAveragePool needs its size', 'AdaptiveAveragePool',
+             [np.zeros((1, 1, 2, 2), 'f4')], 'FORMAT', 'output_size')
+
+
 def windows():
     f = Family('window', 'Convolutions and pools.')
     conv = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -239,6 +252,7 @@ def windows():
     y = F.lp_pool1d(t(np.abs(x)), 3, 2, 1)
     f.add('LpPool takes its power', 'LpPool', [x], [f4(y)], kernel_shape=[2], p=3)
     x = data(2, 3, 4, 5)
+    adaptive(f)
     f.add('GlobalAveragePool averages a channel', 'GlobalAveragePool', [x],
           [f4(t(x).mean((2, 3), keepdim=True))])
     f.add('GlobalMaxPool is the maximum of a channel', 'GlobalMaxPool', [x],
@@ -310,6 +324,9 @@ def norms():
     f.add('BatchNormalization takes no spatial axes', 'BatchNormalization', [x] + c, [f4(y)])
     f.refuse('BatchNormalization refuses to train', 'BatchNormalization', [x] + c, 'UNSUPPORTED',
              'training_mode is 1', training_mode=1)
+    f.add('BatchNormalization standardizes a constant', 'BatchNormalization', [x] + c,
+          [f4(F.batch_norm(t(x), None, None, t(c[0]), t(c[1]), training=True))], constants=[0],
+          training_mode=1)
     f.refuse('BatchNormalization refuses other channels', 'BatchNormalization',
              [data(2, 4)] + c, 'FORMAT', 'input 1 has the shape 3; its input of shape 2x4 needs 4')
     x, s, b = data(2, 4, 3, 2), data(4), data(4)
@@ -354,6 +371,8 @@ def norms():
     f.add('Hardmax is along another axis', 'Hardmax',
           [np.array([[1, 3, 4], [5, 2, 4]], 'f4')],
           [np.array([[0, 1, 1], [1, 0, 0]], 'f4')], axis=0)
+    f.add('Hardmax of half-width floats', 'Hardmax', [np.array([1, 3, -3], 'f2')],
+          [np.array([0, 1, 0], 'f2')])
     return f
 
 

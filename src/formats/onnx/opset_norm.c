@@ -5,20 +5,20 @@
 /* Until 13 a node that hands out its statistics is in training: it normalizes by the batch. */
 static ltap_status batch_norm(ltap_onnx_draft *draft, ltap_error *error)
 {
+    bool training = false;
     for (size_t i = 1; i < draft->node.n_outputs; i++)
-        if (draft->node.outputs[i] != LTAP_NO_VALUE)
-            return ltap_draft_refuse(draft, "in training mode", error);
+        training |= draft->node.outputs[i] != LTAP_NO_VALUE;
     if (ltap_node_int(&draft->node, "spatial", 1) == 0)
         return ltap_draft_refuse(draft, "with spatial=0", error);
     ltap_draft_drop(draft, "spatial");
     ltap_draft_drop(draft, "is_test");
-    return LTAP_OK;
+    if (training)
+        LTAP_TRY(ltap_draft_set_int(draft, "training_mode", 1, error));
+    return ltap_draft_cut_outputs(draft, 1, "statistics", error);
 }
 
 static ltap_status batch_norm_new(ltap_onnx_draft *draft, ltap_error *error)
 {
-    if (ltap_node_int(&draft->node, "training_mode", 0) != 0)
-        return ltap_draft_refuse(draft, "in training mode", error);
     return ltap_draft_cut_outputs(draft, 1, "statistics", error);
 }
 
