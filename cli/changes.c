@@ -213,19 +213,44 @@ static ltap_status get_layer(const ltap_model *model, const char *name,
     return status;
 }
 
-static ltap_status run_once(ltap_getter *getter, const cli_batch *batch, ltap_features **features,
-                            ltap_error *error)
+/* What is done with a patch's input. */
+typedef ltap_status (*patch_use)(cli_changes *changes, cli_change *change, ltap_getter *getter,
+                                 const cli_batch *batch, ltap_error *error);
+
+static ltap_status run_once(cli_changes *changes, cli_change *change, ltap_getter *getter,
+                            const cli_batch *batch, ltap_error *error)
 {
     ltap_run *run = NULL;
+    (void)changes;
     ltap_status status = ltap_run_new(getter, &run, error);
     if (status == LTAP_OK)
-        status = ltap_run_forward(run, batch->inputs, batch->n_inputs, features, error);
+        status = ltap_run_forward(run, batch->inputs, batch->n_inputs, &change->features, error);
     ltap_run_free(run);
-    return status;
+    if (status != LTAP_OK)
+        return status;
+    change->intervention.kind = LTAP_SET_VALUE;
+    change->intervention.value = &ltap_features_at(change->features, 0)->tensor;
+    return LTAP_OK;
 }
 
-static ltap_status patch(cli_change *change, const cli_arguments *arguments,
-                         const ltap_model *model, ltap_getter *getter, ltap_error *error)
+static ltap_status plan_once(cli_changes *changes, cli_change *change, ltap_getter *getter,
+                             const cli_batch *batch, ltap_error *error)
+{
+    ltap_estimate estimate;
+    ltap_status status =
+        ltap_getter_estimate(getter, batch->tensors, batch->n_inputs, &estimate, error);
+    if (status != LTAP_OK)
+        return status;
+    uint64_t bytes = changes->held_bytes + estimate.total_bytes;
+    changes->peak_bytes = bytes > changes->peak_bytes ? bytes : changes->peak_bytes;
+    changes->held_bytes += estimate.features_bytes;
+    change->intervention.kind = LTAP_SET_ZERO;
+    return LTAP_OK;
+}
+
+static ltap_status patch(cli_changes *changes, cli_change *change, const cli_arguments *arguments,
+                         const ltap_model *model, ltap_getter *getter, patch_use use,
+                         ltap_error *error)
 {
     const cli_talk silent = {.quiet = true};
     cli_inputs_options options = {.arguments = arguments, .talk = &silent, .batch = 1 << 20};
@@ -240,44 +265,45 @@ static ltap_status patch(cli_change *change, const cli_arguments *arguments,
         status = cli_error_set(error, LTAP_ERROR_INPUT,
                                "it is more than goes through the network at once");
     if (status == LTAP_OK)
-        status = run_once(getter, &batch, &change->features, error);
+        status = use(changes, change, getter, &batch, error);
     cli_inputs_close(inputs);
     return status;
 }
 
-static ltap_status take_patch(cli_change *change, const cli_arguments *arguments,
-                              const ltap_model *model, const ltap_getter_options *options,
+/* What is the same for all patches. */
+typedef struct patching {
+    const cli_arguments *arguments;
+    const ltap_model *model;
+    const ltap_getter_options *options;
+    patch_use use;
+} patching;
+
+static ltap_status take_patch(cli_changes *changes, cli_change *change, const patching *with,
                               ltap_error *error)
 {
     cli_arguments taken;
     ltap_getter *getter = NULL;
-    ltap_status status = take_arguments(arguments, model, change->what, &taken, error);
+    ltap_status status = take_arguments(with->arguments, with->model, change->what, &taken, error);
     if (status == LTAP_OK)
-        status = get_layer(model, change->layer, options, &getter, error);
+        status = get_layer(with->model, change->layer, with->options, &getter, error);
     if (status == LTAP_OK && ltap_getter_layers_count(getter) != 1)
         status = cli_error_set(error, LTAP_ERROR_ARGUMENT,
                                "it stands for %zu layers; --patch each by its own name",
                                ltap_getter_layers_count(getter));
     if (status == LTAP_OK)
-        status = patch(change, &taken, model, getter, error);
-    if (status == LTAP_OK) {
-        change->intervention.kind = LTAP_SET_VALUE;
-        change->intervention.value = &ltap_features_at(change->features, 0)->tensor;
-    }
+        status = patch(changes, change, &taken, with->model, getter, with->use, error);
     ltap_getter_free(getter);
     cli_arguments_clear(&taken);
     return status;
 }
 
-ltap_status cli_changes_patch(cli_changes *changes, const cli_arguments *arguments,
-                              const ltap_model *model, const ltap_getter_options *options,
-                              ltap_error *error)
+static ltap_status take_patches(cli_changes *changes, const patching *with, ltap_error *error)
 {
     for (size_t i = 0; i < changes->n_items; i++) {
         cli_change *change = &changes->items[i];
         if (!change->is_patch)
             continue;
-        ltap_status status = take_patch(change, arguments, model, options, error);
+        ltap_status status = take_patch(changes, change, with, error);
         if (status != LTAP_OK) {
             char what[512];
             snprintf(what, sizeof(what), "--patch %s=%s", change->layer, change->what);
@@ -288,16 +314,34 @@ ltap_status cli_changes_patch(cli_changes *changes, const cli_arguments *argumen
     return LTAP_OK;
 }
 
+ltap_status cli_changes_patch(cli_changes *changes, const cli_arguments *arguments,
+                              const ltap_model *model, const ltap_getter_options *options,
+                              ltap_error *error)
+{
+    return take_patches(changes, &(patching){arguments, model, options, run_once}, error);
+}
+
+ltap_status cli_changes_plan(cli_changes *changes, const cli_arguments *arguments,
+                             const ltap_model *model, const ltap_getter_options *options,
+                             ltap_error *error)
+{
+    return take_patches(changes, &(patching){arguments, model, options, plan_once}, error);
+}
+
 /* --- both ------------------------------------------------------------------------------------ */
 
-ltap_status cli_changes_apply(const cli_changes *changes, ltap_run *run, ltap_error *error)
+ltap_status cli_changes_apply(cli_changes *changes, ltap_run *run, ltap_error *error)
 {
     for (size_t i = 0; i < changes->n_items; i++) {
-        ltap_intervention intervention = changes->items[i].intervention;
-        intervention.layer = changes->items[i].layer;
-        ltap_status status = ltap_intervention_add(run, &intervention, NULL, error);
+        cli_change *change = &changes->items[i];
+        change->intervention.layer = change->layer;
+        ltap_status status = ltap_intervention_add(run, &change->intervention, NULL, error);
         if (status != LTAP_OK)
             return status;
+        ltap_arrays_close(change->arrays);
+        ltap_features_free(change->features);
+        change->arrays = NULL;
+        change->features = NULL;
     }
     return LTAP_OK;
 }

@@ -19,6 +19,8 @@ typedef struct cli_change {
 typedef struct cli_changes {
     cli_change *items; /* in the order typed */
     size_t n_items;
+    uint64_t held_bytes; /* of the patches' values, where they were only planned */
+    uint64_t peak_bytes; /* that the runs for the patches take, one after the other */
 } cli_changes;
 
 /* Reads --set and --patch, and the files of --set. changes: cleared by the caller, after an error
@@ -31,9 +33,12 @@ void cli_changes_clear(cli_changes *changes);
 LTAP_MUST_USE ltap_status cli_changes_patch(cli_changes *changes, const cli_arguments *arguments,
                                             const ltap_model *model,
                                             const ltap_getter_options *options, ltap_error *error);
-/* Adds all to a run, in the order typed. */
-LTAP_MUST_USE ltap_status cli_changes_apply(const cli_changes *changes, ltap_run *run,
-                                            ltap_error *error);
+/* The same without running it: held_bytes and peak_bytes; the layers are then set to zero. */
+LTAP_MUST_USE ltap_status cli_changes_plan(cli_changes *changes, const cli_arguments *arguments,
+                                           const ltap_model *model,
+                                           const ltap_getter_options *options, ltap_error *error);
+/* Adds all to a run, in the order typed, which copies the values: they are let go. */
+LTAP_MUST_USE ltap_status cli_changes_apply(cli_changes *changes, ltap_run *run, ltap_error *error);
 /* "set layer3[:,17] to zero": a line of talk each. */
 void cli_changes_tell(const cli_changes *changes, const cli_talk *talk);
 

@@ -36,13 +36,33 @@ static void note_streaming(const cli_extraction *x)
                     limit_text(x, limit, sizeof(limit)));
 }
 
+static uint64_t at_least(uint64_t bytes, uint64_t least)
+{
+    return bytes > least ? bytes : least;
+}
+
+/* Values of patches that were not run are no part of a run yet; their runs come before it. */
+static void add_patches(cli_extraction *x)
+{
+    ltap_estimate *e = &x->estimate;
+    uint64_t held = x->changes.held_bytes, peak = x->changes.peak_bytes;
+    e->scratch_bytes += held;
+    uint64_t total = at_least(e->total_bytes + held, peak);
+    e->besides_bytes += total - e->total_bytes - held;
+    e->total_bytes = total;
+    e->stream_bytes = at_least(e->stream_bytes + held, peak);
+}
+
 /* --all asks for more than there may be room for; pictures are made of whole features. */
 ltap_status cli_extract_settle(cli_extraction *x, const ltap_tensor *tensors, size_t n_tensors,
                                ltap_error *error)
 {
-    ltap_status status = ltap_getter_estimate(x->getter, tensors, n_tensors, &x->estimate, error);
+    ltap_status status =
+        x->run ? ltap_run_estimate(x->run, tensors, n_tensors, &x->estimate, error)
+               : ltap_getter_estimate(x->getter, tensors, n_tensors, &x->estimate, error);
     if (status != LTAP_OK)
         return status;
+    add_patches(x);
     int may = !has(x, "png"), was = x->streams;
     x->streams = was || (may && (has(x, "stream") || has(x, "stats") || has(x, "all")));
     if (!x->streams && may && x->estimate.total_bytes > x->memory_limit &&
@@ -150,6 +170,16 @@ static ltap_status estimate(cli_extraction *x, const ltap_tensor *tensors, size_
     return status == LTAP_OK ? estimate_file(x, error) : status;
 }
 
+/* A run with what --set and --patch change, which is only asked what it would take. */
+static ltap_status plan_changes(cli_extraction *x, ltap_error *error)
+{
+    ltap_status status =
+        cli_changes_plan(&x->changes, x->arguments, x->model.model, &x->options, error);
+    if (status == LTAP_OK)
+        status = ltap_run_new(x->getter, &x->run, error);
+    return status == LTAP_OK ? cli_changes_apply(&x->changes, x->run, error) : status;
+}
+
 ltap_status cli_extract_plan(cli_extraction *x, ltap_error *error)
 {
     size_t n = ltap_getter_inputs_count(x->getter);
@@ -157,6 +187,8 @@ ltap_status cli_extract_plan(cli_extraction *x, ltap_error *error)
     ltap_status status = tensors ? LTAP_OK : cli_error_memory(error);
     int64_t rows = 0;
     cli_batch batch = {0};
+    if (status == LTAP_OK && x->changes.n_items > 0)
+        status = plan_changes(x, error);
     if (status == LTAP_OK && x->inputs) {
         status = cli_inputs_next(x->inputs, &batch, error);
         if (status == LTAP_OK)

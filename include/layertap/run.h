@@ -36,6 +36,14 @@ LTAP_API LTAP_MUST_USE ltap_status ltap_run_forward(ltap_run *run, const ltap_in
                                                     size_t n_inputs, ltap_features **features,
                                                     ltap_error *error);
 
+/* What a forward of this run will take, with what its hooks and interventions add: values that are
+ * computed by themselves because they may be replaced, what hooks see in plain layout, copies and
+ * means that interventions keep. Counted from before they were added. inputs as in
+ * ltap_getter_estimate. */
+LTAP_API LTAP_MUST_USE ltap_status ltap_run_estimate(ltap_run *run, const ltap_tensor *inputs,
+                                                     size_t n_inputs, ltap_estimate *estimate,
+                                                     ltap_error *error);
+
 struct ltap_feature;
 
 /* Where features go as soon as they are made; zero-initialise. */

@@ -38,6 +38,14 @@ ltap_status ltap_run_stream(ltap_run *run, const ltap_input *inputs, size_t n_in
     return ltap_run_go(run, inputs, n_inputs, sink, &none, error);
 }
 
+ltap_status ltap_run_estimate(ltap_run *run, const ltap_tensor *inputs, size_t n_inputs,
+                              ltap_estimate *estimate, ltap_error *error)
+{
+    if (!run || !estimate || (n_inputs && !inputs))
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT, "ltap_run_estimate: an argument is NULL");
+    return ltap_run_foresee(run, inputs, n_inputs, estimate, error);
+}
+
 size_t ltap_features_count(const ltap_features *features)
 {
     return features->count;

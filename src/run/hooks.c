@@ -185,6 +185,34 @@ ltap_status ltap_hooks_prepare(ltap_hooks *hooks, ltap_getter *getter, ltap_erro
     return LTAP_OK;
 }
 
+static uint64_t most_of_step(const ltap_hooks *hooks, const ltap_step *step)
+{
+    const size_t *range = LTAP_VECTOR_AT(&hooks->first, size_t, step->point);
+    uint64_t most = 0;
+
+    for (size_t i = range[0]; i < range[1]; i++) {
+        const ltap_hooked *hooked = LTAP_VECTOR_AT(&hooks->attached, ltap_attached, i)->hooked;
+        uint64_t bytes =
+            hooked->takes ? hooked->takes(hooked->hook.user, &step->operands[0].tensor) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+uint64_t ltap_hooks_bytes(const ltap_hooks *hooks, const ltap_plan *plan)
+{
+    uint64_t held = 0, most = 0;
+
+    for (size_t i = 0; i < hooks->list.count; i++)
+        held += hooked_at(hooks, i)->held_bytes;
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        const ltap_step *step = LTAP_VECTOR_AT(&plan->steps, ltap_step, i);
+        uint64_t bytes = step->kind == LTAP_STEP_HOOK ? most_of_step(hooks, step) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return held + most;
+}
+
 /* The step's values as one hook is told them, without their data. */
 static void describe(ltap_run *run, const ltap_step *step, ltap_hook_call *call)
 {

@@ -9,6 +9,9 @@ typedef struct ltap_hooked {
     ltap_hook hook;   /* layer is not kept */
     const char *what; /* "hook", or what it is to the user */
     uint64_t number;
+    uint64_t held_bytes; /* copies that it keeps */
+    /* NULL, or what it takes while it is called with a tensor. */
+    uint64_t (*takes)(const void *user, const ltap_tensor *tensor);
     bool removed;        /* not called any more; its memory goes when no forward is under way */
     ltap_arena arena;    /* of its points */
     ltap_vector points;  /* ltap_point */
@@ -43,5 +46,7 @@ ltap_status ltap_hooks_add(ltap_hooks *hooks, const ltap_getter *getter, const l
 void ltap_hooks_remove(ltap_hooks *hooks, uint64_t number, bool busy);
 /* Before a forward: watch, attached and first are about the list as it is. */
 ltap_status ltap_hooks_prepare(ltap_hooks *hooks, ltap_getter *getter, ltap_error *error);
+/* What hooks keep, and the most that one of them takes in a forward of the plan. */
+uint64_t ltap_hooks_bytes(const ltap_hooks *hooks, const ltap_plan *plan);
 
 #endif

@@ -240,6 +240,17 @@ static ltap_status apply(const change *c, const char *layer, ltap_tensor *tensor
     return LTAP_OK;
 }
 
+/* The means, while they are used. */
+static uint64_t takes(const void *user, const ltap_tensor *tensor)
+{
+    const change *c = user;
+    int axis = ltap_channel_axis(tensor->rank, c->channels);
+
+    if (c->kind != LTAP_SET_MEAN || tensor->rank < 3 || axis < 1 || axis >= tensor->rank)
+        return 0;
+    return (uint64_t)tensor->dims[0] * (uint64_t)tensor->dims[axis] * sizeof(double);
+}
+
 static ltap_hook_answer intervene(void *user, ltap_hook_call *call)
 {
     return apply(user, call->layer, &call->tensors[0], call->error) == LTAP_OK ? LTAP_HOOK_REPLACED
@@ -322,6 +333,9 @@ ltap_status ltap_run_intervene(ltap_run *run, const ltap_intervention *intervent
                                                             : run->getter->channels};
         hooked->hook.user = made;
         hooked->what = "intervention";
+        hooked->takes = takes;
+        if (intervention->kind == LTAP_SET_VALUE)
+            hooked->held_bytes = ltap_tensor_bytes(intervention->value);
         if (intervention->kind == LTAP_SET_VALUE)
             status = take_value(intervention->value, &hooked->arena, &made->value, error);
     }

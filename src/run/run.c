@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "plan/estimate.h"
 
 #include <string.h>
 
@@ -220,6 +221,21 @@ static ltap_status plan_and_go(ltap_run *run, ltap_features **features, ltap_err
     ltap_status status = go(run, plan, features, error);
     ltap_getter_return(run->getter, plan);
     return status;
+}
+
+ltap_status ltap_run_foresee(ltap_run *run, const ltap_tensor *inputs, size_t n_inputs,
+                             ltap_estimate *estimate, ltap_error *error)
+{
+    const ltap_plan *plan;
+
+    if (run->busy)
+        return ltap_error_set(error, LTAP_ERROR_ARGUMENT,
+                              "this run is in the middle of a forward; estimate before it");
+    LTAP_TRY(ltap_hooks_prepare(&run->hooks, run->getter, error));
+    LTAP_TRY(ltap_getter_plan_for(run->getter, inputs, n_inputs, run->hooks.watch, &plan, error));
+    ltap_plan_estimate(run->getter, plan, ltap_hooks_bytes(&run->hooks, plan), estimate);
+    ltap_getter_return(run->getter, plan);
+    return LTAP_OK;
 }
 
 ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,

@@ -33,6 +33,10 @@ void ltap_run_release(ltap_run *run);
 ltap_status ltap_run_go(ltap_run *run, const ltap_input *inputs, size_t n_inputs,
                         const ltap_sink *sink, ltap_features **features, ltap_error *error);
 
+/* A forward with the run's hooks. */
+ltap_status ltap_run_foresee(ltap_run *run, const ltap_tensor *inputs, size_t n_inputs,
+                             ltap_estimate *estimate, ltap_error *error);
+
 /* Does all steps of a plan; the run's memory is large enough. */
 ltap_status ltap_run_execute(ltap_run *run, const ltap_plan *plan, ltap_features *features,
                              ltap_error *error);

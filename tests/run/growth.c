@@ -1,8 +1,10 @@
 /* What a forward was predicted to take, against what the process then grew by.
  *
- * usage: growth [--batch N] [--threads N] [--side N] [--exact] [--tapped | --streamed] MODEL
+ * usage: growth [--batch N] [--threads N] [--side N] [--exact] [--tapped | --streamed]
+ *               [--set LAYER] MODEL
  * Untapped: the model's outputs. Tapped: every layer of the model's list that stands by itself, in
- * one request; streamed: the same, handed on. Free sizes: the first is the batch, others N. The
+ * one request; streamed: the same, handed on. --set: the layer, of three axes or more, gets its
+ * means, and a value where it is an output. Free sizes: the first is the batch, others N. The
  * inputs are there before. Prints "predicted BYTES grown BYTES"; peaks are VmHWM, which is set
  * back before (so Linux only), and count pages of code and of mapped weights as well.
  */
@@ -16,7 +18,7 @@
 enum { MAX_INPUTS = 16, MAX_LAYERS = 16384 };
 
 typedef struct request {
-    const char *path;
+    const char *path, *set;
     int batch, threads, side, exact;
     bool tapped, streamed;
 } request;
@@ -31,6 +33,8 @@ static int read_line(int argc, char **argv, request *r)
                                                           : NULL;
         if (number && i + 1 < argc)
             *number = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--set") == 0 && i + 1 < argc)
+            r->set = argv[++i];
         else if (strcmp(argv[i], "--exact") == 0)
             r->exact = 1;
         else if (strcmp(argv[i], "--tapped") == 0)
@@ -113,6 +117,30 @@ static ltap_status let_go(void *user, size_t index, const ltap_feature *feature,
     return LTAP_OK;
 }
 
+/* Where the layer is a feature, a value of its shape, which the intervention copies; its means. */
+static ltap_status change_layer(ltap_getter *getter, ltap_run *run, const char *layer,
+                                const ltap_tensor *shapes, ltap_error *error)
+{
+    size_t n = ltap_getter_layers_count(getter);
+    ltap_tensor *features = calloc(n + 1, sizeof(*features));
+    const ltap_intervention mean = {.layer = layer, .kind = LTAP_SET_MEAN};
+    ltap_status status =
+        ltap_getter_shapes(getter, shapes, ltap_getter_inputs_count(getter), features, error);
+    for (size_t i = 0; status == LTAP_OK && i < n; i++) {
+        if (strcmp(ltap_getter_layers_at(getter, i)->layer, layer) != 0)
+            continue;
+        features[i].data = calloc(1, (size_t)ltap_tensor_bytes(&features[i]) + 1);
+        const ltap_intervention value = {
+            .layer = layer, .kind = LTAP_SET_VALUE, .value = &features[i]};
+        status = ltap_intervention_add(run, &value, NULL, error);
+        free(features[i].data);
+    }
+    if (status == LTAP_OK)
+        status = ltap_intervention_add(run, &mean, NULL, error);
+    free(features);
+    return status;
+}
+
 static int measure(ltap_getter *getter, const request *r)
 {
     static ltap_input inputs[MAX_INPUTS];
@@ -127,8 +155,9 @@ static int measure(ltap_getter *getter, const request *r)
     unsigned long long before = status_of("VmRSS");
     if (!set_back_peak())
         return fprintf(stderr, "the peak cannot be set back\n"), 1;
-    if (ltap_getter_estimate(getter, shapes, n, &estimate, &error) != LTAP_OK ||
-        ltap_run_new(getter, &run, &error) != LTAP_OK ||
+    if (ltap_run_new(getter, &run, &error) != LTAP_OK ||
+        (r->set && change_layer(getter, run, r->set, shapes, &error) != LTAP_OK) ||
+        ltap_run_estimate(run, shapes, n, &estimate, &error) != LTAP_OK ||
         (r->streamed ? ltap_run_stream(run, inputs, n, &sink, &error)
                      : ltap_run_forward(run, inputs, n, &features, &error)) != LTAP_OK)
         return fail(r->path, &error);
@@ -151,7 +180,7 @@ int main(int argc, char **argv)
     ltap_getter *getter = NULL;
     if (!read_line(argc, argv, &r))
         return fprintf(stderr, "usage: growth [--batch N] [--threads N] [--side N] [--exact] "
-                               "[--tapped | --streamed] MODEL\n"),
+                               "[--tapped | --streamed] [--set LAYER] MODEL\n"),
                2;
     if (ltap_model_open(r.path, NULL, &model, &error) != LTAP_OK)
         return fail(r.path, &error);

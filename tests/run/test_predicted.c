@@ -18,16 +18,35 @@ typedef struct request {
     int64_t side;
     int exact;
     const char *backend;
+    ltap_intervention_kind change;
+    const char *changed; /* NULL: no layer */
 } request;
 
 static const request requests[] = {
-    {"the whole network", "output:0", 128, 0, NULL},
-    {"the whole network, exact", "output:0", 128, 1, NULL},
-    {"the whole network, plain kernels only", "output:0", 96, 0, "reference"},
-    {"an inner layer of a large picture", "backbone.layer1", 320, 0, NULL},
-    {"the first layer, exact", "backbone.conv1", 224, 1, NULL},
-    {"every ReLU", "op:Relu", 64, 0, NULL},
+    {"the whole network", "output:0", 128, 0, NULL, 0, NULL},
+    {"the whole network, exact", "output:0", 128, 1, NULL, 0, NULL},
+    {"the whole network, plain kernels only", "output:0", 96, 0, "reference", 0, NULL},
+    {"an inner layer of a large picture", "backbone.layer1", 320, 0, NULL, 0, NULL},
+    {"the first layer, exact", "backbone.conv1", 224, 1, NULL, 0, NULL},
+    {"every ReLU", "op:Relu", 64, 0, NULL, 0, NULL},
+    {"a layer that is replaced", "output:0", 128, 0, NULL, LTAP_SET_ZERO, "backbone.conv1"},
+    {"a layer that gets its means", "backbone.layer1", 256, 0, NULL, LTAP_SET_MEAN,
+     "backbone.conv1"},
+    {"a layer that gets a value", "backbone.conv1", 320, 0, NULL, LTAP_SET_VALUE, "backbone.conv1"},
 };
+
+static void change_layer(ltap_run *run, const request *r, const ltap_tensor *input)
+{
+    ltap_tensor value = {LTAP_FLOAT32, 4, {1, 16, input->dims[2] / 2, input->dims[3] / 2}, NULL};
+    ltap_error error;
+    if (!r->changed)
+        return;
+    value.data = calloc((size_t)ltap_tensor_count(&value), sizeof(float));
+    assert_non_null(value.data);
+    const ltap_intervention change = {.layer = r->changed, .kind = r->change, .value = &value};
+    assert_int_equal(ltap_intervention_add(run, &change, NULL, &error), LTAP_OK);
+    free(value.data);
+}
 
 static void a_forward_takes_what_was_predicted(void **state)
 {
@@ -51,8 +70,9 @@ static void a_forward_takes_what_was_predicted(void **state)
     assert_int_equal(ltap_getter_new(model, &wanted, 1, &options, &getter, &error), LTAP_OK);
     size_t before = heap.live_bytes;
     heap.peak_bytes = before;
-    assert_int_equal(ltap_getter_estimate(getter, &input.tensor, 1, &estimate, &error), LTAP_OK);
     assert_int_equal(ltap_run_new(getter, &run, &error), LTAP_OK);
+    change_layer(run, r, &input.tensor);
+    assert_int_equal(ltap_run_estimate(run, &input.tensor, 1, &estimate, &error), LTAP_OK);
     assert_int_equal(ltap_run_forward(run, &input, 1, &features, &error), LTAP_OK);
     uint64_t took = heap.peak_bytes - before;
     uint64_t told = estimate.total_bytes - estimate.besides_bytes;
