@@ -255,6 +255,14 @@ def attacks():
     attack("no_cell", lambda d: layer(d, 1).update(class_name="RNN", config={"name": "d"}))
     attack("no_cells", lambda d: layer(d, 1).update(class_name="RNN", config={"name": "d", "cell": stack}))
     attack("film_of_vectors", lambda d: layer(d, 1).update(class_name="ConvLSTM2D", config={"name": "d"}))
+    def operation(name, class_name, **config):
+        attack(name, lambda d: layer(d, 1).update(
+            module="keras.src.ops.numpy", class_name=class_name, config=dict(config, name="d")))
+
+    operation("pads_less_than_nothing", "Pad", pad_width=[[0, 0], [-5, 1]])
+    operation("cumulates_along_no_axis", "Cumsum", axis=7)
+    operation("slice_before_the_start", "Slice", start_indices=[0, -3], shape=[1, 2])
+    operation("moves_to_no_axis", "Moveaxis", source=1, destination=-9)
     attack("no_bidirectional", lambda d: layer(d, 1).update(class_name="Bidirectional", config={"name": "d"}))
 
 

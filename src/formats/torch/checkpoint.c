@@ -134,10 +134,17 @@ static ltap_status read_zip(ltap_torch_checkpoint *c, ltap_error *error)
     LTAP_TRY(ltap_zip_open(c->source->data, c->source->size, c->arena, &c->zip, error));
     const ltap_zip_entry *pickle = find_pickle(&c->zip, &c->is_script);
     c->layout = c->is_script ? "TorchScript program" : c->layout;
+    const size_t named = c->zip.n_entries > 0 ? strlen(c->zip.entries[0].name) : 0;
+    if (pickle == NULL && named > 4 && strcmp(c->zip.entries[0].name + named - 4, ".npy") == 0)
+        return ltap_error_at(error, LTAP_ERROR_UNSUPPORTED, 0,
+                             "this is an .npz file: arrays without a network, and without the "
+                             "names that tell one; of Keras, save the whole model, with "
+                             "model.save('name.keras')");
     if (pickle == NULL)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
                              "this is a zip archive (starts with 'PK') without the data.pkl of a "
-                             "PyTorch checkpoint; layertap reads ONNX and PyTorch checkpoints");
+                             "PyTorch checkpoint; layertap reads ONNX and Keras models, programs "
+                             "of torch.export and PyTorch checkpoints");
     LTAP_TRY(read_pickle(c, pickle, &object, error));
     if (c->is_script)
         LTAP_TRY(ltap_torch_collect_modules(c, object, error));
