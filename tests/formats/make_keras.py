@@ -262,6 +262,7 @@ def attacks():
     operation("pads_less_than_nothing", "Pad", pad_width=[[0, 0], [-5, 1]])
     operation("cumulates_along_no_axis", "Cumsum", axis=7)
     operation("slice_before_the_start", "Slice", start_indices=[0, -3], shape=[1, 2])
+    operation("an_axis_twice", "Std", axis=[-1, -1])
     operation("moves_to_no_axis", "Moveaxis", source=1, destination=-9)
     attack("no_bidirectional", lambda d: layer(d, 1).update(class_name="Bidirectional", config={"name": "d"}))
 

@@ -119,8 +119,14 @@ size_t ltap_keras_axes(ltap_keras_call *c, size_t place, const char *name, int64
         n = ltap_keras_ints_of(c, axis, name, axes, LTAP_KERAS_MAX_RANK);
     for (; axis == NULL && n < (size_t)rank; n++)
         axes[n] = (int64_t)n;
-    for (size_t i = 0; i < n; i++)
+    bool taken[LTAP_KERAS_MAX_RANK] = {false};
+    for (size_t i = 0; i < n && ltap_keras_is_good(c->b); i++) {
         axes[i] = ltap_keras_axis(c->b, axes[i], rank);
+        if (taken[axes[i]])
+            ltap_keras_wrong(c->b, LTAP_ERROR_FORMAT, "axis %d stands twice in its '%s'",
+                             (int)axes[i], name);
+        taken[axes[i]] = true;
+    }
     return ltap_keras_is_good(c->b) ? n : 0;
 }
 

@@ -211,6 +211,10 @@ ltap_keras_tensor ltap_keras_squeeze(ltap_keras_builder *b, ltap_keras_tensor x,
     ltap_keras_tensor y = with_axis(b, "Squeeze", x, axis);
     if (x.rank < 0)
         return y;
+    if (axis < 0 || axis >= x.rank) {
+        ltap_keras_wrong(b, LTAP_ERROR_FORMAT, "axis %d of a tensor of %d axes", axis, x.rank);
+        return y;
+    }
     memmove(&y.dims[axis], &x.dims[axis + 1], sizeof(int64_t) * (size_t)(x.rank - axis - 1));
     y.rank--;
     return y;
