@@ -267,6 +267,7 @@ ltap_status cli_request_options(const cli_arguments *arguments, ltap_getter_opti
         status = take_precision(arguments, options, error);
     options->threads = (int)threads;
     options->exact = cli_arguments_has(arguments, "exact");
+    options->low_memory = cli_arguments_has(arguments, "low-memory");
     options->backend = cli_arguments_value(arguments, "backend");
     return status;
 }

@@ -29,7 +29,8 @@ LTAP_MUST_USE ltap_status cli_request_add_outputs(cli_request *request, const lt
 /* --calls alone. */
 LTAP_MUST_USE ltap_status cli_request_calls(const cli_arguments *arguments, ltap_calls *calls,
                                             ltap_error *error);
-/* --calls, --threads, --exact, --precision, --backend. options: zeroed by the caller. */
+/* --calls, --threads, --exact, --precision, --backend, --low-memory. options: zeroed by the caller.
+ */
 LTAP_MUST_USE ltap_status cli_request_options(const cli_arguments *arguments,
                                               ltap_getter_options *options, ltap_error *error);
 /* --layout alone. */

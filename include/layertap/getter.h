@@ -83,6 +83,8 @@ typedef struct ltap_getter_options {
                                       inputs under these names (NULL: the selector); copied */
     size_t n_from;
     ltap_precision precision; /* bfloat16 excludes exact and the reference backend */
+    int low_memory; /* 1: weights that the file has are packed anew in each forward, a layer's at a
+                       time, and its pages given back; the same bits, later. Not for exact. */
     ltap_channels channels;
 } ltap_getter_options;
 

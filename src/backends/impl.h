@@ -75,6 +75,9 @@ typedef struct ltap_query {
     /* n_inputs entries: what a constant input is to packs (its data may be a copy that is made anew
      * for each plan): pass identities[i] as the source of ltap_packs_get. NULL for the others. */
     const void *const *identities;
+    /* Bit i: constant input i stays where it is, and memory is short: for prepare of a row that can
+     * pack it at each run, in scratch memory. */
+    uint32_t again;
     /* n_inputs entries: whether it lies channels last now (and that is not plain as well). For
      * layouts and prepare of a row that has the same bits either way. NULL: none does. */
     const bool *lies_last;
@@ -106,6 +109,7 @@ typedef struct ltap_kernel {
     const ltap_impl *impl;
     void *state;            /* the row's own; freed by impl->release */
     uint64_t scratch_bytes; /* working memory that run wants, aligned to LTAP_ALIGNMENT */
+    uint64_t mapped_bytes;  /* what run has of the file at once to pack it */
     uint64_t state_bytes;   /* what prepare took besides packs, for the estimate */
     uint32_t
         packed_inputs;  /* bit i: input i lives in packs or state now; run does not look at it */

@@ -72,6 +72,8 @@ ltap_status ltap_schedule_append(ltap_schedule *schedule, const ltap_step *step,
         plan->max_operands = count;
     if (step->kernel.scratch_bytes > plan->scratch_bytes)
         plan->scratch_bytes = step->kernel.scratch_bytes;
+    if (step->kernel.mapped_bytes > plan->mapped_bytes)
+        plan->mapped_bytes = step->kernel.mapped_bytes;
     if (step->kind == LTAP_STEP_HOOK && step->view_bytes > plan->view_bytes)
         plan->view_bytes = step->view_bytes;
     if (step->temporary_bytes > plan->temporary_bytes)

@@ -64,3 +64,18 @@ ltap_status ltap_schedule_see_loose(ltap_schedule *schedule, const ltap_node *no
     }
     return LTAP_OK;
 }
+
+uint32_t ltap_schedule_again(const ltap_schedule *schedule, const ltap_node *node)
+{
+    uint32_t inputs = 0;
+
+    for (size_t i = 0; schedule->request->low_memory && i < node->n_inputs && i < 32; i++) {
+        const ltap_value *value = node->inputs[i] == LTAP_NO_VALUE
+                                      ? NULL
+                                      : ltap_graph_at(schedule->request->graph, node->inputs[i]);
+        if (value && value->constant && value->constant->data &&
+            schedule->tensors[i].data == value->constant->data)
+            inputs |= 1u << i;
+    }
+    return inputs;
+}

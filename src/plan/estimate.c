@@ -37,7 +37,8 @@ void ltap_plan_estimate(const ltap_getter *getter, const ltap_plan *plan, uint64
                         ltap_estimate *estimate)
 {
     enum { LEAST = 4 << 20, SHARE = 64 };
-    uint64_t scratch = plan->scratch_bytes + plan->temporary_bytes + plan->state_bytes + held_bytes;
+    uint64_t scratch = plan->scratch_bytes + plan->mapped_bytes + plan->temporary_bytes +
+                       plan->state_bytes + held_bytes;
 
     *estimate =
         (ltap_estimate){.packed_bytes = ltap_packs_bytes(getter->packs) + plan->constant_bytes,

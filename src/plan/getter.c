@@ -254,6 +254,7 @@ static ltap_status take_options(ltap_getter *getter, const ltap_getter_options *
     LTAP_TRY(take_channels(getter, options, error));
     getter->threads = options->threads ? options->threads : ltap_parallel_processors();
     getter->exact = options->exact != 0;
+    getter->low_memory = options->low_memory != 0;
     getter->reference_only = options->backend != NULL;
     return LTAP_OK;
 }
@@ -395,6 +396,7 @@ static ltap_status make_plan(ltap_getter *getter, const ltap_tensor *inputs,
                                  .n_inputs = getter->n_inputs,
                                  .exact = getter->exact,
                                  .bf16 = getter->bf16,
+                                 .low_memory = getter->low_memory,
                                  .reference_only = getter->reference_only,
                                  .threads = getter->threads,
                                  .packs = getter->packs,

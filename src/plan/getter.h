@@ -29,7 +29,7 @@ struct ltap_getter {
     uint32_t *input_values; /* needed inputs, in the model's order */
     ltap_port *inputs;
     size_t n_inputs;
-    bool runs, exact, bf16, reference_only;
+    bool runs, exact, bf16, reference_only, low_memory;
     int channels; /* -1: the model has them last; 0: axis 1, of three axes the last */
     bool turns;   /* features have them second all the same */
     int threads;

@@ -100,6 +100,7 @@ typedef struct ltap_plan {
     uint64_t arena_bytes, scratch_bytes, features_bytes, state_bytes, mult_adds;
     uint64_t constant_bytes;  /* computed weights and aligned copies that steps read */
     uint64_t planning_bytes;  /* most that packed weights and computed constants took at once */
+    uint64_t mapped_bytes;    /* most that a step has of the file at once to pack it */
     uint64_t temporary_bytes; /* most that the reference kernel of a step takes for itself */
     uint64_t view_bytes; /* most that hooks of one step see in another layout than it lies in, or
                             that lies between the reductions of one tap */
@@ -121,7 +122,7 @@ typedef struct ltap_plan_request {
     const uint32_t *input_values; /* the inputs that are needed, in order */
     const ltap_tensor *inputs;    /* their shapes */
     size_t n_inputs;
-    bool exact, bf16, reference_only;
+    bool exact, bf16, reference_only, low_memory;
     int threads;
     ltap_packs *packs;
     ltap_memory *memory;

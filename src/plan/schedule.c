@@ -245,6 +245,7 @@ static ltap_status add_kernel(ltap_schedule *schedule, const ltap_node *node, lt
     LTAP_TRY(ltap_choose(schedule, &query, &choice, error));
     LTAP_TRY(ltap_schedule_see_loose(schedule, node,
                                      loose & ~(choice.impl ? choice.impl->loose : 0), true, error));
+    query.again = ltap_schedule_again(schedule, node);
     call.threads = schedule->request->threads;
     if (!choice.impl && node->op->temporary)
         step.temporary_bytes = node->op->temporary(&call);

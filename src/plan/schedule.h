@@ -80,6 +80,9 @@ ltap_status ltap_schedule_see(ltap_schedule *schedule, const ltap_node *node, ui
 ltap_status ltap_schedule_see_loose(ltap_schedule *schedule, const ltap_node *node, uint32_t loose,
                                     bool copied, ltap_error *error);
 
+/* With little memory: inputs that the file has, a bit each; they can be packed at each run. */
+uint32_t ltap_schedule_again(const ltap_schedule *schedule, const ltap_node *node);
+
 /* Whether a value lies channels last, and that is not plain as well. */
 bool ltap_schedule_lies_last(const ltap_schedule *schedule, uint32_t value);
 

@@ -1,7 +1,7 @@
 /* What a forward was predicted to take, against what the process then grew by.
  *
- * usage: growth [--batch N] [--threads N] [--side N] [--exact] [--tapped | --streamed]
- *               [--set LAYER] MODEL
+ * usage: growth [--batch N] [--threads N] [--side N] [--exact] [--low-memory]
+ *               [--tapped | --streamed] [--set LAYER] MODEL
  * Untapped: the model's outputs. Tapped: every layer of the model's list that stands by itself, in
  * one request; streamed: the same, handed on. --set: the layer, of three axes or more, gets its
  * means, and a value where it is an output. Free sizes: the first is the batch, others N. The
@@ -19,7 +19,7 @@ enum { MAX_INPUTS = 16, MAX_LAYERS = 16384 };
 
 typedef struct request {
     const char *path, *set;
-    int batch, threads, side, exact;
+    int batch, threads, side, exact, low;
     bool tapped, streamed;
 } request;
 
@@ -37,6 +37,8 @@ static int read_line(int argc, char **argv, request *r)
             r->set = argv[++i];
         else if (strcmp(argv[i], "--exact") == 0)
             r->exact = 1;
+        else if (strcmp(argv[i], "--low-memory") == 0)
+            r->low = 1;
         else if (strcmp(argv[i], "--tapped") == 0)
             r->tapped = true;
         else if (strcmp(argv[i], "--streamed") == 0)
@@ -180,11 +182,12 @@ int main(int argc, char **argv)
     ltap_getter *getter = NULL;
     if (!read_line(argc, argv, &r))
         return fprintf(stderr, "usage: growth [--batch N] [--threads N] [--side N] [--exact] "
-                               "[--tapped | --streamed] [--set LAYER] MODEL\n"),
+                               "[--low-memory] [--tapped | --streamed] [--set LAYER] MODEL\n"),
                2;
     if (ltap_model_open(r.path, NULL, &model, &error) != LTAP_OK)
         return fail(r.path, &error);
-    const ltap_getter_options options = {.threads = r.threads, .exact = r.exact};
+    const ltap_getter_options options = {
+        .threads = r.threads, .exact = r.exact, .low_memory = r.low};
     size_t n = choose_layers(model, &r, layers);
     if (ltap_getter_new(model, layers, n, &options, &getter, &error) != LTAP_OK) {
         ltap_model_close(model);

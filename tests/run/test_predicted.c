@@ -87,12 +87,56 @@ static void a_forward_takes_what_was_predicted(void **state)
     fail_alloc_check(&heap);
 }
 
+/* The first feature with or without low_memory; the caller frees it. */
+static ltap_features *look(ltap_model *model, const char *layer, int low, const ltap_input *input,
+                           ltap_estimate *estimate)
+{
+    const ltap_return_layer wanted = {layer, NULL};
+    const ltap_getter_options options = {.threads = 2, .low_memory = low};
+    ltap_getter *getter;
+    ltap_run *run;
+    ltap_features *features = NULL;
+    assert_int_equal(ltap_getter_new(model, &wanted, 1, &options, &getter, NULL), LTAP_OK);
+    assert_int_equal(ltap_getter_estimate(getter, &input->tensor, 1, estimate, NULL), LTAP_OK);
+    assert_int_equal(ltap_run_new(getter, &run, NULL), LTAP_OK);
+    for (int i = 0; i < 2; i++) {
+        ltap_features_free(features);
+        assert_int_equal(ltap_run_forward(run, input, 1, &features, NULL), LTAP_OK);
+    }
+    ltap_run_free(run);
+    ltap_getter_free(getter);
+    return features;
+}
+
+static void with_little_memory_less_is_packed_and_no_bit_changes(void **state)
+{
+    static float pixels[3 * 64 * 64];
+    const ltap_input input = {NULL, {LTAP_FLOAT32, 4, {1, 3, 64, 64}, pixels}};
+    ltap_estimate usual, low;
+    ltap_model *model;
+    for (int i = 0; i < 3 * 64 * 64; i++)
+        pixels[i] = (float)(i % 251) / 125 - 1;
+    assert_int_equal(ltap_model_open(TEST_MODEL, NULL, &model, NULL), LTAP_OK);
+    ltap_features *a = look(model, "output:0", 0, &input, &usual);
+    ltap_features *b = look(model, "output:0", 1, &input, &low);
+    const ltap_tensor *left = &ltap_features_at(a, 0)->tensor;
+    const ltap_tensor *right = &ltap_features_at(b, 0)->tensor;
+    assert_int_equal(ltap_tensor_bytes(left), ltap_tensor_bytes(right));
+    assert_memory_equal(left->data, right->data, (size_t)ltap_tensor_bytes(left));
+    assert_true(low.packed_bytes < usual.packed_bytes);
+    ltap_features_free(a);
+    ltap_features_free(b);
+    ltap_model_close(model);
+}
+
 int main(void)
 {
     enum { N = sizeof requests / sizeof requests[0] };
-    struct CMUnitTest tests[N];
+    struct CMUnitTest tests[N + 1];
     for (size_t i = 0; i < N; i++)
         tests[i] = (struct CMUnitTest){requests[i].name, a_forward_takes_what_was_predicted, NULL,
                                        NULL, (void *)(uintptr_t)&requests[i]};
-    return _cmocka_run_group_tests("predicted memory", tests, N, NULL, NULL);
+    tests[N] =
+        (struct CMUnitTest)cmocka_unit_test(with_little_memory_less_is_packed_and_no_bit_changes);
+    return _cmocka_run_group_tests("predicted memory", tests, N + 1, NULL, NULL);
 }

@@ -112,7 +112,7 @@ static bool measure(conv *s, uint64_t *scratch)
     return ltap_checked_add(copy, ltap_work_scratch(&s->work), scratch);
 }
 
-static ltap_status pack(const ltap_query *query, conv *s, ltap_error *error)
+static ltap_status pack(const ltap_query *query, conv *s, ltap_kernel *kernel, ltap_error *error)
 {
     const ltap_tensor *weights = &query->inputs[1];
     int64_t width = s->copied ? weights->dims[weights->rank - 1] : 1;
@@ -123,7 +123,7 @@ static ltap_status pack(const ltap_query *query, conv *s, ltap_error *error)
                                  .inner = weights->dims[1],
                                  .outer = 1};
 
-    return ltap_work_pack(query, &source, &s->work, error);
+    return ltap_work_pack(query, &source, &s->work, kernel, error);
 }
 
 static ltap_status make(const ltap_query *query, bool pairs, ltap_kernel *kernel, ltap_error *error)
@@ -150,7 +150,7 @@ static ltap_status make(const ltap_query *query, bool pairs, ltap_kernel *kernel
     const ltap_window *w = &s->pixels.window;
     s->pixels.taps = w->kernel[0] * w->kernel[1] * w->kernel[2];
     size_work(query, s);
-    LTAP_GO(pack(query, s, error));
+    LTAP_GO(pack(query, s, kernel, error));
     if (!measure(s, &kernel->scratch_bytes))
         LTAP_GO(ltap_error_set(error, LTAP_ERROR_MEMORY, "its working memory is too large"));
     kernel->packed_inputs = 1u << 1;

@@ -44,6 +44,12 @@ typedef struct ltap_panels_source {
 /* Packs panels [first, last) of the whole into packed; columns that do not exist become 0. */
 void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *source, int64_t first,
                       int64_t last, float *packed);
+/* All of it, on so many threads, and what was read of the source is let go. */
+void ltap_panels_fill_all(const ltap_panels *panels, const ltap_panels_source *source,
+                          const ltap_packs *packs, int threads, float *packed);
+/* What of the source, of so many bytes, is there at once meanwhile. */
+uint64_t ltap_panels_mapped(const ltap_panels *panels, const ltap_panels_source *source,
+                            uint64_t bytes, int threads);
 /* The same through a getter's packs, on so many threads; identity: the source's (see ltap_query).
  */
 ltap_status ltap_panels_pack(const ltap_query *query, size_t input, const ltap_panels *panels,

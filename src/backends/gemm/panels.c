@@ -188,30 +188,52 @@ void ltap_panels_fill(const ltap_panels *panels, const ltap_panels_source *sourc
 typedef struct filling {
     const ltap_panels *panels;
     const ltap_panels_source *source;
-    ltap_packs *packs;
+    const ltap_packs *packs;
     float *packed;
     int threads;
 } filling;
 
-/* What was read of the source is not needed again, where columns lie by themselves. */
-static void let_go(const filling *f, int64_t panel)
+/* Bytes of a column that lies by itself, or 0. */
+static int64_t column_bytes(const ltap_panels *panels, const ltap_panels_source *source)
 {
-    const ltap_panels_source *s = f->source;
-    ltap_panel at = ltap_panels_at(f->panels, panel);
-    int64_t numbers = f->panels->taps * f->panels->depth * (f->panels->pairs ? 2 : 1);
+    int64_t numbers = panels->taps * panels->depth * (panels->pairs ? 2 : 1);
 
-    if (s->column == numbers && at.live * numbers * FLOAT >= LARGE_BYTES)
-        ltap_packs_let_go(f->packs, s->src + at.column * numbers * FLOAT,
-                          (uint64_t)(at.live * numbers) * FLOAT);
+    return source->column == numbers ? numbers * FLOAT : 0;
+}
+
+/* What panels [first, last) read of the source is not needed again, where columns lie by
+ * themselves, and it is much or the end. True where it was let go. */
+static bool let_go(const filling *f, int64_t first, int64_t last, bool end)
+{
+    int64_t column = column_bytes(f->panels, f->source);
+    ltap_panel from = ltap_panels_at(f->panels, first), to = ltap_panels_at(f->panels, last - 1);
+    int64_t bytes = (to.column + to.live - from.column) * column;
+
+    if (bytes == 0 || (bytes < LARGE_BYTES && !end))
+        return false;
+    ltap_packs_let_go(f->packs, f->source->src + from.column * column, (uint64_t)bytes);
+    return true;
+}
+
+uint64_t ltap_panels_mapped(const ltap_panels *panels, const ltap_panels_source *source,
+                            uint64_t bytes, int threads)
+{
+    int64_t column = column_bytes(panels, source);
+    uint64_t panel = (uint64_t)(panels->vectors * panels->tiles->lanes * column) + LARGE_BYTES;
+
+    return column > 0 && panel < bytes / (uint64_t)threads ? panel * (uint64_t)threads : bytes;
 }
 
 static void fill_range(void *context, int64_t first, int64_t last)
 {
     const filling *f = context;
 
+    int64_t there = first;
+
     for (int64_t panel = first; panel < last; panel++) {
         ltap_panels_fill(f->panels, f->source, panel, panel + 1, f->packed);
-        let_go(f, panel);
+        if (let_go(f, there, panel + 1, panel + 1 == last))
+            there = panel + 1;
     }
 }
 
@@ -223,6 +245,14 @@ static ltap_status fill(void *context, void *packed, ltap_error *error)
     f->packed = packed;
     ltap_parallel_for(f->threads, f->panels->count, 1, fill_range, f);
     return LTAP_OK;
+}
+
+void ltap_panels_fill_all(const ltap_panels *panels, const ltap_panels_source *source,
+                          const ltap_packs *packs, int threads, float *packed)
+{
+    filling f = {panels, source, packs, packed, threads};
+
+    ltap_parallel_for(threads, panels->count, 1, fill_range, &f);
 }
 
 ltap_status ltap_panels_pack(const ltap_query *query, size_t input, const ltap_panels *panels,

@@ -122,7 +122,7 @@ static ltap_status make(const ltap_query *query, bool pairs, ltap_kernel *kernel
     if (strcmp(query->node->op_type, "Gemm") == 0)
         fits_bias(query, &s->has_bias);
     ltap_work_init(query, &size, &s->work);
-    LTAP_GO(ltap_work_pack(query, &found.source, &s->work, error));
+    LTAP_GO(ltap_work_pack(query, &found.source, &s->work, kernel, error));
     kernel->packed_inputs = 1u << 1;
     if (!measure(s, found.rows, &kernel->scratch_bytes))
         LTAP_GO(ltap_error_set(error, LTAP_ERROR_MEMORY, "its working memory is too large"));

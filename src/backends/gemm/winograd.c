@@ -34,7 +34,11 @@ typedef struct winograd {
     uint64_t pixels_bytes, own_bytes;             /* of one piece; of one thread */
     int64_t pixels_step, filters_step, sums_step; /* from one point's matrix to the next */
     size_t n_inputs;
-    const float *packed;
+    const float *packed; /* NULL: packed at each run, from weights */
+    const void *weights;
+    uint64_t weights_bytes, packed_bytes;
+    const ltap_packs *packs;
+    int fillers; /* threads that pack */
     ltap_links chain;
 } winograd;
 
@@ -170,7 +174,8 @@ static bool measure(winograd *s, uint64_t *scratch)
            ltap_checked_mul(point, (uint64_t)(s->filters_step + s->sums_step), &s->own_bytes) &&
            ltap_checked_mul(s->own_bytes, (uint64_t)s->threads, &own) &&
            ltap_checked_mul(s->pixels_bytes, (uint64_t)(s->by_group ? 1 : s->threads), scratch) &&
-           ltap_checked_add(own, *scratch, scratch);
+           ltap_checked_add(own, *scratch, scratch) &&
+           ltap_checked_add(s->packed_bytes, *scratch, scratch);
 }
 
 /* Packing: [K/group, planes, C, 9, group]. */
@@ -217,13 +222,22 @@ static ltap_status fill(void *context, void *packed, ltap_error *error)
     return LTAP_OK;
 }
 
-static ltap_status pack(const ltap_query *query, winograd *s, ltap_error *error)
+static ltap_status pack(const ltap_query *query, winograd *s, ltap_kernel *kernel,
+                        ltap_error *error)
 {
     filling f = {.w = &s->w, .weights = query->inputs[1].data, .threads = query->threads};
     uint64_t bytes = ltap_tensor_bytes(&query->inputs[1]);
     const void *packed;
     char key[48];
 
+    s->fillers = query->threads;
+    if ((query->again >> 1 & 1u) &&
+        ltap_checked_round_up(bytes, LTAP_ALIGNMENT, &s->packed_bytes)) {
+        s->weights = query->inputs[1].data;
+        s->packs = query->packs;
+        s->weights_bytes = kernel->mapped_bytes = bytes;
+        return LTAP_OK;
+    }
     snprintf(key, sizeof key, "winograd %d", (int)s->w.group);
     LTAP_TRY(
         ltap_packs_get(query->packs, query->identities[1], key, bytes, fill, &f, &packed, error));
@@ -247,7 +261,7 @@ static ltap_status prepare(const ltap_query *query, ltap_kernel *kernel, ltap_er
         LTAP_GO(ltap_error_set(error, LTAP_ERROR_INTERNAL, "%s", why.text));
     s->w.step = query->step ? query->step : s->w.filters;
     cut(s, query->threads);
-    LTAP_GO(pack(query, s, error));
+    LTAP_GO(pack(query, s, kernel, error));
     if (!measure(s, &kernel->scratch_bytes))
         LTAP_GO(ltap_error_set(error, LTAP_ERROR_MEMORY, "its working memory is too large"));
     kernel->packed_inputs = 1u << 1;
@@ -260,6 +274,7 @@ done:
 
 typedef struct job {
     const winograd *state;
+    const float *packed;
     ltap_winograd_plain plain;
     float *dst;
     char *scratch;
@@ -330,7 +345,8 @@ static void do_group(const desk *d, int64_t group)
 
     for (int64_t c = 0; c < w->depth; c += s->panels.depth) {
         int64_t left = w->depth - c, depth = left < s->panels.depth ? left : s->panels.depth;
-        const float *weights = s->packed + (group * w->depth + c) * LTAP_WINOGRAD_TAPS * w->group;
+        const float *weights =
+            d->work->packed + (group * w->depth + c) * LTAP_WINOGRAD_TAPS * w->group;
         const char *ahead = (const char *)(weights + depth * LTAP_WINOGRAD_TAPS * w->group);
         ltap_winograd_expand(weights, depth, w->group, d->filters, s->filters_step);
         for (int64_t point = 0; point < POINTS; point++)
@@ -387,12 +403,18 @@ static ltap_status run(const ltap_kernel *kernel, const void *const *inputs, voi
                        void *scratch, ltap_error *error)
 {
     const winograd *s = kernel->state;
+    const float *packed = s->packed ? s->packed : scratch;
     job work = {.state = s,
-                .plain = {inputs[0], s->packed, s->has_bias ? inputs[2] : NULL},
+                .packed = packed,
+                .plain = {inputs[0], packed, s->has_bias ? inputs[2] : NULL},
                 .dst = outputs[0],
-                .scratch = scratch};
+                .scratch = (char *)scratch + s->packed_bytes};
+    filling f = {.w = &s->w, .weights = s->weights, .threads = s->fillers};
 
-    (void)error;
+    if (!s->packed) {
+        LTAP_TRY(fill(&f, scratch, error));
+        ltap_packs_let_go(s->packs, s->weights, s->weights_bytes);
+    }
     if (s->by_group)
         ltap_parallel_for(s->threads, s->w.total, 1, spread_shared, &work);
     ltap_parallel_for(s->threads, s->threads, 1, s->by_group ? run_groups : run_tiles, &work);

@@ -48,10 +48,21 @@ void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_wo
 }
 
 ltap_status ltap_work_pack(const ltap_query *query, const ltap_panels_source *source,
-                           ltap_work *work, ltap_error *error)
+                           ltap_work *work, ltap_kernel *kernel, ltap_error *error)
 {
     const void *packed;
+    uint64_t bytes = ltap_panels_bytes(&work->panels);
 
+    if ((query->again >> 1 & 1u) &&
+        ltap_checked_round_up(bytes, LTAP_ALIGNMENT, &work->packed_bytes)) {
+        work->source = *source;
+        work->source_bytes = ltap_tensor_bytes(&query->inputs[1]);
+        work->packs = query->packs;
+        work->fillers = query->threads;
+        kernel->mapped_bytes =
+            ltap_panels_mapped(&work->panels, source, work->source_bytes, query->threads);
+        return LTAP_OK;
+    }
     LTAP_TRY(ltap_panels_pack(query, 1, &work->panels, source, &packed, error));
     work->packed = packed;
     return LTAP_OK;
@@ -62,7 +73,8 @@ uint64_t ltap_work_scratch(const ltap_work *work)
     uint64_t bytes = (uint64_t)work->chunk * sizeof(float *);
 
     if (!ltap_checked_mul(bytes, (uint64_t)work->panels.taps, &bytes) ||
-        !ltap_checked_mul(bytes, (uint64_t)work->threads, &bytes))
+        !ltap_checked_mul(bytes, (uint64_t)work->threads, &bytes) ||
+        !ltap_checked_add(bytes, work->packed_bytes, &bytes))
         return UINT64_MAX;
     return bytes;
 }
@@ -124,9 +136,10 @@ static void run_share(const ltap_work_job *job, int64_t index)
 {
     const ltap_work *w = job->work;
     int64_t n = w->threads, panels = w->panels.count;
-    const float **pointers = (const float **)job->scratch + index * w->chunk * w->panels.taps;
+    const float **pointers = (const float **)(void *)((char *)job->scratch + w->packed_bytes) +
+                             index * w->chunk * w->panels.taps;
     ltap_gemm g = {.panels = &w->panels,
-                   .packed = w->packed,
+                   .packed = w->packed ? w->packed : job->scratch,
                    .last = panels,
                    .bias = job->bias,
                    .stride = w->step};
@@ -150,8 +163,13 @@ static void run_shares(void *context, int64_t first, int64_t last)
 
 void ltap_work_run(const ltap_work_job *job)
 {
+    const ltap_work *w = job->work;
     ltap_work_job copy = *job;
 
+    if (!w->packed) {
+        ltap_panels_fill_all(&w->panels, &w->source, w->packs, w->fillers, job->scratch);
+        ltap_packs_let_go(w->packs, w->source.src, w->source_bytes);
+    }
     copy.multiply = job->multiply ? job->multiply : ltap_gemm_run;
     ltap_parallel_for(job->work->threads, job->work->threads, 1, run_shares, &copy);
 }

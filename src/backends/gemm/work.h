@@ -19,7 +19,11 @@ typedef struct ltap_work {
     int threads;                  /* that share the work */
     bool by_panel;
     size_t n_inputs;
-    const float *packed;
+    const float *packed; /* NULL: packed at each run, from source */
+    ltap_panels_source source;
+    uint64_t source_bytes, packed_bytes;
+    const ltap_packs *packs;
+    int fillers; /* threads that pack */
     ltap_links chain;
 } ltap_work;
 
@@ -35,10 +39,10 @@ typedef struct ltap_work_size {
 /* How it is cut: a pure function of the size and the number of threads. The chain is the query's,
  * after output 0, whose rows lie one after the other. */
 void ltap_work_init(const ltap_query *query, const ltap_work_size *size, ltap_work *work);
-/* Packs input 1. */
+/* Packs input 1, or sees to it that each run does. */
 ltap_status ltap_work_pack(const ltap_query *query, const ltap_panels_source *source,
-                           ltap_work *work, ltap_error *error);
-/* Working memory: for the pointers. UINT64_MAX: too much. */
+                           ltap_work *work, ltap_kernel *kernel, ltap_error *error);
+/* Working memory: for what each run packs, and the pointers. UINT64_MAX: too much. */
 uint64_t ltap_work_scratch(const ltap_work *work);
 
 /* Fills in pointers for rows from `first` on, block after block (see ltap_gemm). */
