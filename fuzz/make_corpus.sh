@@ -22,6 +22,8 @@ cp "$here"/tests/formats/data/*.keras "$here"/tests/formats/data/keras*.h5 "$her
 for file in "$here"/tests/formats/data/*.keras; do # and the configurations alone
     unzip -p "$file" config.json >"$folder/keras/$(basename "$file").json" 2>/dev/null || true
 done
+mkdir -p "$folder/torchserve"
+cp "$here"/tests/formats/data/*.mar "$here"/tests/formats/attacks/*.mar "$folder/torchserve/"
 mkdir -p "$folder/image"
 cp "$here"/tests/image/pictures/*.* "$folder/image/"
 # Models that multiply on purpose cost seconds each; what is refused anyway is no seed for the writer.

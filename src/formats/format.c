@@ -5,6 +5,7 @@
 #include "formats/keras/keras.h"
 #include "formats/onnx/onnx.h"
 #include "formats/torch/torch.h"
+#include "formats/torchserve/torchserve.h"
 #include <string.h>
 
 void ltap_source_init(ltap_source *source, const void *data, size_t size, ltap_memory *memory)
@@ -22,8 +23,25 @@ void ltap_source_clear(ltap_source *source)
     ltap_vector_clear(&source->files);
 }
 
+ltap_status ltap_source_entry(ltap_source *source, const ltap_zip *zip, const ltap_zip_entry *entry,
+                              const uint8_t **data, ltap_error *error)
+{
+    ltap_file file = {.size = (size_t)entry->bytes, .memory = source->memory};
+    void *block;
+    *data = zip->bytes + entry->data_offset;
+    if (!entry->deflated)
+        return LTAP_OK;
+    LTAP_TRY(ltap_zip_inflate(zip, entry, source->memory, &block, error));
+    *data = file.data = block;
+    ltap_status status = ltap_vector_push(&source->files, &file, error);
+    if (status != LTAP_OK)
+        ltap_memory_release(source->memory, block);
+    return status;
+}
+
 static const ltap_format *const formats[] = {&ltap_onnx_format, &ltap_export_format,
-                                             &ltap_torch_format, &ltap_keras_format, NULL};
+                                             &ltap_torch_format, &ltap_keras_format,
+                                             &ltap_torchserve_format, NULL};
 
 #define READS  "layertap reads ONNX"
 #define EXPORT "; " READS ": export one with torch.onnx.export"

@@ -3,6 +3,7 @@
 #define LTAP_FORMATS_FORMAT_H
 
 #include "base/file.h"
+#include "codec/zip.h"
 #include "graph/graph.h"
 #include <layertap/prune.h>
 
@@ -12,6 +13,8 @@ typedef struct ltap_source {
     const uint8_t *data;
     size_t size;
     const char *path;         /* of the model file; NULL for memory */
+    uint64_t at;              /* where in that file the bytes begin */
+    const char *member;       /* which file of an archive they are; NULL: of none */
     const char *external_dir; /* NULL or the one other folder that may be read */
     bool private_copy;
     const char *arch; /* what the user calls the network; NULL: as it is recognised */
@@ -23,6 +26,11 @@ typedef struct ltap_source {
 void ltap_source_init(ltap_source *source, const void *data, size_t size, ltap_memory *memory);
 /* Closes the files that loaders opened. A source of zeros has none. */
 void ltap_source_clear(ltap_source *source);
+
+/* Bytes of an entry of a zip archive that is the source: in place, or unpacked, which then belong to
+ * the source like files. */
+ltap_status ltap_source_entry(ltap_source *source, const ltap_zip *zip, const ltap_zip_entry *entry,
+                              const uint8_t **data, ltap_error *error);
 
 /* A value of the file that becomes an output or an input of a pruned model. */
 typedef struct ltap_saved_value {

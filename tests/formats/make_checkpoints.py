@@ -238,6 +238,54 @@ def programs(state):
     torch.jit.save(frozen, os.path.join(DATA, "script_frozen.pt"))
 
 
+def served(model, packed=False, manifest=None, **more):
+    """A .mar as torch-model-archiver writes it, around a file of data/."""
+    buffer = io.BytesIO()
+    if manifest is None:
+        manifest = json.dumps({"runtime": "python", "model": {"modelName": "m", "serializedFile": model,
+                                                             "handler": "h.py"}, "archiverVersion": "0.12.0"})
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as file:
+        if os.path.exists(os.path.join(DATA, model)):
+            file.write(os.path.join(DATA, model), model)
+        file.writestr("h.py", "raise SystemExit('never run')\n")
+        for name, data in more.items():
+            file.writestr(name, data)
+        file.writestr("MAR-INF/MANIFEST.json", manifest)
+    return buffer.getvalue()
+
+
+def archives():
+    write(DATA, "small.mar", served("small.pth"))
+    write(DATA, "small_packed.mar", served("small.pth", True))
+    write(DATA, "small_script.mar", served("small_script.pt", True))
+    write(DATA, "script.mar", served("script.pt"))
+    write(DATA, "squeeze1.mar", served("squeeze1.onnx"))
+
+
+def attacks_of_archives():
+    def named(value):
+        return json.dumps({"model": {"serializedFile": value}})
+    rows = {
+        "no_file": served("", manifest='{"model": {"handler": "h.py"}}'),
+        "file_missing": served("gone.pth"),
+        "file_of_a_number": served("", manifest='{"model": {"serializedFile": 3}}'),
+        "file_of_code": served("h.py"),
+        "file_with_a_line": served("", manifest=named("a\nb")),
+        "itself": served("x.mar", **{"x.mar": served("small.pth")}),
+        "its_manifest": served("", manifest=named("MAR-INF/MANIFEST.json")),
+        "model_of_a_list": served("", manifest='{"model": []}'),
+        "no_json": served("", manifest="model: x"),
+        "twice_a_key": served("", manifest='{"model": {"serializedFile": "h.py", "serializedFile": "x"}}'),
+        "deep_json": served("", manifest='{"model":' + "[" * 200 + "]" * 200 + "}"),
+        "bomb": served("", True, manifest='{"model": "' + " " * (8 << 20) + '"}'),
+        "zeros": served("z", True, z=b"\0" * (8 << 20)),
+        "cut": served("small.pth")[:-60],
+        "cut_inside": served("c.pth", **{"c.pth": open(os.path.join(DATA, "small.pth"), "rb").read()[:-100]}),
+    }
+    for name, data in rows.items():
+        write(ATTACKS, name + ".mar", data)
+
+
 # Opcodes, as pickletools names them.
 def text(s):
     return b"X" + struct.pack("<I", len(s)) + s.encode()
@@ -379,5 +427,7 @@ def attacks():
 if __name__ == "__main__":
     os.makedirs(ATTACKS, exist_ok=True)
     checkpoints()
+    archives()
     attacks()
     attacks_of_programs()
+    attacks_of_archives()

@@ -12,7 +12,8 @@ static void all_layouts_hold_the_same_weights(void **state)
 {
     (void)state;
     static const char *const files[] = {"small_old.pth",    "small.safetensors", "small_views.pth",
-                                        "small_packed.pth", "small_script.pt",   "small_trace.pt"};
+                                        "small_packed.pth", "small_script.pt",   "small_trace.pt",
+                                        "small.mar",    "small_packed.mar", "small_script.mar"};
     static const char *const names[] = {"conv1.weight", "fc.weight", "layer2.0.conv1.weight",
                                         "layer4.0.bn2.running_var"};
     opened first;
@@ -48,6 +49,7 @@ static void what_is_not_known_is_told(void **state)
         {"other.pth", NULL, "2 tensors", 2},
         {"near.pth", "ResNet", "'layer1.0.se.fc.weight' is none of its tensors", 75},
         {"script.pt", NULL, "torch.jit.load('model.pt')", 2},
+        {"script.mar", NULL, "torch.jit.load('script.pt')", 2},
         {"lacking.pth", "ResNet", "'layer2.0.bn1.weight' and 3 more are not in the file", 69},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -229,6 +231,8 @@ static void names_of_networks_are_checked(void **state)
         {"deeplab.pth", "deeplabv3_resnet18", LTAP_ERROR_UNSUPPORTED, "but a DeepLabV3 on a"},
         {"tv_vit_of_other_width.safetensors", "vit+heads=2", LTAP_OK, "of width 8, 2 heads"},
         {"tv_vit_of_other_width.safetensors", "vit+heads=3", LTAP_ERROR_UNSUPPORTED, "3 heads"},
+        {"small.mar", "resnet", LTAP_OK, "'small.pth' of a TorchServe archive, recognised as"},
+        {"squeeze1.mar", "resnet18", LTAP_ERROR_ARGUMENT, "in 'squeeze1.onnx': this is ONNX"},
         {"squeeze1.onnx", "resnet18", LTAP_ERROR_ARGUMENT, "holds its own network"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -247,6 +251,8 @@ static void attacks_give_one_line(void **state)
     (void)state;
     refuse_attacks(".pth", 40);
     refuse_attacks(".safetensors", 2);
+    refuse_attacks(".pt", 14);
+    refuse_attacks(".mar", 14);
 }
 
 /* Of the pickle, of the zip's headers, of the weights. */
@@ -257,6 +263,7 @@ static void changed_bytes_never_hurt(void **state)
     change_bytes("small_old.pth", 4000, 0x41);
     change_bytes("small.safetensors", 4000, 0x41);
     change_bytes("script.pt", 4000, 0x41);
+    change_bytes("script.mar", 4000, 0x41);
 }
 
 int main(void)

@@ -70,30 +70,13 @@ static bool has_folder(const ltap_archive *a, const char *folder)
     return false;
 }
 
-/* A record's bytes; unpacked ones belong to the source, like files. */
-static ltap_status read_record(ltap_archive *a, const ltap_zip_entry *entry, const uint8_t **data,
-                               ltap_error *error)
-{
-    ltap_file file = {.size = (size_t)entry->bytes, .memory = a->source->memory};
-    void *block;
-    *data = a->source->data + entry->data_offset;
-    if (!entry->deflated)
-        return LTAP_OK;
-    LTAP_TRY(ltap_zip_inflate(&a->zip, entry, a->source->memory, &block, error));
-    *data = file.data = block;
-    ltap_status status = ltap_vector_push(&a->source->files, &file, error);
-    if (status != LTAP_OK)
-        ltap_memory_release(a->source->memory, block);
-    return status;
-}
-
 static ltap_status read_json(ltap_archive *a, const ltap_zip_entry *entry, const ltap_json **json,
                              ltap_error *error)
 {
     const uint8_t *data;
     if (!entry->deflated)
         LTAP_TRY(ltap_zip_check(&a->zip, entry, error));
-    LTAP_TRY(read_record(a, entry, &data, error));
+    LTAP_TRY(ltap_source_entry(a->source, &a->zip, entry, &data, error));
     return ltap_json_parse_python(data, (size_t)entry->bytes,
                                   entry->deflated ? 0 : entry->data_offset, a->scratch, json,
                                   error);
@@ -276,7 +259,7 @@ static ltap_status read_table(ltap_archive *a, ltap_torch_checkpoint *table, con
 static ltap_status read_inner(ltap_archive *a, ltap_archive_store *store,
                               const ltap_zip_entry *entry, ltap_error *error)
 {
-    LTAP_TRY(read_record(a, entry, &store->source.data, error));
+    LTAP_TRY(ltap_source_entry(a->source, &a->zip, entry, &store->source.data, error));
     store->source.size = (size_t)entry->bytes;
     store->at = entry->deflated ? 0 : entry->data_offset;
     store->table.keeps_names = true;

@@ -66,7 +66,7 @@ static ltap_status put_data(ltap_onnx_writing *writing, const ltap_tensor *tenso
     if (writing->save->options->external == LTAP_EXTERNAL_KEEP &&
         is_in_source(source, tensor->data, bytes))
         return ltap_onnx_output_place(to, base_name(source->path),
-                                      (uint64_t)((uintptr_t)tensor->data - (uintptr_t)source->data),
+                                      source->at + (uint64_t)((const uint8_t *)tensor->data - source->data),
                                       bytes, error);
     return ltap_wire_out_field(&to->model, 9, tensor->data, bytes, error);
 }

@@ -323,22 +323,6 @@ ltap_torch_tensor *ltap_torch_find(const ltap_torch_checkpoint *c, const char *n
     return LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, index);
 }
 
-/* Unpacked bytes belong to the source, like files. */
-static ltap_status unpack(ltap_torch_checkpoint *c, ltap_torch_storage *storage, ltap_error *error)
-{
-    ltap_file file = {.size = (size_t)storage->bytes, .memory = c->source->memory};
-    void *block;
-    LTAP_TRY(ltap_zip_inflate(&c->zip, storage->deflated, c->source->memory, &block, error));
-    file.data = block;
-    ltap_status status = ltap_vector_push(&c->source->files, &file, error);
-    if (status != LTAP_OK) {
-        ltap_memory_release(c->source->memory, block);
-        return status;
-    }
-    storage->unpacked = block;
-    return LTAP_OK;
-}
-
 static bool is_dense(const ltap_torch_tensor *tensor)
 {
     int64_t expected = 1;
@@ -379,7 +363,7 @@ ltap_status ltap_torch_data(ltap_torch_checkpoint *c, const ltap_torch_tensor *t
     if (count == 0)
         return ltap_arena_take(c->arena, 1, 16, &out->data, error);
     if (storage->deflated != NULL && storage->unpacked == NULL)
-        LTAP_TRY(unpack(c, storage, error));
+        LTAP_TRY(ltap_source_entry(c->source, &c->zip, storage->deflated, &storage->unpacked, error));
     const uint8_t *data = storage->unpacked ? storage->unpacked : c->source->data + storage->offset;
     data += tensor->first * size;
     if (is_dense(tensor)) {

@@ -70,10 +70,9 @@ ltap_status ltap_torch_collect_modules(ltap_torch_checkpoint *checkpoint, ltap_p
 bool ltap_torch_is_tensor(const ltap_pickle *value);
 ltap_status ltap_torch_read_tensor(ltap_torch_checkpoint *checkpoint, const char *name,
                                    const ltap_pickle *value, ltap_error *error);
-/* How a TorchScript program becomes something that layertap reads: lines of Python. path: of the
- * file; NULL: not known. */
-ltap_status ltap_torch_tell_conversion(const char *path, ltap_arena *arena, const char **text,
-                                       ltap_error *error);
+/* How a TorchScript program becomes something that layertap reads: lines of Python. */
+ltap_status ltap_torch_tell_conversion(const ltap_source *source, ltap_arena *arena,
+                                       const char **text, ltap_error *error);
 /* Checks that all elements lie in the storage, then adds. */
 ltap_status ltap_torch_add(ltap_torch_checkpoint *checkpoint, const ltap_torch_tensor *tensor,
                            ltap_error *error);

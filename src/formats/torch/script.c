@@ -83,7 +83,7 @@ ltap_status ltap_torch_collect_modules(ltap_torch_checkpoint *c, ltap_pickle *ob
         LTAP_TRY(walk_module(&w, state, error));
     if (c->tensors.count > 0)
         return LTAP_OK;
-    LTAP_TRY(ltap_torch_tell_conversion(c->source->path, c->arena, &conversion, error));
+    LTAP_TRY(ltap_torch_tell_conversion(c->source, c->arena, &conversion, error));
     return ltap_error_set(
         error, LTAP_ERROR_UNSUPPORTED,
         "this is a TorchScript program whose modules hold no tensors "
@@ -101,9 +101,10 @@ static bool is_plain(const char *path)
     return true;
 }
 
-ltap_status ltap_torch_tell_conversion(const char *path, ltap_arena *arena, const char **text,
-                                       ltap_error *error)
+ltap_status ltap_torch_tell_conversion(const ltap_source *source, ltap_arena *arena,
+                                       const char **text, ltap_error *error)
 {
+    const char *path = source->member ? source->member : source->path;
     if (path == NULL || !is_plain(path) || strlen(path) > MAX_PATH)
         path = "model.pt";
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
