@@ -1,5 +1,5 @@
-/* Fuzzing the reader of TorchServe's archives: any bytes as an archive, or as the manifest of one, give
- * a graph or one clear line.
+/* Fuzzing the reader of TorchServe's archives: any bytes as an archive, or as the manifest of one,
+ * give a graph or one clear line.
  */
 #include "formats/torchserve/torchserve.h"
 #include "reader.h"

@@ -39,12 +39,13 @@ ltap_status ltap_source_entry(ltap_source *source, const ltap_zip *zip, const lt
     return status;
 }
 
-static const ltap_format *const formats[] = {&ltap_onnx_format, &ltap_export_format,
-                                             &ltap_torch_format, &ltap_keras_format,
+static const ltap_format *const formats[] = {&ltap_onnx_format,       &ltap_export_format,
+                                             &ltap_torch_format,      &ltap_keras_format,
                                              &ltap_torchserve_format, NULL};
 
-#define READS  "layertap reads ONNX"
-#define EXPORT "; " READS ": export one with torch.onnx.export"
+#define READS "layertap reads ONNX, PyTorch (.pth, .pt2, .pt), safetensors, Keras and .mar"
+#define PICKLE                                                                                     \
+    "a pickle that is no file of torch.save; save torch.save(model.state_dict(), 'net.pth')"
 
 const ltap_format *const *ltap_formats(void)
 {
@@ -56,16 +57,15 @@ static const struct {
     size_t offset, bytes;
     const char *begins, *what;
 } foreign[] = {
-    {0, 4, "PK\3\4",
-     "a zip archive, but no PyTorch checkpoint and no .keras file (starts with 'PK')" EXPORT},
-    {0, 2, "\x80\2", "a pickle, such as an old PyTorch checkpoint (starts with 80 02)" EXPORT},
-    {0, 2, "\x80\3", "a pickle (starts with 80 03)" EXPORT},
-    {0, 2, "\x80\4", "a pickle (starts with 80 04)" EXPORT},
-    {0, 2, "\x80\5", "a pickle (starts with 80 05)" EXPORT},
-    {8, 2, "{\"", "a safetensors file, which holds weights without a network" EXPORT},
-    {4, 4, "TFL3", "a TensorFlow Lite model; " READS ": convert it with tf2onnx"},
-    {4, 4, "ORTM",
-     "an ONNX Runtime model (.ort); " READS ": give the .onnx file that it was made from"},
+    {0, 2, "PK", "a zip archive that is cut short, or none that holds a model; " READS},
+    {0, 2, "\x80\2", PICKLE},
+    {0, 2, "\x80\3", PICKLE},
+    {0, 2, "\x80\4", PICKLE},
+    {0, 2, "\x80\5", PICKLE},
+    {8, 2, "{\"",
+     "like a safetensors file, but its header would have more than 100 MB; fetch it again"},
+    {4, 4, "TFL3", "a TensorFlow Lite model; convert it to ONNX with tf2onnx"},
+    {4, 4, "ORTM", "an ONNX Runtime model (.ort); give the .onnx file that it was made from"},
     {0, 4, "GGUF", "a GGUF file; " READS},
     {0, 6, "\x93NUMPY", "a NumPy array, not a model; " READS},
     {0, 3, "\xff\xd8\xff", "a JPEG picture, not a model; " READS},
@@ -82,7 +82,8 @@ static const struct {
      "a program, not a model; " READS},
     {0, 34, "version https://git-lfs.github.com",
      "a Git LFS pointer, not the file itself; run 'git lfs pull'"},
-    {0, 5, "<?xml", "an XML file, such as an OpenVINO model; " READS},
+    {0, 5, "<?xml",
+     "an XML file, such as an OpenVINO model; give the model that it was made from; " READS},
 };
 
 static const char *find_foreign(const ltap_source *source)

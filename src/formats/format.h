@@ -27,8 +27,8 @@ void ltap_source_init(ltap_source *source, const void *data, size_t size, ltap_m
 /* Closes the files that loaders opened. A source of zeros has none. */
 void ltap_source_clear(ltap_source *source);
 
-/* Bytes of an entry of a zip archive that is the source: in place, or unpacked, which then belong to
- * the source like files. */
+/* Bytes of an entry of a zip archive that is the source: in place, or unpacked, which then belong
+ * to the source like files. */
 ltap_status ltap_source_entry(ltap_source *source, const ltap_zip *zip, const ltap_zip_entry *entry,
                               const uint8_t **data, ltap_error *error);
 

@@ -27,7 +27,8 @@ case $session in
 esac
 case $session in
 */checkpoints.*) ln -s "$root"/tests/formats/data/*.pth "$root"/tests/formats/data/*.npz \
-                       "$root"/tests/formats/data/*.safetensors "$root"/tests/formats/data/*.pt . ;;
+                       "$root"/tests/formats/data/*.safetensors "$root"/tests/formats/data/*.pt "$root"/tests/formats/data/*.mar \
+                       "$root"/tests/formats/attacks/no_file.mar . ;;
 esac
 case $session in
 */keras.*) ln -s "$root"/tests/formats/data/lambda.keras "$root"/tests/formats/data/keras* . ;;

@@ -11,9 +11,10 @@
 static void all_layouts_hold_the_same_weights(void **state)
 {
     (void)state;
-    static const char *const files[] = {"small_old.pth",    "small.safetensors", "small_views.pth",
-                                        "small_packed.pth", "small_script.pt",   "small_trace.pt",
-                                        "small.mar",    "small_packed.mar", "small_script.mar"};
+    static const char *const files[] = {
+        "small_old.pth",    "small.safetensors", "small_views.pth",
+        "small_packed.pth", "small_script.pt",   "small_trace.pt",
+        "small.mar",        "small_packed.mar",  "small_script.mar"};
     static const char *const names[] = {"conv1.weight", "fc.weight", "layer2.0.conv1.weight",
                                         "layer4.0.bn2.running_var"};
     opened first;

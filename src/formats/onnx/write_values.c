@@ -65,9 +65,9 @@ static ltap_status put_data(ltap_onnx_writing *writing, const ltap_tensor *tenso
         return ltap_onnx_output_move(to, tensor->data, bytes, error);
     if (writing->save->options->external == LTAP_EXTERNAL_KEEP &&
         is_in_source(source, tensor->data, bytes))
-        return ltap_onnx_output_place(to, base_name(source->path),
-                                      source->at + (uint64_t)((const uint8_t *)tensor->data - source->data),
-                                      bytes, error);
+        return ltap_onnx_output_place(
+            to, base_name(source->path),
+            source->at + (uint64_t)((const uint8_t *)tensor->data - source->data), bytes, error);
     return ltap_wire_out_field(&to->model, 9, tensor->data, bytes, error);
 }
 

@@ -143,8 +143,8 @@ static ltap_status read_zip(ltap_torch_checkpoint *c, ltap_error *error)
     if (pickle == NULL)
         return ltap_error_at(error, LTAP_ERROR_FORMAT, 0,
                              "this is a zip archive (starts with 'PK') without the data.pkl of a "
-                             "PyTorch checkpoint; layertap reads ONNX and Keras models, programs "
-                             "of torch.export and PyTorch checkpoints");
+                             "PyTorch checkpoint, the config.json of a Keras model, the "
+                             "archive_format of a torch.export program or the manifest of a .mar");
     LTAP_TRY(read_pickle(c, pickle, &object, error));
     if (c->is_script)
         LTAP_TRY(ltap_torch_collect_modules(c, object, error));
@@ -363,7 +363,8 @@ ltap_status ltap_torch_data(ltap_torch_checkpoint *c, const ltap_torch_tensor *t
     if (count == 0)
         return ltap_arena_take(c->arena, 1, 16, &out->data, error);
     if (storage->deflated != NULL && storage->unpacked == NULL)
-        LTAP_TRY(ltap_source_entry(c->source, &c->zip, storage->deflated, &storage->unpacked, error));
+        LTAP_TRY(
+            ltap_source_entry(c->source, &c->zip, storage->deflated, &storage->unpacked, error));
     const uint8_t *data = storage->unpacked ? storage->unpacked : c->source->data + storage->offset;
     data += tensor->first * size;
     if (is_dense(tensor)) {

@@ -58,8 +58,7 @@ static ltap_status keep_line(ltap_graph *graph, const char **line, ltap_error *e
 static ltap_status tell_way(const ltap_torch_checkpoint *c, const char **way, ltap_error *error)
 {
     *way = "export the network with torch.onnx.export";
-    return c->is_script ? ltap_torch_tell_conversion(c->source, c->arena, way, error)
-                        : LTAP_OK;
+    return c->is_script ? ltap_torch_tell_conversion(c->source, c->arena, way, error) : LTAP_OK;
 }
 
 static ltap_status tell_unknown(ltap_torch_checkpoint *c, const refusal *begun, ltap_graph *graph,

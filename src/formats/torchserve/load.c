@@ -1,6 +1,6 @@
-/* A .mar of torch-model-archiver: a zip with a manifest that names the model's file in it. That file is
- * read as if it stood alone, in place where it is stored, else unpacked; all else in the archive
- * (handlers, Python) is left alone.
+/* A .mar of torch-model-archiver: a zip with a manifest that names the model's file in it. That
+ * file is read as if it stood alone, in place where it is stored, else unpacked; all else in the
+ * archive (handlers, Python) is left alone.
  */
 #include "formats/torchserve/torchserve.h"
 
@@ -51,10 +51,11 @@ static ltap_status find_member(ltap_source *source, const ltap_zip *zip, ltap_ar
     const ltap_json *model = ltap_json_find(manifest, "model");
     const ltap_json *file = ltap_json_find(model, "serializedFile");
     if (file == NULL || file->kind != LTAP_JSON_STRING)
-        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
-                              "the archive's manifest names no serializedFile: its handler makes the "
-                              "model, and no code in a file is run; archive the weights with "
-                              "torch-model-archiver --serialized-file");
+        return ltap_error_set(
+            error, LTAP_ERROR_UNSUPPORTED,
+            "the archive's manifest names no serializedFile: its handler makes the "
+            "model, and no code in a file is run; archive the weights with "
+            "torch-model-archiver --serialized-file");
     for (const char *c = file->text; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return ltap_error_set(error, LTAP_ERROR_FORMAT,
@@ -90,7 +91,8 @@ static ltap_status read(ltap_source *source, ltap_arena *scratch, ltap_graph **g
     LTAP_TRY(ltap_zip_open(source->data, source->size, scratch, &zip, error));
     LTAP_TRY(find_member(source, &zip, scratch, &member, error));
     if (source->member != NULL)
-        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED, "an archive in an archive is not read");
+        return ltap_error_set(error, LTAP_ERROR_UNSUPPORTED,
+                              "an archive in an archive is not read");
     source->member = member->name;
     ltap_status status = enter_member(source, &zip, member, error);
     if (status == LTAP_OK)
