@@ -44,13 +44,17 @@ typedef struct job {
     float *dst;
 } job;
 
+/* Of weights as they lie in the file, which need not be aligned while rows are chosen. */
 static bool all_finite(const ltap_tensor *tensor)
 {
-    const float *data = tensor->data;
+    const uint8_t *data = tensor->data;
+    float weight;
 
-    for (uint64_t i = 0; i < ltap_tensor_count(tensor); i++)
-        if (!isfinite(data[i]))
+    for (uint64_t i = 0; i < ltap_tensor_count(tensor); i++) {
+        memcpy(&weight, data + i * sizeof weight, sizeof weight);
+        if (!isfinite(weight))
             return false;
+    }
     return true;
 }
 
