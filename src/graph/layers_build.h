@@ -140,6 +140,8 @@ ltap_status ltap_scopes_calls(const ltap_layers *layers, ltap_scopes *scopes, bo
 
 /* Modules of torch.nn that run one operation each call (and Sequential, whose children do). */
 bool ltap_class_runs_once(const char *class_name);
+/* torch.nn's own, which computes nothing itself; NULL is no class. */
+bool ltap_class_is_sequential(const char *class_name);
 /* "onnx::Conv_193", "193": a weight that the exporter made anew. */
 bool ltap_name_renamed(const char *name);
 /* How the TorchScript exporter cuts a qualified name: offset of the last part that is not all
@@ -206,6 +208,9 @@ ltap_status ltap_tree_names(ltap_tree *tree, ltap_error *error);
 
 /* Calls' nodes, inputs, outputs; parameters; then what was folded, elided, merged. */
 ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error);
+/* Doubts modules that may have ended with a Transpose that the exporter dropped. calls: of the
+ * tree's calls, in their order. */
+ltap_status ltap_tree_turned(const ltap_tree *tree, ltap_module_call **calls, ltap_error *error);
 ltap_status ltap_tree_parameters(ltap_tree *tree, ltap_error *error);
 ltap_status ltap_tree_folds(ltap_tree *tree, ltap_error *error);
 /* Whether the TorchScript exporter folded a BatchNorm into this convolution. */

@@ -71,8 +71,7 @@ static bool merged_activation(const ltap_node *node)
 static bool may_have_ended_later(const ltap_module *module, const ltap_module_call *call,
                                  const ltap_node *merged)
 {
-    if (!ltap_class_runs_once(module->class_name) ||
-        strcmp(module->class_name, "torch.nn.modules.container.Sequential") == 0)
+    if (!ltap_class_runs_once(module->class_name) || ltap_class_is_sequential(module->class_name))
         return true;
     return !merged_activation(merged) && call->end - call->first > 1 &&
            may_end_with_movement(module->class_name);

@@ -101,12 +101,17 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+bool ltap_class_is_sequential(const char *name)
+{
+    return name != NULL && strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+}
+
 bool ltap_class_runs_once(const char *name)
 {
     if (name == NULL || !begins(name, "torch.nn.modules."))
         return false;
     if (begins(name, "torch.nn.modules.container."))
-        return strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+        return ltap_class_is_sequential(name);
     return !begins(name, "torch.nn.modules.rnn.") &&
            !begins(name, "torch.nn.modules.transformer.") &&
            !begins(name, "torch.nn.modules.activation.MultiheadAttention");
@@ -146,7 +151,7 @@ static bool continues(const ltap_tree *tree, uint32_t begin, uint32_t length)
 static bool is_sequential(const ltap_tree *tree, const ltap_tree_call *run)
 {
     const char *name = scope_at(tree, run->begin, run->depth)->class_name;
-    return name != NULL && strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+    return ltap_class_is_sequential(name);
 }
 
 /* A leaf of torch.nn, of which each call writes its operation. */

@@ -191,7 +191,7 @@ static bool is_sequential(const ltap_tree *tree, uint32_t call)
         call != LTAP_NO_CALL
             ? ltap_layers_at(tree->layers, ltap_tree_at(tree, call)->module)->class_name
             : NULL;
-    return name != NULL && strcmp(name, "torch.nn.modules.container.Sequential") == 0;
+    return ltap_class_is_sequential(name);
 }
 
 /* Whether all that reads what a node made runs in the call that begins at a place, right inside the
@@ -461,6 +461,7 @@ ltap_status ltap_tree_fill(ltap_tree *tree, ltap_error *error)
         LTAP_GO(fill_outputs(&fill, c, &list, error));
         LTAP_GO(fill_inputs(&fill, c, &list, error));
     }
+    LTAP_GO(ltap_tree_turned(tree, fill.calls, error));
 done:
     ltap_vector_clear(&list);
     return status;

@@ -5,7 +5,8 @@
  * words apart by spaces, parts at the end may be missing. A value that nothing makes is a weight of
  * four elements, "#2" and the like an int64 constant. "scopes" and "classes" are Python
  * lists as the dynamo exporter writes them; a name that begins with '@' is a call path instead. The
- * Op "Turn" is a Transpose that exchanges the first two axes of three.
+ * Ops "Turn", "Last" and "Second" are Transposes: of the first two axes of three, of channels to
+ * the end, of channels behind the batch.
  */
 #ifndef LTAP_TESTS_LAYERS_SKETCH_H
 #define LTAP_TESTS_LAYERS_SKETCH_H
@@ -77,9 +78,15 @@ static ltap_status sketch_properties(ltap_graph *graph, const char *line, ltap_n
     return LTAP_OK;
 }
 
-static int64_t sketch_axes[] = {1, 0, 2};
-static const ltap_attr sketch_turn = {
-    .name = "perm", .kind = LTAP_ATTR_INTS, .count = 3, .u.ints = sketch_axes};
+static int64_t sketch_axes[][4] = {{1, 0, 2}, {0, 2, 3, 1}, {0, 3, 1, 2}};
+static const struct {
+    const char *op;
+    ltap_attr perm;
+} sketch_turns[] = {
+    {"Turn", {.name = "perm", .kind = LTAP_ATTR_INTS, .count = 3, .u.ints = sketch_axes[0]}},
+    {"Last", {.name = "perm", .kind = LTAP_ATTR_INTS, .count = 4, .u.ints = sketch_axes[1]}},
+    {"Second", {.name = "perm", .kind = LTAP_ATTR_INTS, .count = 4, .u.ints = sketch_axes[2]}},
+};
 
 static ltap_status sketch_node(ltap_graph *graph, const char *line, ltap_error *error)
 {
@@ -94,9 +101,11 @@ static ltap_status sketch_node(ltap_graph *graph, const char *line, ltap_error *
     }
     text = sketch_part(line, 1, &bytes);
     LTAP_TRY(ltap_arena_text(&graph->arena, text, bytes, &node.op_type, error));
-    if (strcmp(node.op_type, "Turn") == 0) {
+    for (size_t i = 0; i < sizeof(sketch_turns) / sizeof(*sketch_turns); i++) {
+        if (strcmp(node.op_type, sketch_turns[i].op) != 0)
+            continue;
         node.op_type = "Transpose";
-        node.attrs = &sketch_turn;
+        node.attrs = &sketch_turns[i].perm;
         node.n_attrs = 1;
     }
     text = sketch_part(line, 2, &bytes);
