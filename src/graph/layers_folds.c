@@ -84,74 +84,6 @@ ltap_status ltap_tree_add_fused(ltap_tree *tree, const ltap_tree_call *piece, co
     return ltap_vector_push(&tree->calls, &call, error);
 }
 
-/* Where the convolution may have run at the earliest: behind what it reads. */
-static uint32_t earliest_place(const ltap_tree *tree, const ltap_node *node)
-{
-    uint32_t producer = node->inputs[0] != LTAP_NO_VALUE
-                            ? ltap_graph_at(tree->layers->graph, node->inputs[0])->producer
-                            : LTAP_NO_NODE;
-    bool placed = producer != LTAP_NO_NODE && tree->flow->place[producer] != LTAP_NO_NODE;
-    return placed ? tree->flow->place[producer] + 1 : 0;
-}
-
-static ltap_status doubt_first(ltap_layers *layers, const ltap_node *node, ltap_module *module,
-                               ltap_error *error)
-{
-    if (module->doubt != NULL)
-        return LTAP_OK;
-    return ltap_arena_format(&layers->arena, &module->doubt, error,
-                             "the exporter wrote '%s' where the BatchNorm that it folded in ran: "
-                             "whether that call of '%s' or the one before was first is not in the "
-                             "file",
-                             node->name, module->path);
-}
-
-/* A folded convolution stands where its BatchNorm ran. Another call of a module around it, behind
- * what it reads, may have been before or after it. */
-static ltap_status doubt_order(ltap_tree *tree, const ltap_node *node, ltap_error *error)
-{
-    ltap_layers *layers = tree->layers;
-    uint32_t place = tree->flow->place[node->index], first = earliest_place(tree, node);
-    for (uint32_t c = tree->call_of[place]; c != LTAP_NO_CALL; c = ltap_tree_at(tree, c)->parent) {
-        ltap_module *module = ltap_layers_at(layers, ltap_tree_at(tree, c)->module);
-        const ltap_module_call *call = ltap_module_call_at(module, ltap_tree_at(tree, c)->begin);
-        if (call != NULL && call != module->calls && call[-1].first >= first)
-            LTAP_TRY(doubt_first(layers, node, module, error));
-    }
-    return LTAP_OK;
-}
-
-static bool same_weight(const ltap_graph *graph, const ltap_node *a, const ltap_node *b)
-{
-    uint32_t mine = ltap_flow_weight(graph, a, 1);
-    uint32_t its = b->n_inputs > 1 && strcmp(a->op_type, b->op_type) == 0
-                       ? ltap_flow_weight(graph, b, 1)
-                       : LTAP_NO_VALUE;
-    return mine != LTAP_NO_VALUE && its != LTAP_NO_VALUE &&
-           ltap_tensor_same_shape(ltap_graph_at(graph, mine)->constant,
-                                  ltap_graph_at(graph, its)->constant);
-}
-
-/* Its weights have no name: "conv_1" may be a call of "conv", and then the first one. */
-static ltap_status doubt_base(ltap_tree *tree, const ltap_node *node, ltap_error *error)
-{
-    ltap_layers *layers = tree->layers;
-    uint32_t base, turn, call = tree->call_of[tree->flow->place[node->index]];
-    size_t bytes;
-    if (call == LTAP_NO_CALL)
-        return LTAP_OK;
-    const char *path = ltap_layers_at(layers, ltap_tree_at(tree, call)->module)->path;
-    if (!ltap_name_turn(path, &bytes, &turn) ||
-        !ltap_map_get(&layers->module_by_path, path, bytes, &base))
-        return LTAP_OK;
-    ltap_module *module = ltap_layers_at(layers, base);
-    const ltap_module_call *last = module->n_calls > 0 ? &module->calls[module->n_calls - 1] : NULL;
-    if (last == NULL || last->n_nodes == 0 || last->first < earliest_place(tree, node) ||
-        !same_weight(layers->graph, node, ltap_graph_node(layers->graph, last->nodes[0])))
-        return LTAP_OK;
-    return doubt_first(layers, node, module, error);
-}
-
 static ltap_status fold_torchscript(ltap_tree *tree, const ltap_node *node, ltap_error *error)
 {
     ltap_layers *layers = tree->layers;
@@ -159,8 +91,6 @@ static ltap_status fold_torchscript(ltap_tree *tree, const ltap_node *node, ltap
     if (place == LTAP_NO_NODE || !ltap_node_has_fold(layers->graph, node))
         return LTAP_OK;
     layers->folded_node[node->index] = 1;
-    LTAP_TRY(doubt_order(tree, node, error));
-    LTAP_TRY(doubt_base(tree, node, error));
     uint32_t around = tree->call_of[place];
     return around != LTAP_NO_CALL ? ltap_tree_folded_ends(tree, around, node, error) : LTAP_OK;
 }
