@@ -57,7 +57,7 @@ static const source sources[] = {
 static bool is_leaf(const ltap_scopes *scopes, uint32_t scope)
 {
     const char *name = ltap_scopes_at(scopes, scope)->class_name;
-    return ltap_class_runs_once(name) && !ltap_class_is_sequential(name);
+    return ltap_class_is_leaf(name);
 }
 
 /* Operations without a scope run where both neighbours in the order of execution run. */

@@ -100,6 +100,21 @@ static inline ltap_tree_call *ltap_tree_at(const ltap_tree *tree, uint32_t call)
 {
     return LTAP_VECTOR_AT(&tree->calls, ltap_tree_call, call);
 }
+static inline const ltap_node *ltap_tree_node(const ltap_tree *tree, uint32_t place)
+{
+    return ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+}
+/* The place that makes a value; LTAP_NO_NODE where none does, or the value is none. */
+static inline uint32_t ltap_tree_maker(const ltap_tree *tree, uint32_t value)
+{
+    uint32_t node =
+        value != LTAP_NO_VALUE ? ltap_graph_at(tree->layers->graph, value)->producer : LTAP_NO_NODE;
+    return node != LTAP_NO_NODE ? tree->flow->place[node] : LTAP_NO_NODE;
+}
+static inline bool ltap_tree_holds(const ltap_tree_call *call, uint32_t place)
+{
+    return place != LTAP_NO_NODE && place >= call->begin && place < call->end;
+}
 
 /* Finds or adds; text is copied. */
 ltap_status ltap_scopes_intern(ltap_scopes *scopes, const char *text, size_t bytes, uint32_t parent,
@@ -142,6 +157,8 @@ ltap_status ltap_scopes_calls(const ltap_layers *layers, ltap_scopes *scopes, bo
 bool ltap_class_runs_once(const char *class_name);
 /* torch.nn's own, which computes nothing itself; NULL is no class. */
 bool ltap_class_is_sequential(const char *class_name);
+/* Runs once, and no Sequential. */
+bool ltap_class_is_leaf(const char *class_name);
 /* "onnx::Conv_193", "193": a weight that the exporter made anew. */
 bool ltap_name_renamed(const char *name);
 /* How the TorchScript exporter cuts a qualified name: offset of the last part that is not all

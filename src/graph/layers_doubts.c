@@ -30,15 +30,13 @@ static bool is_numbered(const char *component, const char *parent)
 /* "a.1" as one of another module's, which begins with the same operation there. */
 static bool is_shared(const ltap_tree *tree, const char *component, uint32_t place)
 {
-    const ltap_graph *graph = tree->layers->graph;
     uint32_t module;
     if (!ltap_layers_find(tree->layers, component, &module))
         return false;
     uint32_t call = *LTAP_VECTOR_AT(&tree->first_calls, uint32_t, module);
     return call != LTAP_NO_CALL &&
-           strcmp(
-               ltap_graph_node(graph, tree->flow->order[ltap_tree_at(tree, call)->begin])->op_type,
-               ltap_graph_node(graph, tree->flow->order[place])->op_type) == 0;
+           strcmp(ltap_tree_node(tree, ltap_tree_at(tree, call)->begin)->op_type,
+                  ltap_tree_node(tree, place)->op_type) == 0;
 }
 
 bool ltap_tree_looks_torn(const ltap_tree *tree, const ltap_tree_call *piece)
@@ -103,7 +101,7 @@ static ltap_status doubt_strangers(ltap_tree *tree, ltap_error *error)
 static bool reads_own(const ltap_tree *tree, const ltap_tree_call *call)
 {
     const ltap_graph *graph = tree->layers->graph;
-    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[call->begin]);
+    const ltap_node *node = ltap_tree_node(tree, call->begin);
     for (size_t i = 0; i < node->n_inputs; i++) {
         uint32_t producer = node->inputs[i] != LTAP_NO_VALUE
                                 ? ltap_graph_at(graph, node->inputs[i])->producer

@@ -60,7 +60,7 @@ static bool has_taken_over(const ltap_tree *tree, const ltap_module_call *call)
 {
     const ltap_graph *graph = tree->layers->graph;
     for (uint32_t place = call->first; place < call->end; place++)
-        if (ltap_node_took_over(graph, ltap_graph_node(graph, tree->flow->order[place])))
+        if (ltap_node_took_over(graph, ltap_tree_node(tree, place)))
             return true;
     return false;
 }

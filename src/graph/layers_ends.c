@@ -132,21 +132,20 @@ static const ltap_tree_call *call_behind(const ltap_tree *tree, const ltap_tree_
 /* Whether two calls begin with the same operation, in children of the same names. */
 static bool begin_alike(const ltap_tree *tree, const ltap_tree_call *a, const ltap_tree_call *b)
 {
-    const ltap_graph *graph = tree->layers->graph;
     const char *inner_a = path_of(tree, ltap_tree_at(tree, tree->call_of[a->begin]));
     const char *inner_b = path_of(tree, ltap_tree_at(tree, tree->call_of[b->begin]));
     size_t above_a = strlen(path_of(tree, a)), above_b = strlen(path_of(tree, b));
     return strlen(inner_a) >= above_a && strlen(inner_b) >= above_b &&
            strcmp(inner_a + above_a, inner_b + above_b) == 0 &&
-           strcmp(ltap_graph_node(graph, tree->flow->order[a->begin])->op_type,
-                  ltap_graph_node(graph, tree->flow->order[b->begin])->op_type) == 0;
+           strcmp(ltap_tree_node(tree, a->begin)->op_type,
+                  ltap_tree_node(tree, b->begin)->op_type) == 0;
 }
 
 /* Whether what the call is given first was made by a convolution that something was folded into. */
 static bool reads_folded(const ltap_tree *tree, const ltap_tree_call *call)
 {
     const ltap_graph *graph = tree->layers->graph;
-    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[call->begin]);
+    const ltap_node *node = ltap_tree_node(tree, call->begin);
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == LTAP_NO_VALUE)
             continue;

@@ -40,7 +40,7 @@ bool ltap_node_has_fold(const ltap_graph *graph, const ltap_node *node)
 ltap_status ltap_tree_fused(ltap_tree *tree, size_t place, const char **path, ltap_error *error)
 {
     const ltap_graph *graph = tree->layers->graph;
-    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+    const ltap_node *node = ltap_tree_node(tree, place);
     *path = NULL;
     if (tree->scopes->fused != NULL && tree->scopes->fused[node->index] != NULL)
         return ltap_arena_text(&tree->layers->arena, tree->scopes->fused[node->index],

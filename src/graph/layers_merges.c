@@ -71,7 +71,7 @@ static bool merged_activation(const ltap_node *node)
 static bool may_have_ended_later(const ltap_module *module, const ltap_module_call *call,
                                  const ltap_node *merged)
 {
-    if (!ltap_class_runs_once(module->class_name) || ltap_class_is_sequential(module->class_name))
+    if (!ltap_class_is_leaf(module->class_name))
         return true;
     return !merged_activation(merged) && call->end - call->first > 1 &&
            may_end_with_movement(module->class_name);
@@ -100,9 +100,8 @@ static ltap_status doubt_ends(merge_state *merging, uint32_t place, uint32_t val
 {
     ltap_tree *tree = merging->tree;
     ltap_layers *layers = tree->layers;
-    const ltap_node *merged = ltap_graph_node(layers->graph, tree->flow->order[place]);
-    uint32_t producer = ltap_graph_at(layers->graph, value)->producer;
-    uint32_t before = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
+    const ltap_node *merged = ltap_tree_node(tree, place);
+    uint32_t before = ltap_tree_maker(tree, value);
     if (before == LTAP_NO_NODE)
         return LTAP_OK;
     mark_around(merging, before, place);
@@ -193,7 +192,7 @@ ltap_status ltap_tree_merges(ltap_tree *tree, ltap_error *error)
     LTAP_TRY(begin_merges(&found, tree, error));
     LTAP_TRY(begin_merges(&norms, tree, error));
     for (uint32_t place = 0; place < tree->flow->n_order; place++) {
-        const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         if (lost_norm(node))
             note_lost(&norms, place);
         if (!ltap_node_was_merged(graph, node))

@@ -451,11 +451,9 @@ static bool reads_twice(const ltap_tree *tree, const ltap_module_call *call, uin
 
 static bool calls_in_order(const ltap_tree *tree, const ltap_module *module)
 {
-    const ltap_graph *graph = tree->layers->graph;
     uint32_t before = 0;
     for (size_t c = 0; module->calls != NULL && c < module->n_calls; c++) {
-        uint32_t number =
-            number_of(ltap_graph_node(graph, tree->flow->order[module->calls[c].first]));
+        uint32_t number = number_of(ltap_tree_node(tree, module->calls[c].first));
         if (c > 0 && number <= before)
             return false;
         before = number;

@@ -94,7 +94,7 @@ static const char *agreed(const ltap_tree *tree, const ltap_tree_call *piece, co
     const ltap_graph *graph = tree->layers->graph;
     const char *component = component_of(tree, piece), *found = NULL;
     for (uint32_t place = piece->begin; place < piece->end; place++) {
-        const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         for (size_t i = 0; i < node->n_inputs; i++) {
             if (ltap_flow_weight(graph, node, i) == LTAP_NO_VALUE)
                 continue;
@@ -117,14 +117,13 @@ static const char *agreed(const ltap_tree *tree, const ltap_tree_call *piece, co
 static bool runs_elsewhere(const ltap_tree *tree, const ltap_tree_call *piece)
 {
     const char *component = component_of(tree, piece);
-    const ltap_graph *graph = tree->layers->graph;
     uint32_t module;
     if (!ltap_layers_find(tree->layers, component, &module))
         return false;
     const ltap_tree_call *call =
         ltap_tree_at(tree, *LTAP_VECTOR_AT(&tree->first_calls, uint32_t, module));
-    const ltap_node *mine = ltap_graph_node(graph, tree->flow->order[piece->begin]);
-    const ltap_node *its = ltap_graph_node(graph, tree->flow->order[call->begin]);
+    const ltap_node *mine = ltap_tree_node(tree, piece->begin);
+    const ltap_node *its = ltap_tree_node(tree, call->begin);
     return call->end - call->begin == piece->end - piece->begin &&
            strcmp(mine->op_type, its->op_type) == 0;
 }

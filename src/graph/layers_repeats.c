@@ -18,11 +18,6 @@ typedef struct axes_row {
 static const axes_row axes_rows[] = {
     {"Slice", NULL, 3}, {"CumSum", NULL, 1}, {"Concat", "axis", 0}, {"Transpose", "perm", 0}};
 
-static const ltap_node *node_at(const ltap_tree *tree, uint32_t place)
-{
-    return ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
-}
-
 static bool same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
@@ -31,9 +26,9 @@ static bool same_text(const char *a, const char *b)
 /* Whether an operation of PyTorch's, written as several of ONNX, runs on both sides of a place. */
 static bool is_inside_operation(const ltap_tree *tree, uint32_t place)
 {
-    const char *source = ltap_node_property(node_at(tree, place), source_key);
+    const char *source = ltap_node_property(ltap_tree_node(tree, place), source_key);
     return source != NULL &&
-           same_text(source, ltap_node_property(node_at(tree, place - 1), source_key));
+           same_text(source, ltap_node_property(ltap_tree_node(tree, place - 1), source_key));
 }
 
 uint32_t ltap_tree_whole_operations(const ltap_tree *tree, uint32_t begin, uint32_t end,
@@ -94,8 +89,8 @@ bool ltap_tree_along_other_axes(const ltap_tree *tree, uint32_t begin, uint32_t 
 {
     bool differ = false;
     for (uint32_t i = begin; i < end; i++) {
-        const ltap_node *node = node_at(tree, i);
-        const ltap_node *first = node_at(tree, begin + (i - begin) % length);
+        const ltap_node *node = ltap_tree_node(tree, i);
+        const ltap_node *first = ltap_tree_node(tree, begin + (i - begin) % length);
         const axes_row *row = row_of(node);
         int64_t axes[LTAP_MAX_RANK], its[LTAP_MAX_RANK];
         size_t n = row != NULL ? axes_of(tree, node, row, axes) : 0;
@@ -134,14 +129,10 @@ static bool runs_like_sequential(const ltap_tree *tree, uint32_t begin, uint32_t
 bool ltap_tree_side_by_side(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t length,
                             uint32_t depth)
 {
-    const ltap_graph *graph = tree->layers->graph;
     for (uint32_t i = begin; i < end; i++) {
-        const ltap_node *node = node_at(tree, i);
+        const ltap_node *node = ltap_tree_node(tree, i);
         for (size_t k = 0; k < node->n_inputs; k++) {
-            uint32_t producer = node->inputs[k] != LTAP_NO_VALUE
-                                    ? ltap_graph_at(graph, node->inputs[k])->producer
-                                    : LTAP_NO_NODE;
-            uint32_t place = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
+            uint32_t place = ltap_tree_maker(tree, node->inputs[k]);
             if (place != LTAP_NO_NODE && place >= begin && place < end &&
                 (place - begin) / length != (i - begin) / length)
                 return false;

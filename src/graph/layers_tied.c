@@ -62,7 +62,7 @@ static own_part look_at(const ltap_tree *tree, const ltap_tree_call *call)
     uint64_t sum = mix_text(1, component_of(tree, call));
     bool any = false;
     for (uint32_t place = call->begin; place < call->end; place++) {
-        const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         if (ltap_tree_chain(tree, place)->n_steps != call->depth + 1) {
             part.leaf = false;
             continue;

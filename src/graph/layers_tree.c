@@ -117,6 +117,11 @@ bool ltap_class_runs_once(const char *name)
            !begins(name, "torch.nn.modules.activation.MultiheadAttention");
 }
 
+bool ltap_class_is_leaf(const char *name)
+{
+    return ltap_class_runs_once(name) && !ltap_class_is_sequential(name);
+}
+
 /* Whether nothing in a sequence can be a loop: a Sequential runs its children once each, but a
  * child that is alone in it may have one. */
 static bool runs_once(const ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t depth)
@@ -135,13 +140,9 @@ static bool runs_once(const ltap_tree *tree, uint32_t begin, uint32_t end, uint3
 /* Whether what runs from `begin` on reads what ran in the `length` places before it. */
 static bool continues(const ltap_tree *tree, uint32_t begin, uint32_t length)
 {
-    const ltap_graph *graph = tree->layers->graph;
-    const ltap_node *node = ltap_graph_node(graph, tree->flow->order[begin]);
+    const ltap_node *node = ltap_tree_node(tree, begin);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] == LTAP_NO_VALUE)
-            continue;
-        uint32_t producer = ltap_graph_at(graph, node->inputs[i])->producer;
-        uint32_t place = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
+        uint32_t place = ltap_tree_maker(tree, node->inputs[i]);
         if (place != LTAP_NO_NODE && place >= begin - length && place < begin)
             return true;
     }
@@ -368,7 +369,7 @@ static ltap_status walk(ltap_tree *tree, uint32_t begin, uint32_t end, uint32_t 
 static void hash_operators(ltap_tree *tree)
 {
     for (size_t i = 0; i < tree->flow->n_order; i++) {
-        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[i]);
+        const ltap_node *node = ltap_tree_node(tree, i);
         tree->operators[i] = 1;
         for (const char *p = node->op_type; *p != '\0'; p++)
             tree->operators[i] = ltap_tree_mix(tree->operators[i], (unsigned char)*p);

@@ -43,21 +43,13 @@ static bool are_inverse(const ltap_attr *a, const ltap_attr *b)
     return true;
 }
 
-static const ltap_node *node_at(const ltap_tree *tree, uint32_t place)
-{
-    return ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
-}
-
 /* Where the first input is made that is no weight. */
 static uint32_t place_before(const ltap_tree *tree, const ltap_node *node)
 {
-    const ltap_graph *graph = tree->layers->graph;
     for (size_t i = 0; i < node->n_inputs; i++) {
-        uint32_t made = node->inputs[i] != LTAP_NO_VALUE
-                            ? ltap_graph_at(graph, node->inputs[i])->producer
-                            : LTAP_NO_NODE;
-        if (made != LTAP_NO_NODE && tree->flow->place[made] != LTAP_NO_NODE)
-            return tree->flow->place[made];
+        uint32_t place = ltap_tree_maker(tree, node->inputs[i]);
+        if (place != LTAP_NO_NODE)
+            return place;
     }
     return LTAP_NO_NODE;
 }
@@ -68,12 +60,12 @@ static uint32_t place_before(const ltap_tree *tree, const ltap_node *node)
  * that it turns back, or LTAP_NO_NODE. */
 static bool find_region(const ltap_tree *tree, const uint32_t *opened, turned_region *region)
 {
-    const ltap_attr *perm = perm_of(node_at(tree, region->closes));
+    const ltap_attr *perm = perm_of(ltap_tree_node(tree, region->closes));
     uint32_t place =
-        perm != NULL ? place_before(tree, node_at(tree, region->closes)) : LTAP_NO_NODE;
+        perm != NULL ? place_before(tree, ltap_tree_node(tree, region->closes)) : LTAP_NO_NODE;
     for (region->n_path = 0; place != LTAP_NO_NODE && region->n_path < MOST;
-         place = place_before(tree, node_at(tree, place))) {
-        const ltap_node *node = node_at(tree, place);
+         place = place_before(tree, ltap_tree_node(tree, place))) {
+        const ltap_node *node = ltap_tree_node(tree, place);
         if (opened[place] != LTAP_NO_NODE) {
             place = opened[place];
             continue;
@@ -89,16 +81,10 @@ static bool find_region(const ltap_tree *tree, const uint32_t *opened, turned_re
     return false;
 }
 
-static bool holds(const ltap_tree *tree, uint32_t c, uint32_t place)
-{
-    const ltap_tree_call *call = ltap_tree_at(tree, c);
-    return place >= call->begin && place < call->end;
-}
-
 static bool is_crossed(const ltap_tree *tree, uint32_t c, const turned_region *region)
 {
     for (size_t i = 0; i < region->n_path; i++)
-        if (holds(tree, c, region->path[i]))
+        if (ltap_tree_holds(ltap_tree_at(tree, c), region->path[i]))
             return true;
     return false;
 }
@@ -112,7 +98,7 @@ static ltap_status doubt(const ltap_tree *tree, ltap_module_call *call, const tu
         &tree->layers->arena, &call->doubt, error,
         "'%.200s' turns axes, '%.200s' in another module turns them back; where modules meet, "
         "exporters drop two such Transposes, so whether it ends with one is not in the file",
-        node_at(tree, region->opens)->name, node_at(tree, region->closes)->name);
+        ltap_tree_node(tree, region->opens)->name, ltap_tree_node(tree, region->closes)->name);
 }
 
 static bool is_alone(const ltap_tree *tree, uint32_t c)
@@ -123,10 +109,9 @@ static bool is_alone(const ltap_tree *tree, uint32_t c)
 /* A module of one operation, or of torch.nn, ends with what is seen. */
 static bool is_sure(const ltap_tree *tree, uint32_t c)
 {
-    const char *class_name =
-        ltap_layers_at(tree->layers, ltap_tree_at(tree, c)->module)->class_name;
     return is_alone(tree, c) ||
-           (ltap_class_runs_once(class_name) && !ltap_class_is_sequential(class_name));
+           ltap_class_is_leaf(
+               ltap_layers_at(tree->layers, ltap_tree_at(tree, c)->module)->class_name);
 }
 
 static ltap_status doubt_region(const ltap_tree *tree, ltap_module_call **calls,
@@ -139,16 +124,18 @@ static ltap_status doubt_region(const ltap_tree *tree, ltap_module_call **calls,
     uint32_t first = region->path[region->n_path - 1];
     if (around != LTAP_NO_CALL && is_alone(tree, around))
         return LTAP_OK; /* a Permute of its own says how the network lies from there on */
-    for (; around != LTAP_NO_CALL && !holds(tree, around, region->closes);
+    for (; around != LTAP_NO_CALL && !ltap_tree_holds(ltap_tree_at(tree, around), region->closes);
          around = ltap_tree_at(tree, around)->parent) {
-        if (!holds(tree, around, first))
+        if (!ltap_tree_holds(ltap_tree_at(tree, around), first))
             continue; /* it ends with the Transpose */
         any = true;
         LTAP_TRY(doubt(tree, calls[around], region, error));
     }
     for (uint32_t c = 0; any && c < tree->calls.count; c++)
-        if (ltap_tree_at(tree, c)->parent == around && !holds(tree, c, region->opens) &&
-            !holds(tree, c, region->closes) && !is_sure(tree, c) && is_crossed(tree, c, region))
+        if (ltap_tree_at(tree, c)->parent == around &&
+            !ltap_tree_holds(ltap_tree_at(tree, c), region->opens) &&
+            !ltap_tree_holds(ltap_tree_at(tree, c), region->closes) && !is_sure(tree, c) &&
+            is_crossed(tree, c, region))
             LTAP_TRY(doubt(tree, calls[c], region, error));
     return LTAP_OK;
 }

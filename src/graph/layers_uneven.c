@@ -11,11 +11,6 @@
 #define ANY_TOKEN   0                   /* of an operation that was merged away */
 #define MAX_LENGTHS 16                  /* of sequences that are tried: the cost stays linear */
 
-static const ltap_node *node_at(const ltap_tree *tree, uint32_t place)
-{
-    return ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
-}
-
 /* Whether n tokens are a whole number of a sequence shorter than that, where ANY_TOKEN is any. */
 static bool is_periodic(const uint64_t *tokens, uint64_t *sequence, uint32_t n)
 {
@@ -48,13 +43,14 @@ ltap_status ltap_tree_look(ltap_tree *tree, ltap_error *error)
     for (uint32_t i = 0; i < tree->flow->n_order; i++) {
         ltap_written *written = &tree->written[i];
         size_t bytes;
-        const char *target = ltap_node_target(node_at(tree, i), &bytes);
+        const char *target = ltap_node_target(ltap_tree_node(tree, i), &bytes);
         written->target = SCOPE_TOKEN;
         for (size_t k = 0; k < bytes; k++)
             written->target = ltap_tree_mix(written->target, (unsigned char)target[k]);
-        bool goes_on = i > 0 && ltap_nodes_share_source(node_at(tree, i - 1), node_at(tree, i));
+        bool goes_on =
+            i > 0 && ltap_nodes_share_source(ltap_tree_node(tree, i - 1), ltap_tree_node(tree, i));
         written->operation = goes_on ? written[-1].operation : i;
-        written->merged = ltap_node_was_merged(graph, node_at(tree, i));
+        written->merged = ltap_node_was_merged(graph, ltap_tree_node(tree, i));
     }
     return LTAP_OK;
 }
@@ -86,7 +82,7 @@ static uint32_t list_tokens(const ltap_tree *tree, uint32_t begin, uint32_t end,
     uint32_t n = 0;
     for (uint32_t i = begin; i < end; i++) {
         uint64_t hash = token_of(tree, i, depth);
-        if (tree->layers->inferred[node_at(tree, i)->index])
+        if (tree->layers->inferred[ltap_tree_node(tree, i)->index])
             continue; /* put in by the exporter, who knows where */
         if (i > begin && tree->written[i].merged)
             tokens[n++] = ANY_TOKEN;
@@ -113,12 +109,9 @@ static bool is_part_of(const uint64_t *a, uint32_t n_a, const uint64_t *b, uint3
 /* The first place in the run that a node's inputs are made at; `none`: outside. */
 static uint32_t first_read(const ltap_tree *tree, uint32_t at, uint32_t begin, uint32_t none)
 {
-    const ltap_node *node = node_at(tree, at);
+    const ltap_node *node = ltap_tree_node(tree, at);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        uint32_t producer = node->inputs[i] != LTAP_NO_VALUE
-                                ? ltap_graph_at(tree->layers->graph, node->inputs[i])->producer
-                                : LTAP_NO_NODE;
-        uint32_t place = producer != LTAP_NO_NODE ? tree->flow->place[producer] : LTAP_NO_NODE;
+        uint32_t place = ltap_tree_maker(tree, node->inputs[i]);
         if (place != LTAP_NO_NODE && place >= begin && place < none)
             none = place;
     }
@@ -156,7 +149,7 @@ static bool recurs(const ltap_tree *tree, uint32_t begin, uint32_t end)
 {
     uint32_t weights[MAX_LENGTHS], n = 0;
     for (uint32_t at = begin; at < end && n < MAX_LENGTHS; at++) {
-        const ltap_node *node = node_at(tree, at);
+        const ltap_node *node = ltap_tree_node(tree, at);
         if (!ltap_node_is_recurrent(node) || node->n_inputs < 3)
             continue;
         uint32_t weight = ltap_flow_initializer(tree->layers->graph, node->inputs[2]);

@@ -144,6 +144,11 @@ static leaving leaves(const ltap_tree *tree, const ltap_tree_call *call, uint32_
     return most;
 }
 
+static bool made_inside(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
+{
+    return ltap_tree_holds(call, ltap_tree_maker(tree, value));
+}
+
 /* Whether a module inside made the value without weights, of what is known outside alone: then an
  * equal operation outside may be what is read there, as TorchScript's exporter writes both once. */
 static bool may_be_merged(const ltap_tree *tree, const ltap_tree_call *call, const ltap_node *node)
@@ -156,11 +161,8 @@ static bool may_be_merged(const ltap_tree *tree, const ltap_tree_call *call, con
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == LTAP_NO_VALUE)
             continue;
-        const ltap_value *v = ltap_graph_at(graph, node->inputs[i]);
-        uint32_t place =
-            v->producer != LTAP_NO_NODE ? tree->flow->place[v->producer] : LTAP_NO_NODE;
-        bool inside = place != LTAP_NO_NODE && place >= call->begin && place < call->end;
-        if (inside || ltap_flow_weight(graph, node, i) != LTAP_NO_VALUE)
+        if (made_inside(tree, call, node->inputs[i]) ||
+            ltap_flow_weight(graph, node, i) != LTAP_NO_VALUE)
             return false;
     }
     return true;
@@ -178,11 +180,6 @@ static void doubt_outputs(ltap_module_call *to, size_t n_doubtful, bool merges, 
         to->vague = merged;
         to->doubt = last == MAY_LEAVE ? merged : NULL;
     }
-}
-
-static bool is_inside(const ltap_tree_call *call, uint32_t place)
-{
-    return place != LTAP_NO_NODE && place >= call->begin && place < call->end;
 }
 
 static bool is_sequential(const ltap_tree *tree, uint32_t call)
@@ -214,7 +211,7 @@ static bool belongs_behind(const ltap_tree *tree, const ltap_tree_call *call, co
         if (v != NULL && v->is_output)
             return false;
         for (size_t c = 0; v != NULL && c < v->n_consumers; c++)
-            if (!is_inside(ltap_tree_at(tree, next), tree->flow->place[v->consumers[c]]))
+            if (!ltap_tree_holds(ltap_tree_at(tree, next), tree->flow->place[v->consumers[c]]))
                 return false;
     }
     return true;
@@ -223,10 +220,7 @@ static bool belongs_behind(const ltap_tree *tree, const ltap_tree_call *call, co
 static bool reads_from(const ltap_tree *tree, const ltap_tree_call *call, const ltap_node *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++) {
-        uint32_t producer = node->inputs[i] != LTAP_NO_VALUE
-                                ? ltap_graph_at(tree->layers->graph, node->inputs[i])->producer
-                                : LTAP_NO_NODE;
-        if (producer != LTAP_NO_NODE && is_inside(call, tree->flow->place[producer]))
+        if (made_inside(tree, call, node->inputs[i]))
             return true;
     }
     return false;
@@ -240,10 +234,9 @@ static ltap_status doubt_end(filling *fill, uint32_t c, ltap_error *error)
     ltap_layers *layers = tree->layers;
     const ltap_tree_call *call = ltap_tree_at(tree, c);
     const char *class_name = ltap_layers_at(layers, call->module)->class_name;
-    bool sure = (ltap_class_runs_once(class_name) && !is_sequential(tree, c)) ||
-                strcmp(layers->exporter, "dynamo exporter") != 0;
+    bool sure = ltap_class_is_leaf(class_name) || strcmp(layers->exporter, "dynamo exporter") != 0;
     for (uint32_t place = call->end; place < tree->flow->n_order && !sure; place++) {
-        const ltap_node *node = ltap_graph_node(layers->graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         if (!layers->inferred[node->index])
             return LTAP_OK;
         if (!reads_from(tree, call, node) || belongs_behind(tree, call, node, place + 1))
@@ -270,7 +263,7 @@ static ltap_status copy_list(ltap_tree *tree, const ltap_vector *list, const uin
 
 static bool is_transpose(const ltap_tree *tree, uint32_t place)
 {
-    const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+    const ltap_node *node = ltap_tree_node(tree, place);
     return strcmp(node->op_type, "Transpose") == 0;
 }
 
@@ -295,19 +288,16 @@ static bool is_between(const ltap_node *node)
 static bool reads_turned(const ltap_tree *tree, const ltap_node *node)
 {
     enum { MOST = 64 };
-    const ltap_graph *graph = tree->layers->graph;
     uint32_t reader = tree->call_of[tree->flow->place[node->index]];
     for (int step = 0; step < MOST && node->n_inputs > 0; step++) {
-        uint32_t value = node->inputs[0];
-        uint32_t made =
-            value != LTAP_NO_VALUE ? ltap_graph_at(graph, value)->producer : LTAP_NO_NODE;
-        if (made == LTAP_NO_NODE || tree->flow->place[made] == LTAP_NO_NODE)
+        uint32_t made = ltap_tree_maker(tree, node->inputs[0]);
+        if (made == LTAP_NO_NODE)
             return false;
-        node = ltap_graph_node(graph, made);
+        node = ltap_tree_node(tree, made);
         if (is_turn(node))
-            return tree->call_of[tree->flow->place[made]] == reader;
+            return tree->call_of[made] == reader;
         if (ltap_node_is_recurrent(node))
-            reader = tree->call_of[tree->flow->place[made]];
+            reader = tree->call_of[made];
         else if (!is_between(node))
             return false;
     }
@@ -322,9 +312,7 @@ static ltap_status doubt_turns(filling *fill, uint32_t c, ltap_error *error)
     const ltap_tree_call *call = ltap_tree_at(tree, c);
     ltap_module_call *to = fill->calls[c];
     uint32_t last = to->n_outputs > 0 ? to->outputs[to->n_outputs - 1] : LTAP_NO_VALUE;
-    uint32_t maker =
-        last != LTAP_NO_VALUE ? ltap_graph_at(tree->layers->graph, last)->producer : LTAP_NO_NODE;
-    uint32_t place = maker != LTAP_NO_NODE ? tree->flow->place[maker] : LTAP_NO_NODE;
+    uint32_t place = ltap_tree_maker(tree, last);
     if (place == LTAP_NO_NODE || is_transpose(tree, place) || tree->layers->graph->is_built)
         return LTAP_OK; /* no exporter was there to drop anything */
     uint32_t begin = place, inner = tree->call_of[place];
@@ -332,7 +320,7 @@ static ltap_status doubt_turns(filling *fill, uint32_t c, ltap_error *error)
     while (begin > call->begin && tree->call_of[begin - 1] == inner)
         begin--;
     for (uint32_t at = begin; at <= place; at++) {
-        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[at]);
+        const ltap_node *node = ltap_tree_node(tree, at);
         if (!ltap_node_is_recurrent(node))
             continue;
         recurrent |= node->outputs[0] != LTAP_NO_VALUE &&
@@ -358,7 +346,7 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
     bool merges = false, may_merge = false;
     list->count = 0;
     for (uint32_t place = call->begin; place < call->end; place++) {
-        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] == LTAP_NO_VALUE)
                 continue;
@@ -383,22 +371,13 @@ static ltap_status fill_outputs(filling *fill, uint32_t c, ltap_vector *list, lt
     return doubt_end(fill, c, error);
 }
 
-static bool made_inside(const ltap_tree *tree, const ltap_tree_call *call, uint32_t value)
-{
-    uint32_t producer = ltap_graph_at(tree->layers->graph, value)->producer;
-    if (producer == LTAP_NO_NODE)
-        return false;
-    uint32_t place = tree->flow->place[producer];
-    return place != LTAP_NO_NODE && place >= call->begin && place < call->end;
-}
-
 static ltap_status fill_inputs(filling *fill, uint32_t c, ltap_vector *list, ltap_error *error)
 {
     ltap_tree *tree = fill->tree;
     const ltap_tree_call *call = ltap_tree_at(tree, c);
     list->count = 0;
     for (uint32_t place = call->begin; place < call->end; place++) {
-        const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         for (size_t i = 0; i < node->n_inputs; i++) {
             uint32_t value = node->inputs[i];
             if (value == LTAP_NO_VALUE || !tree->layers->data[value] ||

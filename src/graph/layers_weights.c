@@ -124,20 +124,18 @@ ltap_status ltap_scopes_weights(const ltap_layers *layers, const ltap_flow *flow
  * the bias of a Linear. */
 static bool is_whole(const ltap_tree *tree, const ltap_module_call *call)
 {
-    const ltap_graph *graph = tree->layers->graph;
-    const ltap_node *first = ltap_graph_node(graph, tree->flow->order[call->first]);
+    const ltap_node *first = ltap_tree_node(tree, call->first);
     const role *its = role_of(first);
     uint32_t n = call->end - call->first;
     if (n == 2 && strcmp(first->op_type, "MatMul") == 0)
-        return strcmp(ltap_graph_node(graph, tree->flow->order[call->first + 1])->op_type, "Add") ==
-               0;
+        return strcmp(ltap_tree_node(tree, call->first + 1)->op_type, "Add") == 0;
     return n == 1 && its != NULL && !its->partly;
 }
 
 static bool has_weights(const ltap_tree *tree, uint32_t place)
 {
     size_t bytes;
-    const ltap_node *node = ltap_graph_node(tree->layers->graph, tree->flow->order[place]);
+    const ltap_node *node = ltap_tree_node(tree, place);
     return naming_weight(tree->layers->graph, node, &bytes) != NULL;
 }
 
@@ -156,7 +154,7 @@ static ltap_status describe_behind(ltap_tree *tree, uint32_t place, const char *
     const ltap_graph *graph = tree->layers->graph;
     *text = "";
     for (size_t n = 0; place < tree->flow->n_order && !has_weights(tree, place); place++, n++) {
-        const ltap_node *node = ltap_graph_node(graph, tree->flow->order[place]);
+        const ltap_node *node = ltap_tree_node(tree, place);
         const char *name = name_of(graph, node->index);
         if (n == MAX_BEHIND)
             return ltap_arena_format(&tree->layers->arena, text, error, "%s, ...", *text);
