@@ -309,29 +309,36 @@ static void batch_statistics(const ltap_tensor *x, int64_t channel, double *mean
             span_mean(&n, (i * channels + channel) * n.span, *mean, true) / (double)x->dims[0];
 }
 
-/* Spans are the planes of channels. */
-static void batch_planes(void *context, int64_t first, int64_t last)
+/* A plane of a channel, times a factor and shifted. */
+static void batch_plane(const ltap_call *call, int64_t plane, double factor, double shift)
+{
+    const ltap_tensor *x = &call->inputs[0];
+    int64_t span = ltap_number_product(x->dims, 2, x->rank);
+    double run[LTAP_RUN];
+    for (int64_t at = 0; at < span; at += LTAP_RUN) {
+        int64_t count = span - at < LTAP_RUN ? span - at : LTAP_RUN;
+        load(x, plane * span + at, count, run);
+        for (int64_t i = 0; i < count; i++)
+            run[i] = run[i] * factor + shift;
+        store(run, count, &call->outputs[0], plane * span + at);
+    }
+}
+
+static void batch_channels(void *context, int64_t first, int64_t last)
 {
     const ltap_call *call = context;
     const ltap_tensor *x = &call->inputs[0];
-    ltap_tensor *y = &call->outputs[0];
     int64_t channels = x->rank > 1 ? x->dims[1] : 1;
-    int64_t plane = ltap_number_product(x->dims, 2, x->rank);
-    double epsilon = ltap_node_float(call->node, "epsilon", 1e-5), run[LTAP_RUN];
-    for (int64_t task = first; task < last; task++) {
+    double epsilon = ltap_node_float(call->node, "epsilon", 1e-5);
+    for (int64_t channel = first; channel < last; channel++) {
         double given[4]; /* scale, bias, mean, variance */
         for (int i = 0; i < 4; i++)
-            load(&call->inputs[1 + i], task % channels, 1, &given[i]);
+            load(&call->inputs[1 + i], channel, 1, &given[i]);
         if (is_training(call))
-            batch_statistics(x, task % channels, &given[2], &given[3]);
-        double factor = given[0] / sqrt(given[3] + epsilon), shift = given[1] - given[2] * factor;
-        for (int64_t at = 0; at < plane; at += LTAP_RUN) {
-            int64_t count = plane - at < LTAP_RUN ? plane - at : LTAP_RUN;
-            load(x, task * plane + at, count, run);
-            for (int64_t i = 0; i < count; i++)
-                run[i] = run[i] * factor + shift;
-            store(run, count, y, task * plane + at);
-        }
+            batch_statistics(x, channel, &given[2], &given[3]);
+        double factor = given[0] / sqrt(given[3] + epsilon);
+        for (int64_t i = 0; i < x->dims[0]; i++)
+            batch_plane(call, i * channels + channel, factor, given[1] - given[2] * factor);
     }
 }
 
@@ -340,8 +347,7 @@ static ltap_status batch_reference(const ltap_call *call, ltap_error *error)
     const ltap_tensor *x = &call->inputs[0];
     ltap_call copy = *call;
     if (ltap_tensor_count(x) > 0 && ltap_call_wants(call, 0))
-        ltap_parallel_for(call->threads, x->dims[0] * (x->rank > 1 ? x->dims[1] : 1), 1,
-                          batch_planes, &copy);
+        ltap_parallel_for(call->threads, x->rank > 1 ? x->dims[1] : 1, 1, batch_channels, &copy);
     return LTAP_OK;
 }
 
