@@ -27,6 +27,15 @@
     {"exif", 0, NULL, "turn pictures as their EXIF orientation says", NULL, ""}
 /* clang-format on */
 
+/* Options of several commands. row: as in cli_option. */
+/* clang-format off */
+#define ARCH_OPTION(row)                                                                           \
+    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", row}
+#define LOW_MEMORY_OPTION(row)                                                                     \
+    {"low-memory", 0, NULL,                                                                        \
+     "pack weights a layer at a time in each forward: less memory, later", NULL, row}
+/* clang-format on */
+
 /* How extract and diff compute. */
 /* clang-format off */
 #define NUMBER_OPTIONS                                                                             \
@@ -46,8 +55,7 @@
     {"force", 'f', NULL, "replace what is there", NULL, NULL},                                     \
     {"external-dir", 0, "DIR",                                                                     \
      "a folder that may hold the model's external data", "folder", NULL},                          \
-    {"arch", 0, "NAME",                                                                            \
-     "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", NULL},                  \
+    ARCH_OPTION(NULL),                                                                             \
     {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},     \
     {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},                       \
     {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},                                \
@@ -67,7 +75,7 @@ static const cli_option layers_options[] = {
     {"names", 0, NULL, "only the names, a line each; all can follow extract -r", NULL, NULL},
     {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
     {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
-    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", NULL},
+    ARCH_OPTION(NULL),
     {"memory", 0, "SIZE", "refuse to use more: 512M, 2G", NULL, NULL},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
     {"help", 'h', NULL, "this text", NULL, NULL},
@@ -110,12 +118,11 @@ static const cli_option extract_options[] = {
     {"explain", 0, NULL, "run nothing; print the plan: kernels, layouts, memory", NULL, ""},
     {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL,
      "most to use (512M, 2G); pack layer by layer; processors"},
-    {"low-memory", 0, NULL, "pack weights a layer at a time in each forward: less memory, later",
-     NULL, ""},
+    LOW_MEMORY_OPTION(""),
     NUMBER_OPTIONS,
     {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder",
      "a folder with external data; the network of a checkpoint (resnet50)"},
-    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", ""},
+    ARCH_OPTION(""),
     {"json", 0, NULL, "one JSON document instead of the table", NULL,
      "one document; no notes; more notes"},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, ""},
@@ -142,10 +149,9 @@ static const cli_option bench_options[] = {
      "what products are computed in; features are float32 either way", "float32 bf16", NULL},
     {"backend", 0, "NAME", "reference: plain C kernels only", "reference", NULL},
     {"memory", 0, "SIZE", "refuse to use more: 512M, 2G (80 % of what there is)", NULL, NULL},
-    {"low-memory", 0, NULL, "pack weights a layer at a time in each forward: less memory, later",
-     NULL, NULL},
+    LOW_MEMORY_OPTION(NULL),
     {"external-dir", 0, "DIR", "a folder that may hold the model's external data", "folder", NULL},
-    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", NULL},
+    ARCH_OPTION(NULL),
     {"json", 0, NULL, "one JSON document instead of the table", NULL, NULL},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, NULL},
     {"verbose", 'v', NULL, "in the profile, why other kernels refused", NULL, NULL},
@@ -168,12 +174,11 @@ static const cli_option diff_options[] = {
     {"memory", 0, "SIZE",
      "refuse to use more: 512M, 2G; half for each network (80 % of what there is)", NULL,
      "most to use (512M, 2G); pack layer by layer; processors"},
-    {"low-memory", 0, NULL, "pack weights a layer at a time in each forward: less memory, later",
-     NULL, ""},
+    LOW_MEMORY_OPTION(""),
     NUMBER_OPTIONS,
     {"external-dir", 0, "DIR", "a folder that may hold the models' external data", "folder",
      "a folder with external data; the network of a checkpoint (resnet50)"},
-    {"arch", 0, "NAME", "the network that a checkpoint is of: resnet50, vit+heads=6", "arch", ""},
+    ARCH_OPTION(""),
     {"json", 0, NULL, "one JSON document instead of the table", NULL,
      "one document; no notes; all that has no partner"},
     {"quiet", 'q', NULL, "no notes on standard error", NULL, ""},
