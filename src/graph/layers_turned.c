@@ -114,6 +114,32 @@ static bool is_sure(const ltap_tree *tree, uint32_t c)
                ltap_layers_at(tree->layers, ltap_tree_at(tree, c)->module)->class_name);
 }
 
+/* Whether the modules right inside a call hand values on while axes are turned: it is around both
+ * Transposes, or around one and not the module of it. Inside that one, the axes are its own affair.
+ */
+static bool hands_on(const ltap_tree *tree, uint32_t c, uint32_t around,
+                     const turned_region *region)
+{
+    if (c == around || c == LTAP_NO_CALL)
+        return c == around;
+    bool opens = ltap_tree_holds(ltap_tree_at(tree, c), region->opens);
+    bool closes = ltap_tree_holds(ltap_tree_at(tree, c), region->closes);
+    return opens != closes && c != tree->call_of[opens ? region->opens : region->closes];
+}
+
+static ltap_status doubt_between(const ltap_tree *tree, ltap_module_call **calls, uint32_t around,
+                                 const turned_region *region, ltap_error *error)
+{
+    for (uint32_t c = 0; c < tree->calls.count; c++) {
+        const ltap_tree_call *call = ltap_tree_at(tree, c);
+        if (hands_on(tree, call->parent, around, region) && !ltap_tree_holds(call, region->opens) &&
+            !ltap_tree_holds(call, region->closes) && !is_sure(tree, c) &&
+            is_crossed(tree, c, region))
+            LTAP_TRY(doubt(tree, calls[c], region, error));
+    }
+    return LTAP_OK;
+}
+
 static ltap_status doubt_region(const ltap_tree *tree, ltap_module_call **calls,
                                 const turned_region *region, ltap_error *error)
 {
@@ -131,13 +157,7 @@ static ltap_status doubt_region(const ltap_tree *tree, ltap_module_call **calls,
         any = true;
         LTAP_TRY(doubt(tree, calls[around], region, error));
     }
-    for (uint32_t c = 0; any && c < tree->calls.count; c++)
-        if (ltap_tree_at(tree, c)->parent == around &&
-            !ltap_tree_holds(ltap_tree_at(tree, c), region->opens) &&
-            !ltap_tree_holds(ltap_tree_at(tree, c), region->closes) && !is_sure(tree, c) &&
-            is_crossed(tree, c, region))
-            LTAP_TRY(doubt(tree, calls[c], region, error));
-    return LTAP_OK;
+    return any ? doubt_between(tree, calls, around, region, error) : LTAP_OK;
 }
 
 ltap_status ltap_tree_turned(const ltap_tree *tree, ltap_module_call **calls, ltap_error *error)

@@ -412,6 +412,14 @@ static const tree_case other_cases[] = {
        "/b/b.2/Transpose|Second|e|f", "/o/Conv|Conv|f t|y"}},
      "b - 12: f\nb.0 - 4: b?\nb.0.fc - 4: b\nb.1 - 4: d?\nb.1.norm - 0: c\n"
      "b.1.fc - 4: d\nb.2 - 4: f\nb.2.fc - 4: e\no - 4: y\n"},
+    {"so may those on the way in the module around the last",
+     {"x",
+      "y",
+      {"/p/Transpose|Last|x|a", "/p/norm/Norm|Norm|a|b", "/s/s.0/fc/MatMul|MatMul|b w|c",
+       "/s/s.0/e/Exp|Exp|c|d", "/s/s.1/b/fc/MatMul|MatMul|d v|e", "/s/s.1/b/e/Exp|Exp|e|f",
+       "/s/s.1/Transpose|Second|f|y"}},
+     "p - 0: b?\np.norm - 0: b\ns - 8: y\ns.0 - 4: d?\ns.0.fc - 4: c\ns.0.e - 0: d\n"
+     "s.1 - 4: y\ns.1.b - 4: f\ns.1.b.fc - 4: e\ns.1.b.e - 0: f\n"},
     {"but not those that do, nor what a module turns at its end",
      {"x",
       "y",
