@@ -94,3 +94,9 @@ ltap_status ltap_text_format(ltap_vector *text, ltap_error *error, const char *f
     text->count += (size_t)n;
     return LTAP_OK;
 }
+
+bool ltap_text_ends(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}

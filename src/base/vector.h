@@ -3,6 +3,7 @@
 #define LTAP_BASE_VECTOR_H
 
 #include "base/memory.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,7 @@ ltap_status ltap_vector_grow(ltap_vector *vector, size_t count, void **first, lt
 ltap_status ltap_text_append(ltap_vector *text, const char *bytes, size_t count, ltap_error *error);
 ltap_status ltap_text_format(ltap_vector *text, ltap_error *error, const char *format, ...)
     LTAP_PRINTF(3, 4);
+/* Whether a text ends with another. */
+bool ltap_text_ends(const char *text, const char *end);
 
 #endif

@@ -334,6 +334,14 @@ ltap_status ltap_zip_open(const void *bytes, size_t size, ltap_arena *arena, lta
     return check_names_differ(&r);
 }
 
+const ltap_zip_entry *ltap_zip_find(const ltap_zip *zip, const char *name)
+{
+    for (size_t i = 0; i < zip->n_entries; i++)
+        if (strcmp(zip->entries[i].name, name) == 0)
+            return &zip->entries[i];
+    return NULL;
+}
+
 bool ltap_zip_name_is_path(const char *name)
 {
     if (name[0] == '\0' || name[0] == '/' || strchr(name, '\\') || strchr(name, ':'))

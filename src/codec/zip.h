@@ -39,6 +39,8 @@ bool ltap_zip_probe(const void *bytes, size_t size);
 ltap_status ltap_zip_open(const void *bytes, size_t size, ltap_arena *arena, ltap_zip *zip,
                           ltap_error *error);
 
+/* The entry of that name; NULL: there is none. */
+const ltap_zip_entry *ltap_zip_find(const ltap_zip *zip, const char *name);
 /* LTAP_ERROR_FORMAT unless a stored entry's bytes have its CRC. */
 ltap_status ltap_zip_check(const ltap_zip *zip, const ltap_zip_entry *entry, ltap_error *error);
 /* Unpacks a deflated entry into a block of its declared size, which was checked to be within what

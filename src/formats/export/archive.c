@@ -15,19 +15,13 @@
 static const char flat_program[] = "serialized_exported_program.json";
 static const char mark[] = "archive_format";
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* A record of this name, at the top or in the one folder around all. */
 static const ltap_zip_entry *find_mark(const ltap_zip *zip, const char *name)
 {
     for (size_t i = 0; i < zip->n_entries; i++) {
         const char *found = zip->entries[i].name;
-        size_t root = strlen(found) - (ends_with(found, name) ? strlen(name) : strlen(found));
-        if (ends_with(found, name) && (root == 0 || found[root - 1] == '/'))
+        size_t root = strlen(found) - (ltap_text_ends(found, name) ? strlen(name) : strlen(found));
+        if (ltap_text_ends(found, name) && (root == 0 || found[root - 1] == '/'))
             return &zip->entries[i];
     }
     return NULL;
@@ -90,7 +84,7 @@ static ltap_status find_model(ltap_archive *a, ltap_error *error)
     for (size_t i = 0; i < a->zip.n_entries; i++) {
         const char *name = a->zip.entries[i].name;
         if (strncmp(name, a->root, root) != 0 || strncmp(name + root, folder, 7) != 0 ||
-            !ends_with(name, end))
+            !ltap_text_ends(name, end))
             continue;
         name += root + 7;
         count++;

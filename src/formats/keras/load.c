@@ -41,18 +41,10 @@ typedef struct document {
     const char *version; /* of Keras; "" */
 } document;
 
-static const ltap_zip_entry *find_entry(const ltap_zip *zip, const char *name)
-{
-    for (size_t i = 0; i < zip->n_entries; i++)
-        if (strcmp(zip->entries[i].name, name) == 0)
-            return &zip->entries[i];
-    return NULL;
-}
-
 static ltap_status read_json(ltap_keras_reader *r, const ltap_source *source, const ltap_zip *zip,
                              const char *name, const ltap_json **json)
 {
-    const ltap_zip_entry *entry = find_entry(zip, name);
+    const ltap_zip_entry *entry = ltap_zip_find(zip, name);
     void *block = NULL;
     if (entry == NULL)
         return ltap_error_set(r->error, LTAP_ERROR_FORMAT, "the archive has no '%s'", name);
@@ -78,16 +70,16 @@ static ltap_status open_archive(ltap_keras_reader *r, const ltap_source *source,
     const ltap_json *metadata = NULL;
     LTAP_TRY(ltap_zip_open(source->data, source->size, r->arena, &zip, r->error));
     LTAP_TRY(read_json(r, source, &zip, "config.json", &doc->model));
-    if (find_entry(&zip, "metadata.json") != NULL)
+    if (ltap_zip_find(&zip, "metadata.json") != NULL)
         LTAP_TRY(read_json(r, source, &zip, "metadata.json", &metadata));
     doc->version = ltap_keras_text_of(ltap_json_find(metadata, "keras_version"), "");
-    const ltap_zip_entry *weights = find_entry(&zip, "model.weights.h5");
+    const ltap_zip_entry *weights = ltap_zip_find(&zip, "model.weights.h5");
     if (weights == NULL)
         return ltap_error_set(r->error, LTAP_ERROR_UNSUPPORTED,
                               "the archive has no 'model.weights.h5'%s; save it with "
                               "model.save('name.keras')",
-                              find_entry(&zip, "model.weights.npz") ? " but 'model.weights.npz'"
-                                                                    : "");
+                              ltap_zip_find(&zip, "model.weights.npz") ? " but 'model.weights.npz'"
+                                                                       : "");
     if (weights->deflated)
         return ltap_error_at(r->error, LTAP_ERROR_UNSUPPORTED, weights->central_offset,
                              "'model.weights.h5' is compressed in the archive; Keras stores it as "

@@ -28,12 +28,6 @@ int ltap_torch_probe(const ltap_source *source)
     return source->size >= 30 && memcmp(source->data, "PK\3\4", 4) == 0 ? 2 : 0;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* The entry that the others are beside; NULL: no checkpoint. */
 static const ltap_zip_entry *find_pickle(const ltap_zip *zip, bool *is_script)
 {
@@ -41,9 +35,9 @@ static const ltap_zip_entry *find_pickle(const ltap_zip *zip, bool *is_script)
     *is_script = false;
     for (size_t i = 0; i < zip->n_entries; i++) {
         const char *name = zip->entries[i].name;
-        if (found == NULL && (strcmp(name, "data.pkl") == 0 || ends_with(name, "/data.pkl")))
+        if (found == NULL && (strcmp(name, "data.pkl") == 0 || ltap_text_ends(name, "/data.pkl")))
             found = &zip->entries[i];
-        *is_script |= ends_with(name, "/constants.pkl");
+        *is_script |= ltap_text_ends(name, "/constants.pkl");
     }
     return found;
 }
@@ -135,7 +129,7 @@ static ltap_status read_zip(ltap_torch_checkpoint *c, ltap_error *error)
     const ltap_zip_entry *pickle = find_pickle(&c->zip, &c->is_script);
     c->layout = c->is_script ? "TorchScript program" : c->layout;
     const size_t named = c->zip.n_entries > 0 ? strlen(c->zip.entries[0].name) : 0;
-    if (pickle == NULL && named > 4 && strcmp(c->zip.entries[0].name + named - 4, ".npy") == 0)
+    if (pickle == NULL && named > 4 && ltap_text_ends(c->zip.entries[0].name, ".npy"))
         return ltap_error_at(error, LTAP_ERROR_UNSUPPORTED, 0,
                              "this is an .npz file: arrays without a network, and without the "
                              "names that tell one; of Keras, save the whole model, with "

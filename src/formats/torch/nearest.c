@@ -8,19 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 const ltap_torch_tensor *ltap_torch_unused(const ltap_torch_checkpoint *c, size_t *count)
 {
     const ltap_torch_tensor *first = NULL;
     *count = 0;
     for (size_t i = 0; i < c->tensors.count; i++) {
         const ltap_torch_tensor *tensor = LTAP_VECTOR_AT(&c->tensors, ltap_torch_tensor, i);
-        if (tensor->used || ends_with(tensor->name, "num_batches_tracked"))
+        if (tensor->used || ltap_text_ends(tensor->name, "num_batches_tracked"))
             continue;
         first = first ? first : tensor;
         *count += 1;

@@ -14,18 +14,10 @@
 #define MANIFEST     "MAR-INF/MANIFEST.json"
 #define MAX_MANIFEST (1u << 20)
 
-static const ltap_zip_entry *find_entry(const ltap_zip *zip, const char *name)
-{
-    for (size_t i = 0; i < zip->n_entries; i++)
-        if (strcmp(zip->entries[i].name, name) == 0)
-            return &zip->entries[i];
-    return NULL;
-}
-
 static ltap_status read_manifest(ltap_source *source, const ltap_zip *zip, ltap_arena *scratch,
                                  const ltap_json **manifest, ltap_error *error)
 {
-    const ltap_zip_entry *entry = find_entry(zip, MANIFEST);
+    const ltap_zip_entry *entry = ltap_zip_find(zip, MANIFEST);
     const uint8_t *data;
     if (entry == NULL)
         return ltap_error_set(error, LTAP_ERROR_FORMAT, "the archive has no '" MANIFEST "'");
@@ -61,7 +53,7 @@ static ltap_status find_member(ltap_source *source, const ltap_zip *zip, ltap_ar
             return ltap_error_set(error, LTAP_ERROR_FORMAT,
                                   "the manifest's serializedFile has a control character in its "
                                   "name");
-    *member = find_entry(zip, file->text);
+    *member = ltap_zip_find(zip, file->text);
     if (*member == NULL)
         return ltap_error_set(error, LTAP_ERROR_FORMAT,
                               "the archive lacks '%.100s', which its manifest says is the model",
@@ -127,7 +119,7 @@ static int probe(const ltap_source *source)
         return 0;
     ltap_arena_init(&scratch, source->memory);
     bool is_archive = ltap_zip_open(source->data, source->size, &scratch, &zip, NULL) == LTAP_OK &&
-                      find_entry(&zip, MANIFEST) != NULL;
+                      ltap_zip_find(&zip, MANIFEST) != NULL;
     ltap_arena_clear(&scratch);
     return is_archive ? 3 : 0;
 }
