@@ -132,10 +132,12 @@ static ltap_status load_onnx(ltap_source *source, ltap_graph **graph, ltap_error
     return status;
 }
 
-/* Fields of ModelProto by number: their wire type; 0xff is none. */
-static const uint8_t model_types[] = {0xff, 0,    2,    2,    2,    0,    2,    2,    2,
-                                      0xff, 0xff, 0xff, 0xff, 0xff, 2,    0xff, 0xff, 0xff,
-                                      0xff, 0xff, 2,    0xff, 0xff, 0xff, 0xff, 2,    2};
+/* Fields of ModelProto by number: their wire type. */
+enum { NO_FIELD = 0xff };
+static const uint8_t model_types[] = {
+    NO_FIELD, 0,        2,        2,        2,        0,        2,        2,        2,
+    NO_FIELD, NO_FIELD, NO_FIELD, NO_FIELD, NO_FIELD, 2,        NO_FIELD, NO_FIELD, NO_FIELD,
+    NO_FIELD, NO_FIELD, 2,        NO_FIELD, NO_FIELD, NO_FIELD, NO_FIELD, 2,        2};
 
 /* A model begins with a few fields that only a model has; ir_version is a small number. Fields that
  * may be of a later version speak neither for nor against. */
@@ -148,7 +150,7 @@ static int probe_onnx(const ltap_source *source)
     unsigned type = 0;
     int sure = 0;
     for (int i = 0; i < LOOK_AT && ltap_wire_peek(&wire, &at, &number, &type, &value); i++) {
-        if (number >= sizeof(model_types))
+        if (number >= sizeof(model_types) || model_types[number] == NO_FIELD)
             continue;
         if (model_types[number] != type || (number == IR_VERSION && value > MAX_IR_VERSION))
             return sure > 0 ? sure - 1 : 0;
